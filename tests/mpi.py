@@ -1,0 +1,182 @@
+"""Start real MPI jobs from tests: ``mpirun(4, script)``, with a hard time limit.
+
+The MPI flavour comes from the environment, so that one suite is run on several:
+
+- nothing set: the ``mpirun`` beside ``sys.executable`` (the ``mpich`` wheel puts it there), else the one on PATH;
+- ``EZPYP_TEST_MPIRUN``: a whole command prefix, such as ``"/opt/openmpi/bin/mpirun --oversubscribe"``;
+- ``EZPYP_TEST_MPI_PYTHON``: the Python whose mpi4py fits that ``mpirun`` (default: ``sys.executable``).
+
+A missing ``mpirun`` is a failure, never a skip.
+"""
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""Folder of the checkout; put on PYTHONPATH, so that the tested code is this one."""
+
+LAUNCHER_PREFIXES = ("PMI_", "PMIX_", "PMI2_", "OMPI_", "HYDRA_", "HYDI_", "MPI_", "MPIR_", "EZPYP_")
+"""Names that a surrounding job would hand down to the jobs that tests start."""
+
+JOB_MARK = "EZPYP_TEST_JOB"
+"""Environment variable by which everything that a test started is found again."""
+
+OPEN_MPI_SETTINGS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+"""What Open MPI needs in a container and on two cores; MPICH does not look at it."""
+
+
+def mpirun_command() -> list[str]:
+    """Command prefix that starts an MPI job, to be followed by ``-n N PYTHON SCRIPT``."""
+    told = os.environ.get("EZPYP_TEST_MPIRUN")
+    if told:
+        return shlex.split(told)
+    # No resolve(): in a virtual environment the executable is a link out of the folder that holds mpirun.
+    beside = Path(sys.executable).parent / "mpirun"
+    found = str(beside) if beside.exists() else shutil.which("mpirun")
+    if found is None:
+        raise FileNotFoundError('no mpirun: pip install "ezpyp[mpi]", or set EZPYP_TEST_MPIRUN')
+    return [found]
+
+
+def mpi_python() -> str:
+    """The Python that MPI jobs run."""
+    return os.environ.get("EZPYP_TEST_MPI_PYTHON", sys.executable)
+
+
+def clean_environ(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without launcher variables, with the checkout importable, and `env` on top."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(LAUNCHER_PREFIXES)}
+    paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return kept | OPEN_MPI_SETTINGS | {"PYTHONPATH": os.pathsep.join(paths)} | dict(env or {})
+
+
+def mpirun(
+    n: int,
+    script: str | Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+    cwd: str | Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``mpirun -n N python SCRIPT ARGS`` to its end.
+
+    Args:
+        n: Number of ranks.
+        script: Path of the script that every rank runs.
+        *args: Arguments of the script.
+        env: Variables set on top of the cleaned environment.
+        timeout: Seconds after which the whole job is killed.
+        cwd: Working folder of the job.
+
+    Returns:
+        Exit code, stdout and stderr as text.
+
+    Raises:
+        subprocess.TimeoutExpired: The job was killed at the time limit; carries what it had printed.
+    """
+    command = [*mpirun_command(), "-n", str(n), mpi_python(), str(script), *args]
+    return run(command, env=env, timeout=timeout, cwd=cwd)
+
+
+def python(
+    script: str | Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+    cwd: str | Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python SCRIPT ARGS`` without a launcher, otherwise like `mpirun`."""
+    return run([mpi_python(), str(script), *args], env=env, timeout=timeout, cwd=cwd)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+    cwd: str | Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and kill it, with everything that it started, at the time limit."""
+    with start(command, env=env, cwd=cwd) as (process, read):
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise subprocess.TimeoutExpired(command, timeout, *read()) from None
+        return subprocess.CompletedProcess(command, process.returncode, *read())
+
+
+@contextlib.contextmanager
+def start(
+    command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str | Path | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], "Reader"]]:
+    """A running command and a function that reads what it has printed; killed whole at the end of the block.
+
+    For tests that send signals to a running job. Output goes to files, not pipes: a rank that outlives its
+    mpirun would hold a pipe open, and reading it to the end would wait for that rank.
+    """
+    mark = uuid.uuid4().hex
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=clean_environ(env) | {JOB_MARK: mark},
+            cwd=cwd,
+            start_new_session=True,  # a test's Ctrl-C, or a rank's killpg, stays on its own side
+        )
+        try:
+            yield process, Reader(out.fileno(), err.fileno())
+        finally:
+            kill_job(process, mark)
+
+
+class Reader:
+    """Reads what a job has printed so far: ``read() -> (stdout, stderr)``."""
+
+    def __init__(self, *descriptors: int) -> None:
+        self._descriptors = descriptors
+
+    def __call__(self) -> tuple[str, str]:
+        out, err = (self._text(descriptor) for descriptor in self._descriptors)
+        return out, err
+
+    @staticmethod
+    def _text(descriptor: int) -> str:
+        # pread leaves the file position alone, which the job's own writes share.
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+
+def job_members(mark: str) -> list[int]:
+    """Processes that carry a job's mark in the environment that they were started with.
+
+    Neither process groups nor sessions will do: Hydra and PRRTE give ranks groups of their own, and a rank
+    that outlives its mpirun is no longer its descendant.
+    """
+    members = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{JOB_MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                members.append(int(folder.name))
+    return members
+
+
+def kill_job(process: subprocess.Popen[bytes], mark: str) -> None:
+    """End a started command and everything that it started, and nothing else."""
+    for pid in {process.pid, *job_members(mark)} if process.poll() is None else job_members(mark):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
