@@ -1,0 +1,1 @@
+"""Measurements of ezpyp beside its peers: ``python -m benchmarks``."""
