@@ -1,0 +1,28 @@
+"""What every test and every doctest stands on: a folder and an environment of its own."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+LAUNCHER_PREFIXES = ("PMI_", "PMIX_", "PMI2_", "OMPI_", "HYDRA_", "MPI_", "PALS_", "MV2_", "FLUX_", "SLURM_")
+
+hypothesis.settings.register_profile("short", deadline=None)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths, doctests' caches among them, land in a temporary folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite gives the same answers in a batch job, and whatever the caller has set for ezpyp."""
+    for name in os.environ:
+        ours = name.startswith("EZPYP_") and not name.startswith("EZPYP_TEST_")
+        if ours or name.startswith(LAUNCHER_PREFIXES):
+            monkeypatch.delenv(name)
