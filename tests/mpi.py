@@ -2,7 +2,7 @@
 
 The MPI flavour comes from the environment, so that one suite is run on several:
 
-- nothing set: the ``mpirun`` beside ``sys.executable`` (the ``mpich`` wheel puts it there), else the one on PATH;
+- nothing set: the ``mpirun`` beside ``sys.executable`` (the ``mpich`` wheel puts it there), else PATH's;
 - ``EZPYP_TEST_MPIRUN``: a whole command prefix, such as ``"/opt/openmpi/bin/mpirun --oversubscribe"``;
 - ``EZPYP_TEST_MPI_PYTHON``: the Python whose mpi4py fits that ``mpirun`` (default: ``sys.executable``).
 
@@ -57,7 +57,7 @@ def mpi_python() -> str:
 
 
 def clean_environ(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without launcher variables, with the checkout importable, and `env` on top."""
+    """The environment without a surrounding job's variables, with the checkout importable, `env` on top."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(LAUNCHER_PREFIXES)}
     paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
     return kept | OPEN_MPI_SETTINGS | {"PYTHONPATH": os.pathsep.join(paths)} | dict(env or {})
