@@ -1,0 +1,45 @@
+"""What a codec is."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Codec(Protocol):
+    """How a value becomes bytes, and bytes a value again.
+
+    ``name`` and ``version`` stand in the row of every result that the codec wrote, so they never change their meaning:
+    a new layout of the bytes is a new version, and ``decode`` goes on reading the old ones. ``suffix`` ends the file
+    name of an object; ``title`` is the word in the output line (``Executing Numpy Step Object``).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def suffix(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    def encode(self, value: object) -> Sequence[Buffer]:
+        """Turn a value into pieces that are written one after another.
+
+        Pieces may point into the value's own memory: a large array need not be copied.
+
+        Raises:
+            Exception: Any; the value is then stored by the next codec of the fall-back order, and the message recorded.
+        """
+        ...
+
+    def decode(self, data: memoryview) -> object:
+        """Turn the stored bytes into the value.
+
+        ``data`` is private to the caller: the value may keep pointing into it. Where it is writable (it is, for an
+        object file) the value may also change it, and nobody else sees the change.
+        """
+        ...
