@@ -1,0 +1,186 @@
+"""The ranks of a job over MPI: the only importer of mpi4py."""
+
+import faulthandler
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from ezpyp.errors import LaunchError
+from ezpyp.execution import _farewell
+from ezpyp.execution._communicator import Backoff, host_name
+from ezpyp.execution._launch import Launch
+from ezpyp.execution._ranks import Arrival, Kind, RankCommunicator
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+JOIN_TIMEOUT = "EZPYP_JOIN_TIMEOUT_S"
+STDERR = 2
+
+MORE_FOLLOWS = 0
+"""Tag of the pieces of a long message but the last, whose tag is the message's kind."""
+
+
+class MpiTransport:
+    """Bytes over a private communicator, with nonblocking calls alone.
+
+    Args:
+        comm: Communicator that nobody else uses.
+        piece_bytes: Longest single MPI message. MPI counts bytes in a C int: 2 GiB and more would fail.
+    """
+
+    def __init__(self, comm: "MPI.Intracomm", *, piece_bytes: int = 1 << 30) -> None:
+        from mpi4py import MPI
+
+        self.rank = comm.rank
+        self.size = comm.size
+        self.host = host_name()
+        # FUNNELED and SINGLE promise nothing to other threads, even to one at a time.
+        self.threaded = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
+        self._mpi = MPI
+        self._comm = comm
+        self._piece_bytes = piece_bytes
+        self._sending: list[tuple[int, MPI.Request]] = []
+        self._receiving: list[_Piece] = []
+        self._pieces: dict[int, list[bytearray]] = {}
+        self._status = MPI.Status()
+
+    def send(self, dest: int, kind: Kind, data: bytes) -> None:
+        view, length = memoryview(data), self._piece_bytes
+        last = max(0, len(data) - 1) // length * length
+        for start in range(0, last, length):
+            self._send_piece(dest, MORE_FOLLOWS, view[start : start + length])
+        self._send_piece(dest, kind, view[last:])
+
+    def _send_piece(self, dest: int, tag: int, piece: memoryview) -> None:
+        # The request keeps the buffer alive.
+        request = self._comm.Isend((piece, self._mpi.BYTE), dest, tag)
+        if not request.Test():
+            self._sending.append((dest, request))
+
+    def poll(self) -> list[Arrival]:
+        if self._sending:
+            self._sending = [(dest, request) for dest, request in self._sending if not request.Test()]
+        self._match()
+        return self._complete() if self._receiving else []
+
+    def _match(self) -> None:
+        """Start to receive whatever is announced, in its order."""
+        mpi, status = self._mpi, self._status
+        while (message := self._comm.Improbe(mpi.ANY_SOURCE, mpi.ANY_TAG, status)) is not None:
+            buffer = bytearray(status.Get_count(mpi.BYTE))
+            request = message.Irecv((buffer, mpi.BYTE))
+            self._receiving.append(_Piece(status.source, status.tag, buffer, request))
+
+    def _complete(self) -> list[Arrival]:
+        """Take what has come in whole, in order for each source; one slow source holds up no other."""
+        arrivals: list[Arrival] = []
+        waiting: list[_Piece] = []
+        slow: set[int] = set()
+        for piece in self._receiving:
+            if piece.source in slow or not piece.request.Test():
+                slow.add(piece.source)
+                waiting.append(piece)
+            elif piece.tag == MORE_FOLLOWS:
+                self._pieces.setdefault(piece.source, []).append(piece.buffer)
+            else:
+                pieces = self._pieces.pop(piece.source, None)
+                data = b"".join([*pieces, piece.buffer]) if pieces else piece.buffer
+                arrivals.append(Arrival(piece.source, Kind(piece.tag), data))
+        self._receiving = waiting
+        return arrivals
+
+    def unsent(self) -> Collection[int]:
+        return {dest for dest, _ in self._sending} if self._sending else ()
+
+    def abort(self, code: int) -> NoReturn:
+        self._mpi.COMM_WORLD.Abort(code)
+        os._exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A message, or a part of a long one, on its way in."""
+
+    source: int
+    tag: int
+    buffer: bytearray
+    request: "MPI.Request"
+
+
+def join(launch: Launch) -> RankCommunicator:
+    """Become a rank of the job.
+
+    Args:
+        launch: What the environment says; checked against what MPI says.
+
+    Raises:
+        LaunchError: See `ezpyp.execution.connect`.
+    """
+    comm = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
+    communicator = RankCommunicator(MpiTransport(comm))
+    _farewell.install(communicator)
+    return communicator
+
+
+def every_rank_must_join_within_ezpyp_join_timeout_s(launch: Launch, timeout_s: float) -> "MPI.Intracomm":
+    """Start MPI and make a private communicator, or end the process when other ranks do not come.
+
+    A rank that ended before MPI_Init leaves the others inside it, holding the GIL: only the watchdog's C
+    thread can end them. It prints the names of the functions it found, so this one's name is the message.
+    """
+    if timeout_s > 0:
+        faulthandler.dump_traceback_later(timeout_s, exit=True, file=STDERR)
+    try:
+        return _private_communicator(launch)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _private_communicator(launch: Launch) -> "MPI.Intracomm":
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        # mpi4py's wheel imports without any MPI library, and raises RuntimeError when it looks for one.
+        raise LaunchError(_no_library(launch, error), launcher=launch.launcher) from error
+    if not MPI.Is_initialized():
+        # The user set mpi4py.rc.initialize = False.
+        MPI.Init_thread()
+    world = MPI.COMM_WORLD
+    if world.size != (launch.size or world.size) or world.size < (launch.local_size or 1):
+        library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
+        raise LaunchError(_mismatch(launch, world.size, library), launcher=launch.launcher, size=world.size)
+    # Not Dup(): a rank that waits inside it burns a core and handles no signal.
+    comm, request = world.Idup()
+    backoff = Backoff()
+    while not request.Test():
+        backoff.wait()
+    return comm
+
+
+def _no_library(launch: Launch, error: Exception) -> str:
+    reason = str(error).strip().splitlines()
+    return (
+        f"{launch.launcher} started this process as a rank of an MPI job, but mpi4py cannot load an MPI "
+        f"library ({reason[0] if reason else type(error).__name__}). Install both with "
+        "'pip install \"ezpyp[mpi]\"', or build mpi4py for this cluster's MPI with "
+        "'pip install --no-binary=mpi4py mpi4py'; without a launcher the script runs serially"
+    )
+
+
+def _mismatch(launch: Launch, size: int, library: str) -> str:
+    count = launch.size or launch.local_size
+    return (
+        f"{launch.launcher} started {count} ranks, but the MPI library that mpi4py loads ({library}) sees "
+        f"{size}: they do not belong together. Use the mpirun of that library, or install mpi4py for the "
+        "launcher's MPI ('pip install --no-binary=mpi4py mpi4py' with its mpicc first on PATH)"
+    )
+
+
+def _join_timeout_s() -> float:
+    text = os.environ.get(JOIN_TIMEOUT) or "60"
+    try:
+        return float(text)
+    except ValueError as error:
+        raise LaunchError(f"{JOIN_TIMEOUT}={text!r} is not a number of seconds", value=text) from error
