@@ -26,3 +26,15 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ours = name.startswith("EZPYP_") and not name.startswith("EZPYP_TEST_")
         if ours or name.startswith(LAUNCHER_PREFIXES):
             monkeypatch.delenv(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts MPI jobs, so that ``-m mpi`` runs it with another MPI library."""
+    for item in items:
+        if isinstance(item, pytest.Function) and any(map(_starts_jobs, vars(item.module).values())):
+            item.add_marker("mpi")
+
+
+def _starts_jobs(value: object) -> bool:
+    """Whether a name of a test module comes from the helper that calls mpirun."""
+    return "tests.mpi" in (getattr(value, "__module__", ""), getattr(value, "__name__", ""))
