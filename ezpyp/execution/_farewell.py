@@ -1,64 +1,73 @@
-"""What a rank does when its script ends: abort the job after an error, say farewell otherwise."""
+"""What a rank does when it ends: abort the job after an error, say farewell otherwise."""
 
 import atexit
 import os
 import sys
-from collections.abc import Callable
 from types import TracebackType
+from typing import NoReturn
 
 from ezpyp.execution._ranks import RankCommunicator
-
-Hook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
 
 
-class AbortingHook:
-    """An excepthook that ends the job on every rank, after the hook that was there has shown the error.
+class Farewell:
+    """Watches over the end of a rank; of this process alone, not of children that it forks.
 
-    Without it the rank would end alone, and the others wait for it until the batch system's time limit.
-    An exception with a true attribute `collective` was raised on every rank alike: rank 0 shows it, and all
-    ranks end by themselves.
+    Without it a rank that fails would end alone, and the others wait for it until the batch system's time
+    limit. An exception with a true attribute `collective` was raised on every rank alike: rank 0 shows it,
+    and all ranks end by themselves.
     """
 
-    def __init__(self, communicator: RankCommunicator, previous: Hook) -> None:
+    def __init__(self, communicator: RankCommunicator) -> None:
         self._communicator = communicator
-        self._previous = previous
         self._owner = os.getpid()
+        self._previous_hook = sys.excepthook
+        self._exit = os._exit
 
-    def __call__(
+    def install(self) -> None:
+        """Take the places where a process ends."""
+        sys.excepthook = self.excepthook
+        os._exit = self.exit_at_once
+        atexit.register(self.leave)
+
+    def excepthook(
         self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
+        """Show an uncaught error with the hook that was there before, and abort the job."""
         if os.getpid() != self._owner:
-            self._previous(kind, error, traceback)
-        elif getattr(error, "collective", False):
-            if self._communicator.rank == 0:
-                self._previous(kind, error, traceback)
-        else:
+            self._previous_hook(kind, error, traceback)
+        elif not getattr(error, "collective", False):
             try:
-                self._previous(kind, error, traceback)
+                self._previous_hook(kind, error, traceback)
             finally:
-                self._abort(kind)
+                self._abort(kind.__name__, INTERRUPTED if issubclass(kind, KeyboardInterrupt) else 1)
+        elif self._communicator.rank == 0:
+            self._previous_hook(kind, error, traceback)
+
+    def exit_at_once(self, status: int) -> NoReturn:
+        """In place of `os._exit`, after which MPICH's launcher kills the other ranks and reports success."""
+        if os.getpid() == self._owner:
+            self._abort(f"os._exit({status})", status or 1)
+        self._exit(status)
 
     def leave(self) -> None:
-        """Say farewell at the end of the process; as `atexit` calls it, before MPI is finalized."""
+        """Say farewell at the end of the interpreter, before MPI is finalized."""
         if os.getpid() != self._owner:
             return
-        # A hook put over ours that does not call it: the error is found where Python left it.
+        os._exit = self._exit
+        # A hook that was put over ours and does not call it: the error is where Python left it.
         error = getattr(sys, "last_value", None)
-        if sys.excepthook is not self and error is not None and not getattr(error, "collective", False):
-            self._abort(type(error))
+        if (
+            sys.excepthook != self.excepthook
+            and error is not None
+            and not getattr(error, "collective", False)
+        ):
+            self._abort(type(error).__name__, INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
         self._communicator.leave()
 
-    def _abort(self, kind: type[BaseException]) -> None:
+    def _abort(self, cause: str, code: int) -> NoReturn:
         rank, size, host = self._communicator.rank, self._communicator.size, self._communicator.host
-        message = f"ezpyp: {kind.__name__} on rank {rank} of {size}, host {host}: the job ends on every rank"
-        self._communicator.abort(message, INTERRUPTED if issubclass(kind, KeyboardInterrupt) else 1)
-
-
-def install(communicator: RankCommunicator) -> None:
-    """Watch over the end of this process."""
-    hook = AbortingHook(communicator, sys.excepthook)
-    sys.excepthook = hook
-    atexit.register(hook.leave)
+        message = f"ezpyp: {cause} on rank {rank} of {size}, host {host}: the job ends on every rank"
+        self._communicator.abort(message, code)

@@ -4,11 +4,12 @@ import faulthandler
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from os import _exit
 from typing import TYPE_CHECKING, NoReturn
 
 from ezpyp.errors import LaunchError
-from ezpyp.execution import _farewell
 from ezpyp.execution._communicator import Backoff, host_name
+from ezpyp.execution._farewell import Farewell
 from ezpyp.execution._launch import Launch
 from ezpyp.execution._ranks import Arrival, Kind, RankCommunicator
 
@@ -96,7 +97,7 @@ class MpiTransport:
 
     def abort(self, code: int) -> NoReturn:
         self._mpi.COMM_WORLD.Abort(code)
-        os._exit(code)
+        _exit(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def join(launch: Launch) -> RankCommunicator:
     """
     comm = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
     communicator = RankCommunicator(MpiTransport(comm))
-    _farewell.install(communicator)
+    Farewell(communicator).install()
     return communicator
 
 

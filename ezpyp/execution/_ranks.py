@@ -4,10 +4,8 @@ Messages of one rank arrive in the order in which they were sent, whatever their
 on that: a farewell arrives after all that the rank had said before.
 """
 
-import contextlib
 import enum
 import pickle
-import sys
 import threading
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable
@@ -16,6 +14,7 @@ from typing import NoReturn, Protocol, cast
 
 from ezpyp.errors import RankLeftError, RanksDisagreeError
 from ezpyp.execution._communicator import Backoff, Value
+from ezpyp.execution._last_words import say_last_words
 
 
 class Kind(enum.IntEnum):
@@ -147,11 +146,7 @@ class RankCommunicator:
             backoff.wait()
 
     def abort(self, message: str, code: int) -> NoReturn:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-        with contextlib.suppress(Exception):
-            sys.stderr.write(f"{message}\n")
-            sys.stderr.flush()
+        say_last_words(message)
         # The lock's holder may be a thread that died, or that waits for this one: never wait long for it.
         self._lock.acquire(timeout=1)
         self._transport.abort(code)
