@@ -1,7 +1,7 @@
 """How results become bytes: one file a codec, and the register of them.
 
-To add a codec, write a class with the four names and two methods of `Codec`, and pass an instance to `register_codec`
-before the step that uses it is declared.
+To add a codec, write a class with the four names and two methods of `Codec`, and pass an instance to
+`register_codec` before the step that uses it is declared.
 """
 
 import re
@@ -9,11 +9,14 @@ import re
 from ezpyp.errors import CodecError, UnknownCodecError
 from ezpyp.store.codecs._cloudpickle import CloudpickleCodec
 from ezpyp.store.codecs._json import JsonCodec
+from ezpyp.store.codecs._loading import loading_error
 from ezpyp.store.codecs._numpy import NumpyCodec
+from ezpyp.store.codecs._offender import find_offender
 from ezpyp.store.codecs._pickle import PickleCodec
 from ezpyp.store.codecs._protocol import Buffer, Codec
+from ezpyp.store.codecs._reason import reason_of
 
-__all__ = ["Buffer", "Codec", "get_codec", "register_codec"]
+__all__ = ["Buffer", "Codec", "find_offender", "get_codec", "loading_error", "reason_of", "register_codec"]
 
 _BUILT_IN: tuple[Codec, ...] = (PickleCodec(), CloudpickleCodec(), NumpyCodec(), JsonCodec())
 # The one mutable table of this package: a register is one by nature.
@@ -35,7 +38,8 @@ def get_codec(name: str) -> Codec:
     except KeyError:
         known = ", ".join(sorted(_CODECS))
         raise UnknownCodecError(
-            f"there is no codec {name!r} here (known: {known}); if a module of yours registers it, import that module first",
+            f"there is no codec {name!r} here (known: {known}); if a module of yours registers it, "
+            "import that module first",
             name=name,
         ) from None
 
@@ -43,16 +47,19 @@ def get_codec(name: str) -> Codec:
 def register_codec(codec: Codec) -> None:
     """Make a codec known by its name.
 
-    Registering a name again replaces the codec, so that a notebook's cell can run twice; ezpyp's own cannot be replaced.
+    Registering a name again replaces the codec, so that a notebook's cell can run twice; ezpyp's own stay.
 
     Raises:
-        CodecError: The name belongs to ezpyp, or name, version or suffix cannot stand in a row or a file name.
+        CodecError: The name is one of ezpyp's own; or name, version or suffix cannot stand in a row or a file
+            name.
 
     Example:
         >>> class Text:
         ...     name, version, suffix, title = "text", 1, ".txt", "Text"
+        ...
         ...     def encode(self, value):
         ...         return [value.encode()]
+        ...
         ...     def decode(self, data):
         ...         return bytes(data).decode()
         >>> register_codec(Text())
@@ -62,7 +69,9 @@ def register_codec(codec: Codec) -> None:
     if any(codec.name == own.name for own in _BUILT_IN):
         raise CodecError(f"the codec {codec.name!r} is ezpyp's own; give yours another name", name=codec.name)
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", codec.name):
-        raise CodecError(f"a codec's name is lower-case letters, digits, - and _; not {codec.name!r}", name=codec.name)
+        raise CodecError(
+            f"a codec's name is lower-case letters, digits, - and _; not {codec.name!r}", name=codec.name
+        )
     if not re.fullmatch(r"\.[a-z0-9]{1,20}", codec.suffix) or codec.suffix in (".damaged", ".tmp"):
         raise CodecError(f"a codec's suffix is like '.parquet'; not {codec.suffix!r}", name=codec.name)
     if type(codec.version) is not int or codec.version < 1:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from ezpyp.errors import CodecError
 from ezpyp.store.codecs._protocol import Buffer
 
 _LEAVES = frozenset({str, int, float, bool, type(None)})
@@ -17,10 +18,11 @@ class JsonCodec:
     title = "Json"
 
     def encode(self, value: object) -> Sequence[Buffer]:
-        """Write the text, once it is sure that reading gives the same value."""
+        """Write the text, where it is sure that reading gives the same value."""
+        # First of all, because it ends at a value that holds itself, and the walk below would not.
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-        for problem in _problems(value, "result"):
-            raise TypeError(problem)
+        for problem in _problems(value, "the result"):
+            raise CodecError(f"{problem}, which JSON would not give back")
         return [text.encode()]
 
     def decode(self, data: memoryview) -> object:
@@ -29,15 +31,15 @@ class JsonCodec:
 
 
 def _problems(value: object, path: str) -> Iterator[str]:
-    """What JSON would silently turn into something else: tuples, number keys, subclasses."""
+    """What JSON silently turns into something else: tuples, keys that are numbers, subclasses."""
     kind = type(value)
-    if kind is list:
-        for index, item in enumerate(value):  # type: ignore[arg-type]  # kind says so
+    if kind is list and isinstance(value, list):
+        for index, item in enumerate(value):
             yield from _problems(item, f"{path}[{index}]")
-    elif kind is dict:
-        for key, item in value.items():  # type: ignore[attr-defined]  # kind says so
+    elif kind is dict and isinstance(value, dict):
+        for key, item in value.items():
             if type(key) is not str:
-                yield f"{path} has the key {key!r}, and JSON keys are strings"
+                yield f"{path} has the key {key!r}"
             yield from _problems(item, f"{path}[{key!r}]")
     elif kind not in _LEAVES:
-        yield f"{path} is a {kind.__qualname__}, which JSON would not give back"
+        yield f"{path} is a {kind.__qualname__}"

@@ -1,15 +1,16 @@
-"""One file for a pickle stream and the large buffers that belong to it.
+r"""One file for a pickle stream and the large buffers that belong to it.
 
 The layout, integers little-endian and unsigned::
 
-    16 bytes       b"ezpyp buffers 1\\n"
+    16 bytes       b"ezpyp buffers 1\n"
     8              size of the pickle stream
     8              number of buffers, n
     8 * n          size of each buffer
     ...            the pickle stream, protocol 5, its buffers out of band (PEP 574)
     ...            zeros up to a multiple of 64, a buffer; and so on for each buffer
 
-No pickle stream starts like the first line, so a reader can tell the two apart; and a person who looks sees whose it is.
+No pickle stream starts like the first line, so a reader can tell the two apart; and a person who looks sees
+whose it is.
 """
 
 import struct
@@ -46,6 +47,11 @@ def pack(stream: Sequence[Buffer], buffers: Sequence[Buffer]) -> list[Buffer]:
 def is_packed(data: memoryview) -> bool:
     """Whether the bytes start like this layout."""
     return data[: len(MAGIC)] == MAGIC
+
+
+def stream_of(data: memoryview) -> memoryview:
+    """The pickle stream alone."""
+    return unpack(data)[0] if is_packed(data) else data
 
 
 def unpack(data: memoryview) -> tuple[memoryview, list[memoryview]]:

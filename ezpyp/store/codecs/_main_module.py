@@ -1,49 +1,83 @@
 """Classes and functions of a script's ``__main__`` inside a pickle: loadable from that script only."""
 
+import io
+import pickle
 import re
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 from ezpyp.store.codecs._protocol import Buffer
 
-_MARK = b"\x8c\x08__main__"  # SHORT_BINUNICODE, 8 bytes
-_FIRST_NAME = re.compile(re.escape(_MARK) + rb"\x94(?:\x95.{8})?\x8c(.)", re.DOTALL)
+# How the pickler writes the module's name: SHORT_BINUNICODE and its 8 bytes.
+_MARK = b"\x8c\x08__main__"
+# Then it is memoized, and the class's own name follows; between the two a new frame may begin.
+_REFERENCE = re.compile(re.escape(_MARK) + rb"\x94(?:\x95.{8})?\x8c(.)", re.DOTALL)
+_NOTE = re.compile(rb"\n# (.{1,300}) of __main__ of (.{1,300})\n\Z")
 
 
-def warn_of_main(value: object, stream: Sequence[Buffer]) -> tuple[str, ...]:
-    """Names of ``__main__`` that the stream refers to; warns of them."""
-    if not any(_MARK in piece for piece in stream if isinstance(piece, bytes)):
-        return ()
-    names = tuple(name for piece in stream if isinstance(piece, bytes) for name in _names(piece))
-    if names:
-        warnings.warn(_warning(names), UserWarning, stacklevel=2)
-    return names
+def main_names(value: object, stream: Sequence[Buffer]) -> list[str]:
+    """Names of ``__main__`` that a pickle refers to; at least the first of them."""
+    pieces = [piece for piece in stream if isinstance(piece, bytes) and _MARK in piece]
+    if not pieces:
+        return []
+    names = [name for piece in pieces for name in _written_names(piece)]
+    # Where the pickle had the class's name before, as a string of the data, only its memo is referred to.
+    return names or _pickled_names(value)
+
+
+def warn_of_main(names: Sequence[str]) -> None:
+    """Say it where it can still be changed; Python shows one text once, however many results there are."""
+    warnings.warn(
+        f"a result refers to {names[0]!r} of {_script()} (module __main__), so only that script can load it; "
+        f"move {names[0]!r} into a module that the script imports, or use the codec 'cloudpickle'",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def note_of(names: Sequence[str]) -> bytes:
-    """What a reader elsewhere has to know; it follows the pickle's end, where pickle never looks."""
-    return f"\n# {', '.join(names)} of __main__ of {script()}\n".encode()
+    """What a reader elsewhere has to know; it follows the end of the pickle, where no unpickler looks."""
+    return f"\n# {', '.join(names)} of __main__ of {_script()}\n".encode()
 
 
-def script() -> str:
-    """What ``__main__`` is, by file name alone: a moved script gives the same bytes."""
+def script_in(stream: memoryview) -> str:
+    """The script that a note at the end of a pickle names."""
+    note = _NOTE.search(bytes(stream[-640:]))
+    return note[2].decode(errors="replace") if note else "the script that stored it"
+
+
+def _script() -> str:
+    """What ``__main__`` is, by file name alone: a script that was moved gives the same bytes."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     return f"the script {Path(file).name}" if file else "an interactive session"
 
 
-def _names(piece: bytes) -> list[str]:
-    names = []
-    for match in _FIRST_NAME.finditer(piece):
+def _written_names(piece: bytes) -> list[str]:
+    found = []
+    for match in _REFERENCE.finditer(piece):
         name = piece[match.end() : match.end() + match[1][0]].decode(errors="replace")
-        if hasattr(sys.modules.get("__main__"), name.split(".")[0]):
-            names.append(name)
-    return names
+        # Data may hold the same bytes; a name that __main__ does not have is no reference.
+        if name not in found and hasattr(sys.modules.get("__main__"), name.split(".")[0]):
+            found.append(name)
+    return found
 
 
-def _warning(names: Sequence[str]) -> str:
-    return (
-        f"a result refers to {names[0]!r} of {script()} (module __main__) and can be loaded from that script only; "
-        f"move {names[0]} into a module that the script imports, or use the codec 'cloudpickle'"
-    )
+def _pickled_names(value: object) -> list[str]:
+    """The same, by pickling once more and looking at every class and function on the way."""
+    observer = _Observer(io.BytesIO(), 5, buffer_callback=lambda _: None)
+    observer.names = []
+    observer.dump(value)
+    return observer.names
+
+
+class _Observer(pickle.Pickler):
+    names: list[str]
+
+    def reducer_override(self, value: object) -> Any:
+        if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
+            self.names.append(value.__qualname__)
+        return NotImplemented

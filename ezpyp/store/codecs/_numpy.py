@@ -1,30 +1,31 @@
 """Numpy's own file format, written and loaded without a copy.
 
-Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (NEP 1). The header is written here,
-because numpy's public writers copy the data or write version 1.0 only.
+Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html (NEP 1). The header is written
+and read here, because numpy's public functions for it copy the data, want a file, or know version 1.0 only.
 """
 
 import struct
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ezpyp.errors import CodecError
 from ezpyp.store.codecs._protocol import Buffer
 
 if TYPE_CHECKING:
-    import numpy
+    import numpy as np
 
-    Array = numpy.ndarray[Any, numpy.dtype[Any]]
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 _MAGIC = b"\x93NUMPY"
 _ALIGNMENT = 64
-_ENCODINGS = {1: "latin1", 2: "latin1", 3: "utf8"}
-_LENGTHS = {1: "<H", 2: "<I", 3: "<I"}
+# By the first number of the version: how the length of the header is written, and its text.
+_LENGTH = {1: struct.Struct("<H"), 2: struct.Struct("<I"), 3: struct.Struct("<I")}
+_TEXT = {1: "latin1", 2: "latin1", 3: "utf8"}
 
 
 class NumpyCodec:
-    """Plain arrays of any dtype but object, C or Fortran order kept."""
+    """Plain arrays of any dtype that is no object, in C or Fortran order."""
 
     name = "numpy"
     version = 1
@@ -32,75 +33,79 @@ class NumpyCodec:
     title = "Numpy"
 
     def encode(self, value: object) -> Sequence[Buffer]:
-        """The header and the array's own memory."""
-        array = _plain_array(value)
-        fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-        rows = array.T if fortran else array
-        header = _header(array, fortran)
-        # As unsigned bytes: the buffer protocol knows neither datetime64 nor all structured dtypes.
-        flat = rows.reshape(-1).view("u1")
-        return [header, memoryview(flat)]
+        """The header, and the array's own memory."""
+        array = _storable_array(value)
+        is_fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+        rows = array.T if is_fortran else array
+        # As unsigned bytes: the buffer protocol knows neither datetime64 nor every structured dtype.
+        data = rows.reshape(-1).view("u1")
+        return [_header(array, is_fortran), memoryview(data)]  # type: ignore[arg-type]  # a buffer since ever
 
     def decode(self, data: memoryview) -> object:
         """An array over the data; a copy where the data is read-only."""
-        import numpy
+        import numpy as np
 
         described, start = _read_header(data)
-        dtype = numpy.lib.format.descr_to_dtype(described["descr"])
-        order = "F" if described["fortran_order"] else "C"
-        shape = described["shape"]
-        array: Array = numpy.ndarray(shape, dtype, buffer=data[start:], order=order)  # type: ignore[call-overload]
-        if array.nbytes != len(data) - start:
-            raise ValueError(f"the header says {array.nbytes} bytes of data, the file has {len(data) - start}")
+        dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(described["descr"])
+        order: Literal["C", "F"] = "F" if described["fortran_order"] else "C"
+        array: Array = np.ndarray(described["shape"], dtype, buffer=data[start:], order=order)
+        if start + array.nbytes != len(data):
+            raise ValueError(f"the header tells of {array.nbytes} bytes, {len(data) - start} follow it")
         return array.copy(order="K") if data.readonly else array
 
 
-def _plain_array(value: object) -> "Array":
-    """The value as an array in one piece, or CodecError with what .npy would lose."""
-    numpy = sys.modules.get("numpy")
-    kinds = () if numpy is None else (numpy.ndarray, numpy.memmap)
-    if type(value) not in kinds:
-        raise CodecError(f"the result is a {type(value).__qualname__}, not a plain numpy array")
-    array: Array = numpy.asarray(value)  # type: ignore[union-attr]  # kinds were found
-    dtype = array.dtype
-    if dtype.hasobject:
-        raise CodecError(f"an array of dtype {dtype} holds Python objects")
-    described = numpy.lib.format.dtype_to_descr(dtype)  # type: ignore[union-attr]
-    if dtype.itemsize == 0 or dtype.metadata or numpy.lib.format.descr_to_dtype(described) != dtype:  # type: ignore[union-attr]
-        raise CodecError(f"the .npy format does not keep the dtype {dtype}")
-    if array.flags.c_contiguous or array.flags.f_contiguous:
-        return array
-    return numpy.ascontiguousarray(array)  # type: ignore[union-attr,no-any-return]
+def _storable_array(value: object) -> "Array":
+    """The value as an array in one piece of memory; CodecError where the format would lose something."""
+    if "numpy" not in sys.modules:
+        raise CodecError(f"the result is a {type(value).__qualname__}, no numpy array")
+    import numpy as np
+
+    # Subclasses (masked arrays, matrices, records) would come back as plain arrays; a memmap is meant to.
+    if type(value) not in (np.ndarray, np.memmap):
+        raise CodecError(f"the result is a {type(value).__qualname__}, no plain numpy array")
+    array: Array = np.asarray(value)
+    if not _is_kept(array.dtype):
+        raise CodecError(f"the .npy format does not keep the dtype {array.dtype}")
+    is_one_piece = array.flags.c_contiguous or array.flags.f_contiguous
+    return array if is_one_piece else np.ascontiguousarray(array)
 
 
-def _header(array: "Array", fortran: bool) -> bytes:
-    import numpy
+def _is_kept(dtype: "np.dtype[Any]") -> bool:
+    import numpy as np
 
-    descr = numpy.lib.format.dtype_to_descr(array.dtype)
-    text = repr({"descr": descr, "fortran_order": fortran, "shape": array.shape})
-    version = _version(text)
-    encoded = text.encode(_ENCODINGS[version])
-    length = struct.calcsize(_LENGTHS[version])
-    padding = -(len(_MAGIC) + 2 + length + len(encoded) + 1) % _ALIGNMENT
-    encoded += b" " * padding + b"\n"
-    return _MAGIC + bytes([version, 0]) + struct.pack(_LENGTHS[version], len(encoded)) + encoded
+    if dtype.hasobject or dtype.itemsize == 0 or dtype.metadata:
+        return False
+    return bool(np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype)) == dtype)
 
 
-def _version(text: str) -> int:
-    """The lowest format version that can hold the header."""
-    if not text.isascii():
+def _header(array: "Array", is_fortran: bool) -> bytes:
+    import numpy as np
+
+    descr = np.lib.format.dtype_to_descr(array.dtype)
+    text = repr({"descr": descr, "fortran_order": is_fortran, "shape": array.shape})
+    version = _lowest_version(text)
+    body = text.encode(_TEXT[version])
+    before = len(_MAGIC) + 2 + _LENGTH[version].size
+    body += b" " * (-(before + len(body) + 1) % _ALIGNMENT) + b"\n"
+    return _MAGIC + bytes([version, 0]) + _LENGTH[version].pack(len(body)) + body
+
+
+def _lowest_version(header: str) -> int:
+    if not header.isascii():
         return 3
-    return 1 if len(text) + _ALIGNMENT < 1 << 16 else 2
+    return 1 if len(header) + _ALIGNMENT < 1 << 16 else 2
 
 
 def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
-    """The description in the header, and where the data starts."""
+    """The description in the header, and where the data begins."""
     import ast
 
-    if data[: len(_MAGIC)] != _MAGIC or data[6] not in _ENCODINGS:
-        raise ValueError("the bytes are no .npy file")
+    if data[:6] != _MAGIC or data[6] not in _LENGTH:
+        raise ValueError("it does not begin as a .npy file")
     version = data[6]
-    (length,) = struct.unpack_from(_LENGTHS[version], data, 8)
-    start = 8 + struct.calcsize(_LENGTHS[version])
-    text = bytes(data[start : start + length]).decode(_ENCODINGS[version])
-    return ast.literal_eval(text), start + length
+    (length,) = _LENGTH[version].unpack_from(data, 8)
+    start = 8 + _LENGTH[version].size
+    described = ast.literal_eval(bytes(data[start : start + length]).decode(_TEXT[version]))
+    if not isinstance(described, dict) or described.keys() != {"descr", "fortran_order", "shape"}:
+        raise ValueError("its header is no description of an array")
+    return described, start + length

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ezpyp.store.codecs import _layout
-from ezpyp.store.codecs._main_module import note_of, warn_of_main
+from ezpyp.store.codecs._main_module import main_names, note_of, warn_of_main
 from ezpyp.store.codecs._protocol import Buffer
 
 PROTOCOL = 5
-# Out of band pays where it spares the copy of a large buffer; small results stay streams that any pickle.load reads.
+# Out of band pays where it spares the copy of a large buffer; small results stay what any pickle.load reads.
 OUT_OF_BAND_BYTES = 16 * 1024
 
 
@@ -69,8 +69,9 @@ class PickleCodec:
     def encode(self, value: object) -> Sequence[Buffer]:
         """Pickle the value; warn when it can be loaded from this very script only."""
         stream, buffers = dump(pickle.Pickler, value)
-        names = warn_of_main(value, stream)
+        names = main_names(value, stream)
         if names:
+            warn_of_main(names)
             stream.append(note_of(names))
         return join(stream, buffers)
 

@@ -9,9 +9,24 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 class Codec(Protocol):
     """How a value becomes bytes, and bytes a value again.
 
-    ``name`` and ``version`` stand in the row of every result that the codec wrote, so they never change their meaning:
-    a new layout of the bytes is a new version, and ``decode`` goes on reading the old ones. ``suffix`` ends the file
-    name of an object; ``title`` is the word in the output line (``Executing Numpy Step Object``).
+    ``name`` and ``version`` stand in the row of every result that the codec wrote, so they never change
+    their meaning: a new layout of the bytes is a new version, and ``decode`` goes on reading the old ones.
+    ``suffix`` ends the file name of an object; ``title`` is the word in the output line (``Executing Numpy
+    Step Object``).
+
+    Example:
+        >>> import zlib
+        >>> class Squeezed:
+        ...     name, version, suffix, title = "squeezed", 1, ".z", "Squeezed"
+        ...
+        ...     def encode(self, value):
+        ...         return [zlib.compress(value.encode())]
+        ...
+        ...     def decode(self, data):
+        ...         return zlib.decompress(data).decode()
+        >>> codec: Codec = Squeezed()
+        >>> codec.decode(memoryview(codec.encode("a" * 1000)[0])) == "a" * 1000
+        True
     """
 
     @property
@@ -32,14 +47,14 @@ class Codec(Protocol):
         Pieces may point into the value's own memory: a large array need not be copied.
 
         Raises:
-            Exception: Any; the value is then stored by the next codec of the fall-back order, and the message recorded.
+            Exception: Any; its message is recorded, and the next codec of the fall-back order is taken.
         """
         ...
 
     def decode(self, data: memoryview) -> object:
         """Turn the stored bytes into the value.
 
-        ``data`` is private to the caller: the value may keep pointing into it. Where it is writable (it is, for an
-        object file) the value may also change it, and nobody else sees the change.
+        ``data`` is private to the caller: the value may keep pointing into it. Where it is writable (it is,
+        for an object file) the value may also change it, and nobody else sees the change.
         """
         ...

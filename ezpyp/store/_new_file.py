@@ -1,0 +1,225 @@
+"""A new file that appears under its name whole, or not at all."""
+# Single system calls on descriptors and names: 2 us, where pathlib takes 10.
+# ruff: noqa: PTH102, PTH104, PTH108, PTH116, PTH118, PTH120
+
+import errno
+import itertools
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ezpyp.store.codecs import Buffer
+
+# Waits for a folder or file that another host has just made; a network file system shows it within seconds.
+LATE_S = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0)
+# errno of file systems without hard links (FUSE, CIFS, some Lustre and container mounts).
+_NO_LINKS = frozenset(
+    {
+        errno.EPERM,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+        errno.ENOSYS,
+        errno.EXDEV,
+        errno.EMLINK,
+        errno.EINVAL,
+        errno.EACCES,
+    }
+)
+# One system call writes at most 2 GiB on Linux; and Python sees a Ctrl-C only between two calls.
+_BATCH_BYTES = 64 * 1024 * 1024
+_BATCH_PIECES = 1000
+_HOUR_S = 3600.0
+_counter = itertools.count()
+
+
+def write_new(target: str, pieces: Iterable[Buffer], *, durable: bool = False) -> bool:
+    """Make a file that appears under its name whole, read-only, or not at all.
+
+    Args:
+        target: Its name; its folder's folder exists.
+        pieces: The bytes, in order.
+        durable: Whether it shall outlive a loss of power from now on.
+
+    Returns:
+        Whether it is there, and ours; False where something else has that name, and was left as it is.
+
+    Raises:
+        OSError: The file system refuses; nothing of the attempt is left.
+    """
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, _temporary_name())
+    descriptor = _create(temporary, durable)
+    try:
+        _fill(descriptor, pieces, durable)
+        is_ours = _name(temporary, target)
+    finally:
+        _remove(temporary)
+    if durable:
+        sync_folder(folder)
+    return is_ours
+
+
+def _temporary_name() -> str:
+    # Random too: containers of one host name may count their processes alike.
+    return f".{os.getpid()}.{next(_counter)}.{os.urandom(4).hex()}.{os.uname().nodename}.tmp"
+
+
+def _create(name: str, durable: bool) -> int:
+    """A new file, open for writing; its folder is made where there is none."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    for delay_s in LATE_S:
+        try:
+            return os.open(name, flags, 0o444)
+        except FileNotFoundError:
+            time.sleep(delay_s)
+            _make_folders(os.path.dirname(name), durable)
+    return os.open(name, flags, 0o444)
+
+
+def _make_folders(folder: str, durable: bool) -> None:
+    """Make a folder and the one above it; never more, so that a location that was removed stays so."""
+    parent = os.path.dirname(folder)
+    for path in (parent, folder):
+        try:
+            # Never writable by all, whatever the umask says: ezpyp would not trust its own folder then.
+            os.mkdir(path, 0o775)
+        except FileExistsError:
+            continue
+        if durable:
+            sync_folder(os.path.dirname(path))
+
+
+def _fill(descriptor: int, pieces: Iterable[Buffer], durable: bool) -> None:
+    try:
+        for batch in _batches(pieces):
+            _write_all(descriptor, batch)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        # May raise too: NFS tells of a full disk only here.
+        os.close(descriptor)
+
+
+def _batches(pieces: Iterable[Buffer]) -> Iterator[list[memoryview]]:
+    """The pieces in portions for one system call, large ones cut."""
+    batch: list[memoryview] = []
+    room = _BATCH_BYTES
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            batch.append(view[:room])
+            view = view[room:]
+            room -= len(batch[-1])
+            if not room or len(batch) == _BATCH_PIECES:
+                yield batch
+                batch, room = [], _BATCH_BYTES
+    if batch:
+        yield batch
+
+
+def _write_all(descriptor: int, batch: Sequence[memoryview]) -> None:
+    while batch:
+        written = os.writev(descriptor, batch)
+        batch = list(_rest(batch, written))
+
+
+def _rest(batch: Sequence[memoryview], written: int) -> Iterator[memoryview]:
+    for view in batch:
+        if written < len(view):
+            yield view[written:]
+        written = max(0, written - len(view))
+
+
+def _name(temporary: str, target: str) -> bool:
+    """Give a finished file its name, unless that is taken."""
+    for delay_s in LATE_S:
+        try:
+            os.link(temporary, target)
+        except OSError as error:
+            # An answer that was lost on the way: NFS asked twice, and the first time it worked.
+            if _links(temporary) == 2:
+                return True
+            if error.errno == errno.EEXIST:
+                return False
+            if error.errno in _NO_LINKS:
+                return _rename(temporary, target)
+            if not _links(temporary):
+                return False  # swept by somebody who took this process for dead
+            if error.errno != errno.ENOENT:
+                raise
+            time.sleep(delay_s)
+        else:
+            return True
+    os.link(temporary, target)
+    return True
+
+
+def _links(name: str) -> int:
+    try:
+        return os.stat(name).st_nlink
+    except OSError:
+        return 0
+
+
+def _rename(temporary: str, target: str) -> bool:
+    # Two writers may pass this test at once; their content is the same, or the name would not be.
+    if os.path.lexists(target):
+        return False
+    os.rename(temporary, target)
+    return True
+
+
+def _remove(name: str) -> None:
+    try:
+        os.unlink(name)
+    except OSError:
+        return  # renamed, or swept; and what cannot be removed must not hide the error that led here
+
+
+def sync_folder(path: str) -> None:
+    """Make sure that the names in a folder outlive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot, and need not: names are on the server at once.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def is_stray(name: str, modified_s: float) -> bool:
+    """Whether a temporary file was left by a writer that is no more.
+
+    Args:
+        name: Its file name.
+        modified_s: When it was last written to, seconds since 1970.
+    """
+    if not (name.startswith(".") and name.endswith(".tmp")):
+        return False
+    (
+        pid,
+        *_,
+    ) = name[1:].split(".", 1)
+    is_here = name.endswith(f".{os.uname().nodename}.tmp")
+    if is_here and pid.isdigit() and not _is_alive(int(pid)):
+        return True
+    # Nobody writes to one file for an hour without its time moving on.
+    return time.time() - modified_s > _HOUR_S
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    # A killed rank may stay a zombie for ever where process 1 reaps nothing.
+    return state not in "ZX"
