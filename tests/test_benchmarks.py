@@ -1,0 +1,42 @@
+"""The measurements still run; what they say is for a quiet machine."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.mpi import ROOT, clean_environ
+
+
+def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True)
+
+
+def test_overhead_measures_every_shape(tmp_path: Path) -> None:
+    done = benchmark(
+        *("overhead", "--only", "ezpyp", "ezpyp-read", "sqlite3", "--steps", "5", "--rounds", "1"),
+        *("--folder", str(tmp_path), "--json"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["shape"] for row in rows} == {"independent", "chain", "fan-in"}
+    assert all(row["warm_us"] > 0 and row["cold_us"] > 0 for row in rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_overhead_prints_a_table_with_ratios(tmp_path: Path) -> None:
+    done = benchmark(
+        "overhead", "--only", "sqlite3", "--shape", "chain", "--steps", "5", "--folder", str(tmp_path)
+    )
+
+    assert done.stdout.splitlines()[0] == "chain, 5 steps; microseconds a step"
+    assert "1.00" in done.stdout.splitlines()[2]
+
+
+def test_a_wrong_name_lists_the_measurements() -> None:
+    done = benchmark("underhead")
+
+    assert done.returncode == 1
+    assert "overhead" in done.stderr
