@@ -1,0 +1,182 @@
+"""Kill runs at random moments and check that nothing finished was lost.
+
+By hand, with any count: ``python -m tests.acceptance.killing --count 20 --ranks 4 --seed 7``. Each trial makes a
+new location, kills a run there with SIGKILL once or more, looks at what is left, reruns to the end, and compares the
+bodies that ran with the lines that had been printed and with the rows.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import re
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import ezpyp
+from ezpyp.errors import CacheNotFoundError, ResultUnavailableError
+from tests.mpi import mpi_python, mpirun_command, run, start
+
+from . import victim
+from .tools import Bodies, query
+
+VICTIM = Path(victim.__file__)
+LONGEST_S = {1: 0.7, 2: 1.2, 4: 1.5}
+"""Random moments are drawn below this: start-up, the whole run, and a little more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one trial saw."""
+
+    seed: int
+    moments_s: tuple[float, ...]
+    printed: int
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        moments = ", ".join(f"{moment:.3f} s" for moment in self.moments_s)
+        ending = "; ".join(self.problems) or "nothing lost"
+        return f"seed {self.seed}: killed after {moments}; {self.printed} steps had been printed; {ending}"
+
+
+class Subject:
+    """One location, and the runs that are started there."""
+
+    def __init__(self, folder: Path, ranks: int) -> None:
+        self.location = folder / "cache"
+        self.trace = Bodies(folder / "trace")
+        self.pids = Bodies(folder / "pids")
+        self.env = {
+            "LOCATION": str(self.location),
+            "TRACE_FILE": str(self.trace.path),
+            "PID_FILE": str(self.pids.path),
+        }
+        launcher = [*mpirun_command(), "-n", str(ranks)] if ranks > 1 else []
+        self.command = [*launcher, mpi_python(), str(VICTIM)]
+
+    def killed(self, moment_s: float, draw: random.Random) -> str:
+        """Start a run, kill all of its processes or a single one at the moment, and give what it had printed."""
+        with start(self.command, env=self.env) as (process, read):
+            time.sleep(moment_s)
+            pids = [int(pid) for pid in self.pids.take()]
+            victims = [process.pid, *pids] if draw.random() < 0.5 else [draw.choice(pids or [process.pid])]
+            for pid in victims:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait(20)
+            wait_until_gone(pids)
+            return read()[0]
+
+    def rerun(self) -> tuple[int, str, str]:
+        """Run to the end; give the exit code and what was printed."""
+        ended = run(self.command, env=self.env, timeout=60)
+        return ended.returncode, ended.stdout, ended.stderr
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """Wait for killed processes; a zombie that nobody reaps is gone as well."""
+    deadline = time.monotonic() + 20
+    while any(is_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still there: {[pid for pid in pids if is_alive(pid)]}")
+        time.sleep(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still runs."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def passed(output: str) -> set[str]:
+    """Give the names whose [PASS] stands on a whole line."""
+    whole = output[: output.rfind("\n") + 1]
+    return set(re.findall(r"^  ╰─> \[PASS\] '(.+)'$", whole, re.MULTILINE))
+
+
+def lost(location: Path, names: set[str]) -> list[str]:
+    """Say which of these steps have no right result in the index, before anything is run again."""
+    if not names:
+        return []
+    try:
+        cache = ezpyp.open_cache(location)
+    except CacheNotFoundError as error:
+        return [f"{len(names)} steps were printed, and there is {error}"]
+    problems = []
+    for name in sorted(names):
+        try:
+            if cache.get_result(name) != victim.expected(name):
+                problems.append(f"wrong result of {name}")
+        except ResultUnavailableError as error:
+            problems.append(f"lost {name}: {error}")
+    return problems
+
+
+def trial(seed: int, ranks: int, folder: Path) -> Trial:
+    """Kill a run once or more, rerun it, and say what was lost."""
+    draw = random.Random(seed)
+    subject = Subject(folder, ranks)
+    moments = tuple(draw.uniform(0.02, LONGEST_S[ranks]) for _ in range(draw.choice([1, 1, 1, 2, 3])))
+    problems: list[str] = []
+    printed: set[str] = set()
+    for moment in moments:
+        output = subject.killed(moment, draw)
+        problems += repeated(subject.trace.take(), printed)
+        printed |= passed(output)
+        problems += lost(subject.location, printed)
+    code, output, errors = subject.rerun()
+    problems += repeated(subject.trace.take(), printed)
+    if code != 0 or f"answer {victim.ANSWER}" not in output.splitlines():
+        problems.append(f"the rerun ended with {code}: {output[-500:]} {errors[-2000:]}")
+    else:
+        problems += whole(subject.location)
+    return Trial(seed, moments, len(printed), tuple(problems))
+
+
+def repeated(bodies: list[str], printed: set[str]) -> list[str]:
+    """Say which bodies ran again although their [PASS] had been printed, or ran twice in one run."""
+    again = [f"{name} ran again" for name in sorted(set(bodies) & printed)]
+    return again + [
+        f"{name} ran twice in a run" for name in sorted({n for n in bodies if bodies.count(n) > 1})
+    ]
+
+
+def whole(location: Path) -> list[str]:
+    """Say what is wrong with the rows and the results after a complete rerun."""
+    problems = lost(location, {name for (name,) in query(location, "SELECT name FROM current_steps")})  # type: ignore[misc]
+    statuses = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status")
+    if statuses != [(0, 2 * len(victim.SEEDS) + 1)]:
+        problems.append(f"statuses {statuses}")
+    if query(location, "PRAGMA integrity_check") != [("ok",)]:
+        problems.append("SQLite calls the index damaged")
+    return problems
+
+
+def main() -> int:
+    """Run trials and print each; 1 when anything was lost."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--ranks", type=int, default=1, choices=sorted(LONGEST_S))
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first trial; the others follow")
+    options = parser.parse_args()
+    bad = 0
+    for seed in range(options.seed, options.seed + options.count):
+        with tempfile.TemporaryDirectory() as folder:
+            seen = trial(seed, options.ranks, Path(folder))
+        print(seen, flush=True)
+        bad += bool(seen.problems)
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

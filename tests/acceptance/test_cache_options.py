@@ -1,0 +1,318 @@
+"""What the decorators can be told: caching, versions, ignored arguments, order, codecs."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ezpyp import Pipeline, as_cloudpickle_step, as_numpy_step, as_pickle_step, as_step
+from ezpyp.errors import DeclarationError, UnknownCodecError
+
+from .tools import Bodies, declared, edit, executed, query, ran
+
+CLOCK = """
+from pathlib import Path
+
+source = {source!r}
+
+@as_pickle_step(pipeline, cache=False)
+def download():
+    ran("download")
+    return open(source).read()
+
+@as_pickle_step(pipeline)
+def parse(text):
+    ran("parse")
+    return len(text)
+
+@as_pickle_step(pipeline)
+def report(size):
+    ran("report")
+    return f"size {{size}}"
+
+report(parse(download()))
+"""
+VERSIONED = """
+@as_pickle_step(pipeline{options})
+def alpha(x, verbose=False):
+    ran("alpha")
+    return x
+
+alpha({arguments})
+"""
+ORDERED = """
+@as_pickle_step(pipeline)
+def first():
+    ran("first")
+
+@as_pickle_step(pipeline)
+def second():
+    ran("second")
+
+one = first()
+two = second()
+
+@as_pickle_step(pipeline, depends_on={order})
+def third():
+    ran("third")
+    return 3
+
+third()
+"""
+
+
+class TestCacheFalse:
+    """A step with ``cache=False`` runs in every run; its descendants are decided by what it gives."""
+
+    @pytest.fixture
+    def text(self, tmp_path: Path) -> Path:
+        path = tmp_path / "text"
+        path.write_text("one")
+        return path
+
+    def test_descendants_of_an_unchanged_value_stay_cached(
+        self, location: Path, bodies: Bodies, text: Path
+    ) -> None:
+        source = CLOCK.format(source=str(text))
+        executed(location, source)
+        assert bodies.take() == ["download", "parse", "report"]
+
+        executed(location, source)
+
+        assert bodies.take() == ["download"]
+
+    def test_descendants_of_a_changed_value_run(self, location: Path, bodies: Bodies, text: Path) -> None:
+        source = CLOCK.format(source=str(text))
+        executed(location, source)
+        bodies.take()
+        text.write_text("three")
+
+        pipeline = executed(location, source)
+
+        assert bodies.take() == ["download", "parse", "report"]
+        assert pipeline.get_result("report") == "size 5"
+
+    def test_a_change_is_cut_off_where_values_agree(self, location: Path, bodies: Bodies, text: Path) -> None:
+        source = CLOCK.format(source=str(text))
+        executed(location, source)
+        bodies.take()
+        text.write_text("two")
+
+        pipeline = executed(location, source)
+
+        assert bodies.take() == ["download", "parse"]
+        assert pipeline.get_result("download") == "two"
+        assert pipeline.get_result("report") == "size 3"
+
+    def test_a_value_that_comes_back_is_known(self, location: Path, bodies: Bodies, text: Path) -> None:
+        source = CLOCK.format(source=str(text))
+        for words in ("one", "three", "one"):
+            text.write_text(words)
+            bodies.take()
+            pipeline = executed(location, source)
+
+        assert bodies.take() == ["download"]
+        assert pipeline.get_result("report") == "size 3"
+
+    def test_no_revision_is_recorded(self, location: Path, bodies: Bodies, text: Path) -> None:
+        for words in ("one", "three"):
+            text.write_text(words)
+            executed(location, CLOCK.format(source=str(text)))
+
+        assert query(location, "SELECT count(*) FROM revisions") == [(1,)]
+
+
+def test_another_version_runs_again(location: Path, bodies: Bodies) -> None:
+    source = edit(VERSIONED, ("{arguments}", "3"))
+    executed(location, edit(source, ("{options}", ", version='a'")))
+    bodies.take()
+
+    executed(location, edit(source, ("{options}", ", version='b'")), revise=True)
+
+    assert bodies.take() == ["alpha"]
+
+
+def test_a_version_stands_beside_the_code_not_instead_of_it(location: Path, bodies: Bodies) -> None:
+    source = edit(VERSIONED, ("{arguments}", "3"), ("{options}", ", version='a'"))
+    executed(location, source)
+    bodies.take()
+
+    executed(location, edit(source, ("return x", "return x + 1")), revise=True)
+
+    assert bodies.take() == ["alpha"]
+
+
+@pytest.mark.parametrize("again", ["3, True", "3, verbose=True", "x=3, verbose=object()"])
+def test_an_ignored_argument_changes_nothing(location: Path, bodies: Bodies, again: str) -> None:
+    source = edit(VERSIONED, ("{options}", ", ignore=('verbose',)"))
+    executed(location, edit(source, ("{arguments}", "3")))
+    bodies.take()
+
+    executed(location, edit(source, ("{arguments}", again)))
+
+    assert bodies.take() == []
+    assert query(location, "SELECT count(*) FROM revisions") == [(1,)]
+
+
+def test_an_argument_that_is_not_ignored_still_counts(location: Path, bodies: Bodies) -> None:
+    source = edit(VERSIONED, ("{options}", ", ignore=('verbose',)"))
+    executed(location, edit(source, ("{arguments}", "3")))
+    bodies.take()
+
+    executed(location, edit(source, ("{arguments}", "4")), revise=True)
+
+    assert bodies.take() == ["alpha"]
+
+
+@pytest.mark.parametrize("form", ["3", "x=3", "3, False", "verbose=False, x=3"])
+def test_ways_to_pass_the_same_arguments_agree(location: Path, bodies: Bodies, form: str) -> None:
+    source = edit(VERSIONED, ("{options}", ""))
+    executed(location, edit(source, ("{arguments}", "3")))
+    bodies.take()
+
+    executed(location, edit(source, ("{arguments}", form)))
+
+    assert bodies.take() == []
+
+
+def test_depends_on_orders_steps_that_share_no_value(location: Path, bodies: Bodies) -> None:
+    pipeline = executed(location, ORDERED.format(order="[one, two]"))
+
+    assert bodies.take() == ["first", "second", "third"]
+    assert {step.name: step.phase for step in pipeline.steps} == {"first": 0, "second": 0, "third": 1}
+
+
+def test_depends_on_has_no_order_of_its_own(location: Path, bodies: Bodies) -> None:
+    executed(location, ORDERED.format(order="[one, two]"))
+    bodies.take()
+
+    executed(location, ORDERED.format(order="[two, one]"))
+
+    assert bodies.take() == []
+
+
+def test_depends_on_counts_in_the_key(location: Path, bodies: Bodies) -> None:
+    executed(location, ORDERED.format(order="[one, two]"))
+    bodies.take()
+
+    executed(location, ORDERED.format(order="[one]"), revise=True)
+
+    assert bodies.take() == ["third"]
+
+
+def test_a_failed_order_only_dependency_skips(location: Path, bodies: Bodies) -> None:
+    pipeline = executed(location, edit(ORDERED.format(order="[two]"), ('ran("second")', "1 / 0")))
+
+    assert bodies.take() == ["first"]
+    assert pipeline.get_status("third") == 2
+
+
+def test_numpy_results_come_back_as_they_were(location: Path) -> None:
+    pipeline = Pipeline(location, "codecs")
+
+    @as_numpy_step(pipeline)
+    def field(rows: int) -> np.ndarray:
+        return np.arange(rows * 3, dtype="<i2").reshape(rows, 3)
+
+    small, large = field(2), field(10_000)
+    pipeline.execute()
+
+    for step, rows in [(small, 2), (large, 10_000)]:
+        result = step.get_result()
+        assert result.dtype == np.dtype("<i2")
+        np.testing.assert_array_equal(result, np.arange(rows * 3).reshape(rows, 3))
+        result[0, 0] = 5  # a consumer may change its copy ...
+        assert step.get_result()[0, 0] == 0  # ... and nobody else sees it
+
+
+def test_cloudpickle_stores_what_pickle_cannot(location: Path) -> None:
+    pipeline = Pipeline(location, "codecs")
+
+    @as_cloudpickle_step(pipeline)
+    def adder(n: int) -> object:
+        return lambda x: x + n
+
+    step = adder(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline.execute()
+
+    assert step.get_result()(4) == 7
+
+
+@pytest.mark.parametrize(
+    ("codec", "value", "taken", "is_right"),
+    [
+        ("numpy", "{'a': 1}", "pickle", lambda result: result == {"a": 1}),
+        ("pickle", "lambda x: -x", "cloudpickle", lambda result: result(5) == -5),
+        ("numpy", "lambda x: -x", "cloudpickle", lambda result: result(5) == -5),
+    ],
+)
+def test_a_codec_that_cannot_store_falls_back_with_a_warning(
+    location: Path, codec: str, value: str, taken: str, is_right: Callable[[object], bool]
+) -> None:
+    source = f"as_step(pipeline, codec={codec!r}, name='alpha')(lambda: {value})()"
+
+    with pytest.warns(UserWarning, match=rf"alpha[^\0]*{taken}"):
+        pipeline = executed(location, source)
+
+    assert pipeline.get_status("alpha") == 0
+    assert is_right(pipeline.get_result("alpha"))
+    assert query(location, "SELECT codec FROM results") == [(taken,)]
+
+
+def test_a_fall_back_is_cached_like_any_result(location: Path, bodies: Bodies) -> None:
+    source = "as_step(pipeline, codec='numpy', name='alpha')(lambda: ran('alpha') or {'a': 1})()"
+    with pytest.warns(UserWarning, match="pickle"):
+        executed(location, source)
+    bodies.take()
+
+    executed(location, source)
+
+    assert bodies.take() == []
+
+
+def test_an_unknown_codec_is_an_error_at_the_decorator(location: Path) -> None:
+    with pytest.raises(UnknownCodecError, match="parquett"):
+        declared(location, "as_step(pipeline, codec='parquett')(lambda: 1)()")
+
+
+def test_an_ignored_name_that_is_no_parameter_is_an_error(location: Path) -> None:
+    with pytest.raises(DeclarationError, match="verbos"):
+        declared(location, "as_step(pipeline, ignore=('verbos',))(lambda verbose: 1)(1)")
+
+
+@pytest.mark.parametrize(
+    ("decorator", "title"),
+    [(as_pickle_step, "Pickle"), (as_cloudpickle_step, "Cloudpickle"), (as_numpy_step, "Numpy")],
+)
+def test_output_lines_name_the_codec(
+    location: Path, capfd: pytest.CaptureFixture[str], decorator: object, title: str
+) -> None:
+    pipeline = Pipeline(location, "codecs")
+
+    decorator(pipeline, name="alpha")(lambda: np.arange(3))()  # type: ignore[operator]  # one of three decorators
+    pipeline.execute()
+
+    line = f"[MPI process 00] [Running component of phase 00] [Executing {title} Step Object 'alpha']"
+    assert line in capfd.readouterr().out.splitlines()
+
+
+def test_the_general_form_takes_every_option(location: Path, bodies: Bodies) -> None:
+    pipeline = Pipeline(location, "general")
+    start = as_step(pipeline)(lambda: ran("start"))
+    first = start()
+
+    @as_step(pipeline, [first], codec="cloudpickle", name="all", version=2, ignore=("note",), cache=True)
+    def end(x: int, note: str = "") -> int:
+        ran("end")
+        return x
+
+    step = end(1, note="seen")
+    pipeline.execute()
+
+    assert step.name == "all"
+    assert step.phase == 1
+    assert bodies.take() == ["start", "end"]

@@ -1,0 +1,211 @@
+"""Failing steps: what is skipped, what goes on, what is recorded, and how a failure is mended."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import ezpyp
+from ezpyp import Pipeline, as_pickle_step
+from ezpyp.errors import PipelineFailedError, StepFailedError, StepPendingError, StepSkippedError
+
+from .tools import Bodies, declared, edit, executed, query
+
+BRANCHES = """
+@as_pickle_step(pipeline)
+def root(number):
+    ran(f"root {number}")
+    return number / (number - 3)
+
+@as_pickle_step(pipeline)
+def leaf(value):
+    ran("leaf")
+    return value
+
+@as_pickle_step(pipeline)
+def tip(value):
+    ran("tip")
+    return value
+
+for number in range(10):
+    tip(leaf(root(number)))
+"""
+
+
+class TestTenIndependentBranches:
+    """One of ten branches fails at its root."""
+
+    @pytest.fixture(scope="class")
+    def pipeline(self, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+        with pytest.MonkeyPatch.context() as patch:
+            folder = tmp_path_factory.mktemp("branches")
+            patch.setenv("TRACE_FILE", str(folder / "trace"))
+            return executed(folder / "cache", BRANCHES)
+
+    def test_nine_finish(self, pipeline: Pipeline) -> None:
+        finished = [n for n in range(10) if pipeline.get_status(f"tip[number={n}]") == 0]
+
+        assert finished == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+    def test_rows_are_done_failed_and_skipped(self, pipeline: Pipeline) -> None:
+        location = pipeline.schema_path.parent
+        rows = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status ORDER BY status")
+        failed = query(location, "SELECT name FROM current_steps WHERE status = 1")
+        skipped = query(location, "SELECT name FROM current_steps WHERE status = 2 ORDER BY phase")
+
+        assert rows == [(0, 27), (1, 1), (2, 2)]
+        assert failed == [("root[number=3]",)]
+        assert skipped == [("leaf[number=3]",), ("tip[number=3]",)]
+
+    def test_the_failed_result_raises_with_the_traceback(self, pipeline: Pipeline) -> None:
+        said = r"root\[number=3\][^\0]*Traceback[^\0]*script\.py[^\0]*ZeroDivisionError: division by zero"
+
+        with pytest.raises(StepFailedError, match=said) as caught:
+            pipeline.get_result("root", number=3)
+
+        assert caught.value.step == "root[number=3]"
+
+    def test_a_cache_raises_with_the_traceback_too(self, pipeline: Pipeline) -> None:
+        cache = ezpyp.open_cache(pipeline.schema_path.parent)
+
+        with pytest.raises(StepFailedError, match=r"Traceback[^\0]*ZeroDivisionError"):
+            cache.get_result("root", number=3)
+
+    @pytest.mark.parametrize("name", ["leaf", "tip"])
+    def test_a_skipped_result_raises_and_names_the_failed_step(self, pipeline: Pipeline, name: str) -> None:
+        with pytest.raises(StepSkippedError, match=rf"{name}[^\0]*root\[number=3\]"):
+            pipeline.get_result(f"{name}[number=3]")
+
+    def test_statuses_are_one_and_two(self, pipeline: Pipeline) -> None:
+        assert pipeline.get_status("root", number=3) == 1
+        assert sorted(step.status for step in pipeline.steps)[-3:] == [1, 2, 2]
+
+
+def test_a_step_that_never_ran_is_pending(location: Path) -> None:
+    pipeline = declared(location, "as_pickle_step(pipeline, name='alpha')(lambda: 1)()")
+    pipeline.initialize_schema()
+
+    assert pipeline.get_status("alpha") == -1
+    with pytest.raises(StepPendingError, match="alpha"):
+        pipeline.get_result("alpha")
+
+
+def test_a_failed_step_and_what_it_skipped_run_again(location: Path, bodies: Bodies) -> None:
+    executed(location, BRANCHES)
+    assert len(bodies.take()) == 28
+
+    executed(location, BRANCHES)
+
+    assert bodies.take() == ["root 3"]
+
+
+def test_a_mended_step_is_no_conflict_and_runs_with_its_descendants(location: Path, bodies: Bodies) -> None:
+    broken = """
+    @as_pickle_step(pipeline)
+    def alpha(x):
+        ran("alpha")
+        return x / 0
+
+    @as_pickle_step(pipeline)
+    def beta(x):
+        ran("beta")
+        return -x
+
+    @as_pickle_step(pipeline)
+    def other(x):
+        ran("other")
+        return x
+
+    beta(alpha(3)), other(1)
+    """
+    executed(location, broken)
+    assert sorted(bodies.take()) == ["alpha", "other"]
+
+    pipeline = executed(location, edit(broken, ("x / 0", "x / 1")))
+
+    assert bodies.take() == ["alpha", "beta"]
+    assert pipeline.get_result("beta") == -3
+
+
+def test_execute_again_in_the_same_process_retries_the_failure(location: Path, tmp_path: Path) -> None:
+    pipeline = Pipeline(location, "study")
+    ready = str(tmp_path / "ready")
+
+    @as_pickle_step(pipeline)
+    def wait() -> str:
+        return Path(ready).read_text()
+
+    step = wait()
+    pipeline.execute()
+    assert step.status == 1
+
+    Path(ready).write_text("now")
+    pipeline.execute()
+
+    assert step.status == 0
+    assert step.get_result() == "now"
+
+
+def test_a_checked_run_raises_after_the_summary_is_written(location: Path) -> None:
+    with pytest.raises(PipelineFailedError, match=r"root\[number=3\]") as caught:
+        executed(location, BRANCHES, check=True)
+
+    assert tuple(caught.value.failed) == ("root[number=3]",)
+    summary = (location / "pipeline.summary").read_text()
+    assert summary.startswith(f"Pipeline Failed @ {location}\n")
+    assert query(location, "SELECT count(*) FROM current_steps WHERE status = 0") == [(27,)]
+
+
+def test_a_checked_run_without_a_failure_raises_nothing(location: Path) -> None:
+    pipeline = executed(location, "as_pickle_step(pipeline, name='alpha')(lambda: 1)()", check=True)
+
+    assert pipeline.get_result("alpha") == 1
+
+
+@pytest.mark.parametrize("body", ["sys.exit(0)", "sys.exit(3)", "raise GeneratorExit", "raise Odd(1, 2)"])
+def test_what_a_step_does_to_itself_fails_that_step_alone(location: Path, body: str) -> None:
+    source = f"""
+    import sys
+
+    class Odd(Exception):
+        def __init__(self, left, right):
+            super().__init__(left)
+            self.lock = sys.stdout
+
+    @as_pickle_step(pipeline)
+    def alpha():
+        {body}
+
+    @as_pickle_step(pipeline)
+    def beta():
+        return 2
+
+    alpha(), beta()
+    """
+
+    pipeline = executed(location, source)
+
+    assert pipeline.get_status("alpha") == 1
+    assert pipeline.get_result("beta") == 2
+    with pytest.raises(StepFailedError, match="SystemExit|GeneratorExit|Odd"):  # noqa: RUF043 -- any of them
+        pipeline.get_result("alpha")
+
+
+def test_a_result_that_nothing_can_store_fails_its_step_alone(location: Path) -> None:
+    pipeline = Pipeline(location, "study")
+
+    @as_pickle_step(pipeline)
+    def locked() -> object:
+        return {"fine": 1, "lock": threading.Lock()}
+
+    @as_pickle_step(pipeline)
+    def other() -> int:
+        return 2
+
+    step, fine = locked(), other()
+    pipeline.execute()
+
+    assert step.status == 1
+    assert fine.get_result() == 2
+    with pytest.raises(StepFailedError, match=r"UnstorableResultError[^\0]*lock"):
+        step.get_result()

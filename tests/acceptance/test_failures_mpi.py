@@ -1,0 +1,107 @@
+"""Failures under ``mpirun``: every rank learns of them, in seconds, and none waits for one that raised."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.mpi import mpirun
+
+from .tools import Bodies, query, traced
+
+pytestmark = pytest.mark.mpi
+
+LIMIT_S = 10
+
+CHECKED = """
+import sys
+from ezpyp import Pipeline, as_pickle_step
+from ezpyp.errors import PipelineFailedError, StepFailedError
+from tests.acceptance.tools import ran
+
+pipeline = Pipeline(sys.argv[1], "checked")
+
+@as_pickle_step(pipeline)
+def good(number):
+    return number
+
+@as_pickle_step(pipeline)
+def leave(number):
+    sys.exit(number)
+
+@as_pickle_step(pipeline)
+def bad(number):
+    raise ValueError(f"no {number}")
+
+@as_pickle_step(pipeline)
+def below(value):
+    return value
+
+good.map(range(10)), leave(0), below(bad(1))
+try:
+    pipeline.execute(check=True)
+except PipelineFailedError as error:
+    ran(f"{pipeline.rank} raised {sorted(error.failed)}")
+    try:
+        pipeline.get_result("bad")
+    except StepFailedError as inner:
+        ran(f"{pipeline.rank} traceback {'ValueError: no 1' in str(inner)}")
+    raise
+ran(f"{pipeline.rank} went on")
+"""
+
+ONE_RANK_RAISES = """
+import sys
+from ezpyp import Pipeline, as_pickle_step
+
+pipeline = Pipeline(sys.argv[1], "lonely")
+
+@as_pickle_step(pipeline)
+def alpha(number):
+    return number
+
+alpha(1)
+if pipeline.rank == 1:
+    raise RuntimeError("only here")
+pipeline.execute()
+print("went on")
+"""
+
+
+def written(tmp_path: Path, source: str) -> Path:
+    script = tmp_path / "script.py"
+    script.write_text(source)
+    return script
+
+
+def test_a_checked_run_raises_on_all_ranks_and_exits_non_zero(tmp_path: Path, location: Path) -> None:
+    trace = Bodies(tmp_path / "trace")
+    script = written(tmp_path, CHECKED)
+
+    started = time.monotonic()
+    job = mpirun(4, script, str(location), env=traced(trace.path))
+
+    assert time.monotonic() - started < LIMIT_S
+    assert job.returncode != 0
+    expected = [f"{rank} raised ['bad', 'leave']" for rank in range(4)]
+    assert sorted(trace.take()) == sorted([*expected, *(f"{rank} traceback True" for rank in range(4))])
+    assert job.stderr.count("PipelineFailedError") == 1
+
+
+def test_a_checked_run_records_what_finished(tmp_path: Path, location: Path) -> None:
+    mpirun(4, written(tmp_path, CHECKED), str(location), env=traced(tmp_path / "trace"))
+
+    rows = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status ORDER BY status")
+    assert rows == [(0, 10), (1, 2), (2, 1)]
+    assert (location / "pipeline.summary").read_text().startswith("Pipeline Failed @ ")
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, location: Path, size: int) -> None:
+    started = time.monotonic()
+    job = mpirun(size, written(tmp_path, ONE_RANK_RAISES), str(location))
+
+    assert time.monotonic() - started < LIMIT_S
+    assert job.returncode != 0
+    assert "RuntimeError: only here" in job.stderr
+    assert "went on" not in job.stdout

@@ -1,0 +1,190 @@
+"""A cache opened without its script: read-only, never made, in any place, while a run writes."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import ezpyp
+from ezpyp import Pipeline, as_pickle_step
+from ezpyp.errors import CacheNotFoundError, StepPendingError, UnknownStepError
+
+from .tools import declared, executed, launch, obey_permissions, query, snapshot
+
+STUDY = """
+@as_pickle_step(pipeline)
+def alpha(x, scale=1.0):
+    return bytes(50_000) if x == 3 else x * scale
+
+@as_pickle_step(pipeline)
+def beta(parts):
+    return len(parts)
+
+beta(alpha.map([1, 2, 3]))
+"""
+READER = """
+import sys
+from pathlib import Path
+import ezpyp
+
+cache = ezpyp.open_cache({location!r})
+print(cache.get_result("alpha", x=2), len(cache.get_result("alpha", x=3)), cache.get_result("beta"))
+"""
+
+
+@pytest.fixture
+def finished(location: Path) -> Path:
+    executed(location, STUDY)
+    return location
+
+
+def listing(location: Path) -> dict[str, tuple[int, int]]:
+    """Give every file and folder with its size and time of change."""
+    return {
+        str(path.relative_to(location)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in location.rglob("*")
+    }
+
+
+def test_results_by_name_and_by_parameter(finished: Path) -> None:
+    cache = ezpyp.open_cache(finished)
+
+    assert cache.get_result("alpha[x=1]") == cache.get_result("alpha", x=1) == 1.0
+    assert cache.get_result("alpha", x=3) == bytes(50_000)
+    assert cache.get_result("beta") == 3
+
+
+def test_a_location_may_be_a_string(finished: Path) -> None:
+    assert ezpyp.open_cache(str(finished)).get_result("beta") == 3
+
+
+def test_names_by_glob(finished: Path) -> None:
+    cache = ezpyp.open_cache(finished)
+
+    assert sorted(cache.names("al*")) == ["alpha[x=1]", "alpha[x=2]", "alpha[x=3]"]
+    assert list(cache.names("alpha[x=2]")) == ["alpha[x=2]"]
+    assert list(cache.names("nothing*")) == []
+    assert len(list(cache.names())) == 4
+
+
+def test_a_table_of_a_function_s_steps(finished: Path) -> None:
+    rows = list(ezpyp.open_cache(finished).table("alpha"))
+
+    assert [row["x"] for row in rows] == [1, 2, 3]
+    assert [row["status"] for row in rows] == [0, 0, 0]
+    assert [row["result"] for row in rows][:2] == [1.0, 2.0]
+    assert all(row["seconds"] >= 0 for row in rows)
+
+
+def test_statuses(finished: Path) -> None:
+    assert ezpyp.open_cache(finished).get_status("beta") == 0
+
+
+def test_a_name_that_does_not_exist(finished: Path) -> None:
+    with pytest.raises(UnknownStepError, match="gamma"):
+        ezpyp.open_cache(finished).get_result("gamma")
+
+
+def test_a_revision_that_does_not_exist(finished: Path) -> None:
+    with pytest.raises(LookupError, match=r"\b9\b"):
+        ezpyp.open_cache(finished).get_result("beta", revision=9)
+
+
+def test_no_cache_is_an_error_and_nothing_is_made(tmp_path: Path) -> None:
+    with pytest.raises(CacheNotFoundError, match="nowhere"):
+        ezpyp.open_cache(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CacheNotFoundError, match="empty"):
+        ezpyp.open_cache(tmp_path / "empty")
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty"]
+
+
+def test_reading_writes_nothing(finished: Path) -> None:
+    rows, files = snapshot(finished), listing(finished)
+
+    cache = ezpyp.open_cache(finished)
+    cache.get_result("alpha", x=3)
+    list(cache.table("alpha"))
+    del cache
+
+    assert snapshot(finished) == rows
+    assert listing(finished) == files
+
+
+def test_an_opened_cache_cannot_write(finished: Path) -> None:
+    cache = ezpyp.open_cache(finished)
+
+    assert not any(hasattr(cache, name) for name in ("execute", "step", "initialize_schema"))
+
+
+def test_a_moved_location_reads_as_before(finished: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "else" / "where"
+    moved.parent.mkdir()
+    shutil.move(finished, moved)
+
+    cache = ezpyp.open_cache(moved)
+
+    assert cache.get_result("alpha", x=3) == bytes(50_000)
+    ((path,),) = query(moved, "SELECT result FROM current_steps WHERE name = 'alpha[x=3]'")
+    assert str(path).startswith(str(moved))
+    assert Path(str(path)).is_file()
+
+
+def test_a_moved_location_is_still_cached(finished: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(finished, moved)
+
+    executed(moved, STUDY)
+
+    assert query(moved, "SELECT cached, done FROM runs ORDER BY run DESC LIMIT 1")[0][0] == 4
+
+
+def test_a_read_only_copy_is_read(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    for path in [*copy.rglob("*"), copy]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    script = tmp_path / "reader.py"
+    script.write_text(READER.format(location=str(copy)))
+
+    reader = launch(script, before=obey_permissions)
+
+    assert reader.stdout == "2.0 50000 3\n", reader.stderr
+    assert sorted(os.listdir(copy)) == sorted(os.listdir(finished))
+
+
+def test_a_cache_is_read_while_a_run_writes_it(location: Path) -> None:
+    pipeline = Pipeline(location, "study")
+    place = str(location)
+
+    @as_pickle_step(pipeline)
+    def early() -> int:
+        return 41
+
+    start = early()
+
+    @as_pickle_step(pipeline, depends_on=[start])
+    def reader() -> tuple[object, int]:
+        import time
+
+        time.sleep(0.2)  # what has finished is committed while a longer step runs
+        cache = ezpyp.open_cache(place)
+        return cache.get_result("early"), cache.get_status("reader")
+
+    step = reader()
+    pipeline.execute()
+
+    value, status = step.get_result()
+    assert value == 41
+    assert status in (-1, -2)
+
+
+def test_a_frozen_pipeline_that_never_ran_is_pending(location: Path) -> None:
+    declared(location, STUDY).initialize_schema()
+    cache = ezpyp.open_cache(location)
+
+    assert cache.get_status("beta") == -1
+    with pytest.raises(StepPendingError, match="beta"):
+        cache.get_result("beta")

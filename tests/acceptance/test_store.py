@@ -1,0 +1,178 @@
+"""What a location holds: small results in the index, large ones as files, and nothing printed too early."""
+
+import io
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ezpyp import Pipeline, as_pickle_step
+from ezpyp.errors import DamagedResultError
+
+from .tools import Bodies, executed, query
+
+
+def files(location: Path) -> list[Path]:
+    return sorted(path for path in location.rglob("*") if path.is_file())
+
+
+def test_a_thousand_small_steps_make_a_handful_of_files(location: Path) -> None:
+    executed(location, "as_pickle_step(pipeline, name='alpha')(lambda x: x).map(range(1000))", output="none")
+
+    assert len(files(location)) <= 8
+    assert query(location, "SELECT count(*) FROM results WHERE payload IS NOT NULL") == [(1000,)]
+
+
+def test_a_large_result_is_one_read_only_file_named_by_its_digest(location: Path) -> None:
+    executed(location, "as_pickle_step(pipeline, name='alpha')(lambda: bytes(100_000))()")
+
+    (path,) = [path for path in files(location) if "objects" in path.parts]
+    ((digest, size, payload),) = query(location, "SELECT lower(hex(digest)), size, payload FROM results")
+    assert path.parent.name + path.name.split(".")[0] == digest
+    assert path.stat().st_size == size
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert payload is None
+
+
+def test_equal_large_results_share_one_file(location: Path) -> None:
+    source = """
+    alpha = as_pickle_step(pipeline, name='alpha')(lambda x: bytes(100_000))
+    alpha.map([1, 2, 3])
+    """
+
+    pipeline = executed(location, source)
+
+    assert len([path for path in files(location) if "objects" in path.parts]) == 1
+    assert [step.get_result() for step in pipeline.steps] == [bytes(100_000)] * 3
+
+
+def test_a_run_leaves_no_write_ahead_log_and_no_temporary_file(location: Path) -> None:
+    executed(location, "as_pickle_step(pipeline, name='alpha')(lambda: bytes(100_000))()")
+
+    names = {path.name for path in files(location) if "objects" not in path.parts}
+    assert {"ezpyp.sqlite", "pipeline.schema", "pipeline.summary"} <= names
+    wal = location / "ezpyp.sqlite-wal"
+    assert not wal.exists() or wal.stat().st_size == 0
+    assert not [path for path in files(location) if "tmp" in path.name]
+
+
+class Watcher(io.TextIOBase):
+    """Standard output that looks, at every [PASS], whether the step's row is already there."""
+
+    def __init__(self, location: Path) -> None:
+        self.location = location
+        self.found: dict[str, bool] = {}
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            if "[PASS]" in line:
+                name = line.split("'")[1]
+                self.found[name] = self._is_committed(name)
+        return len(text)
+
+    def _is_committed(self, name: str) -> bool:
+        uri = f"file:{self.location / 'ezpyp.sqlite'}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            rows = connection.execute(
+                "SELECT 1 FROM steps s JOIN results r ON r.key = s.key JOIN step_rows w ON w.step = s.id "
+                "WHERE s.name = ? AND w.status = 0",
+                (name,),
+            ).fetchall()
+        return len(rows) == 1
+
+
+def test_pass_is_printed_after_the_commit_of_its_row(location: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Watcher(location)
+    monkeypatch.setattr(sys, "stdout", watcher)
+
+    source = """
+    import time
+
+    @as_pickle_step(pipeline)
+    def alpha(x):
+        time.sleep(0.03 if x % 5 == 0 else 0)
+        return bytes(30_000 + x) if x % 7 == 0 else x
+
+    alpha.map(range(40))
+    """
+    executed(location, source)
+
+    assert len(watcher.found) == 40
+    assert all(watcher.found.values())
+
+
+def test_a_finished_step_is_not_held_back_by_a_long_one(location: Path) -> None:
+    pipeline = Pipeline(location, "study")
+    place = str(location / "ezpyp.sqlite")
+
+    @as_pickle_step(pipeline)
+    def short(x: int) -> int:
+        return x
+
+    shorts = short.map(range(5))
+
+    @as_pickle_step(pipeline, depends_on=list(shorts))
+    def long() -> int:
+        import sqlite3
+        import time
+
+        for _ in range(100):
+            time.sleep(0.01)
+            with sqlite3.connect(f"file:{place}?mode=ro", uri=True) as connection:
+                count: int = connection.execute("SELECT count(*) FROM results").fetchone()[0]
+            if count == 5:
+                return count
+        return count
+
+    step = long()
+    pipeline.execute()
+
+    assert step.get_result() == 5
+
+
+def test_a_missing_object_runs_its_step_again(location: Path, bodies: Bodies) -> None:
+    source = """
+    @as_pickle_step(pipeline)
+    def alpha():
+        ran("alpha")
+        return bytes(100_000)
+
+    @as_pickle_step(pipeline)
+    def beta(x):
+        ran("beta")
+        return len(x)
+
+    beta(alpha())
+    alpha2 = as_pickle_step(pipeline, name="gamma")(lambda: ran("gamma") or bytes(50_000))()
+    """
+    executed(location, source)
+    for path in files(location):
+        if "objects" in path.parts:
+            path.unlink()
+    bodies.take()
+
+    pipeline = executed(location, source)
+
+    assert "gamma" in bodies.take()
+    assert pipeline.get_result("gamma") == bytes(50_000)
+    assert pipeline.get_result("beta") == 100_000
+
+
+def test_a_flipped_byte_never_comes_back(location: Path, bodies: Bodies) -> None:
+    source = "as_pickle_step(pipeline, name='alpha')(lambda: ran('alpha') or b'good' * 20_000)()"
+    pipeline = executed(location, source)
+    (path,) = [path for path in files(location) if "objects" in path.parts]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    bodies.take()
+
+    with pytest.raises(DamagedResultError, match=r"alpha[^\0]*execute|[0-9a-f]{32}"):
+        pipeline.get_result("alpha")
+    again = executed(location, source)
+
+    assert bodies.take() == ["alpha"]
+    assert again.get_result("alpha") == b"good" * 20_000

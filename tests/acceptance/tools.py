@@ -1,0 +1,142 @@
+"""What the acceptance tests share: fresh processes, reruns, snapshots, a trace of the bodies that ran."""
+
+import ctypes
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import ezpyp
+from ezpyp import Pipeline
+from tests.mpi import ROOT, clean_environ
+
+HOOKS = Path(__file__).with_name("hooks")
+HEADER = re.compile(
+    r"Pipeline '(?P<id>.+)' @ (?P<location>.+), revision (?P<revision>\d+): "
+    r"(?P<steps>\d+) steps?, (?P<cached>\d+) cached, (?P<to_run>\d+) to run"
+)
+
+
+def ran(word: object) -> None:
+    """Note that a body runs; a step's body calls this first.
+
+    A file, not a list: a list in the test's module would be a global of the body, and count in its key.
+    """
+    handle = os.open(os.environ["TRACE_FILE"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(handle, f"{word}\n".encode())
+    os.close(handle)
+
+
+class Bodies:
+    """The bodies that ran, in order, since they were last asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def take(self) -> list[str]:
+        """Give the words noted since the last call, in order, and forget them."""
+        words = self.path.read_text().splitlines() if self.path.exists() else []
+        self.path.unlink(missing_ok=True)
+        return words
+
+
+def traced(path: Path, **more: str) -> dict[str, str]:
+    """Give the variables with which a fresh process notes its bodies in a file, with `ran` or by the hook."""
+    return {"PYTHONPATH": os.pathsep.join([str(HOOKS), str(ROOT)]), "TRACE_FILE": str(path), **more}
+
+
+def launch(
+    script: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    before: Callable[[], None] | None = None,
+    timeout_s: float = 60,
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a fresh serial process and give what it wrote."""
+    return subprocess.run(
+        [sys.executable, str(script)],
+        env=clean_environ(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        preexec_fn=before,
+    )
+
+
+def obey_permissions() -> None:
+    """Make root in a new process obey file modes; for `launch`'s ``before``.
+
+    Dropping CAP_DAC_OVERRIDE from the bounding set takes effect at exec; anybody but root obeys anyhow.
+    """
+    if os.geteuid() == 0:
+        drop, override, read_search = 24, 1, 2
+        libc = ctypes.CDLL(None)
+        assert libc.prctl(drop, override, 0, 0, 0) == 0
+        assert libc.prctl(drop, read_search, 0, 0, 0) == 0
+
+
+def declared(location: Path, source: str, *, pipeline_id: str = "study", revise: object = False) -> Pipeline:
+    """Run the text of a user's script against a new pipeline at a location, as a rerun would.
+
+    The text finds ``pipeline``, ``ran`` and everything public of ezpyp; its file is ``script.py`` beside the
+    location. Returns the pipeline.
+    """
+    pipeline = Pipeline(location, pipeline_id, revise=revise)  # type: ignore[arg-type]  # any form is passed on
+    script = location.parent / "script.py"
+    script.write_text(textwrap.dedent(source))
+    public = {name: getattr(ezpyp, name) for name in ezpyp.__all__}
+    names: dict[str, object] = {**public, "__name__": "study", "pipeline": pipeline, "ran": ran}
+    exec(compile(script.read_text(), str(script), "exec"), names)
+    return pipeline
+
+
+def executed(location: Path, source: str, *, pipeline_id: str = "study", **options: object) -> Pipeline:
+    """Declare a script's text as `declared` does, execute it with the options, and give the pipeline."""
+    pipeline = declared(location, source, pipeline_id=pipeline_id)
+    pipeline.execute(**options)  # type: ignore[arg-type]  # any option is passed on
+    return pipeline
+
+
+def edit(source: str, *changes: tuple[str, str]) -> str:
+    """Replace each old text, which must stand there exactly once, by its new one."""
+    for old, new in changes:
+        assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in the script"
+        source = source.replace(old, new)
+    return source
+
+
+def header(output: str) -> dict[str, str]:
+    """Give the parts of the last header line of an output."""
+    found = [match.groupdict() for match in map(HEADER.fullmatch, output.splitlines()) if match]
+    assert found, f"no header line in:\n{output}"
+    return found[-1]
+
+
+def query(location: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Ask the index of a location, read-only."""
+    with closing(sqlite3.connect(f"file:{location / 'ezpyp.sqlite'}?mode=ro", uri=True)) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def snapshot(location: Path) -> dict[str, object]:
+    """Give everything that a location holds: its rows, the lock's aside, and the bytes of its files.
+
+    The index's own files are left out: a reader may fold the write-ahead log in without changing a row.
+    """
+    held: dict[str, object] = {
+        str(path.relative_to(location)): path.read_bytes()
+        for path in sorted(location.rglob("*"))
+        if path.is_file() and not path.name.startswith("ezpyp.sqlite")
+    }
+    tables = query(
+        location, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'holder' ORDER BY name"
+    )
+    for (table,) in tables:
+        held[f"table {table}"] = query(location, f"SELECT * FROM {table}")
+    return held
