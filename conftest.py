@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-LAUNCHER_PREFIXES = ("PMI_", "PMIX_", "PMI2_", "OMPI_", "HYDRA_", "MPI_", "PALS_", "MV2_", "FLUX_", "SLURM_")
+from tests.mpi import LAUNCHER_PREFIXES
 
 hypothesis.settings.register_profile("short", deadline=None)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=10_000)
@@ -22,9 +22,9 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite gives the same answers in a batch job, and whatever the caller has set for ezpyp."""
-    for name in os.environ:
-        ours = name.startswith("EZPYP_") and not name.startswith("EZPYP_TEST_")
-        if ours or name.startswith(LAUNCHER_PREFIXES):
+    for name in list(os.environ):
+        # EZPYP_TEST_MPIRUN and its like say how the suite itself is to be run.
+        if name.startswith(LAUNCHER_PREFIXES) and not name.startswith("EZPYP_TEST_"):
             monkeypatch.delenv(name)
 
 
