@@ -10,9 +10,10 @@ from .tools import Bodies
 
 @pytest.fixture(autouse=True)
 def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away every option of ezpyp that the caller's environment sets."""
-    for name in [name for name in os.environ if name.startswith("EZPYP_")]:
-        monkeypatch.delenv(name)
+    """Take away every option of ezpyp that the caller's environment sets, but those of `tests.mpi`."""
+    for name in list(os.environ):
+        if name.startswith("EZPYP_") and not name.startswith("EZPYP_TEST_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

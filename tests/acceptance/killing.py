@@ -1,8 +1,8 @@
 """Kill runs at random moments and check that nothing finished was lost.
 
-By hand, with any count: ``python -m tests.acceptance.killing --count 20 --ranks 4 --seed 7``. Each trial makes a
-new location, kills a run there with SIGKILL once or more, looks at what is left, reruns to the end, and compares the
-bodies that ran with the lines that had been printed and with the rows.
+By hand, with any count: ``python -m tests.acceptance.killing --count 20 --ranks 4 --seed 7``. Each trial
+makes a new location, kills a run there with SIGKILL once or more, looks at what is left, reruns to the end,
+and compares the bodies that ran with the lines that had been printed and with the rows.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class Subject:
         self.command = [*launcher, mpi_python(), str(VICTIM)]
 
     def killed(self, moment_s: float, draw: random.Random) -> str:
-        """Start a run, kill all of its processes or a single one at the moment, and give what it had printed."""
+        """Start a run, kill it whole or one of its processes, and give what it had printed."""
         with start(self.command, env=self.env) as (process, read):
             time.sleep(moment_s)
             pids = [int(pid) for pid in self.pids.take()]

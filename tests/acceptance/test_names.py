@@ -94,6 +94,34 @@ def test_a_long_argument_becomes_sixteen_hex_of_a_digest(location: Path) -> None
     assert all(re.fullmatch(r"simulate\[[0-9a-f]{16}\]", name) for name in found)
 
 
+def test_an_array_as_an_argument_becomes_a_digest(location: Path) -> None:
+    found = names(location, "import numpy; [simulate(numpy.arange(size)) for size in (0, 1, 2, 500)]")
+
+    assert len(set(found)) == 4
+    assert all(re.fullmatch(r"simulate\[[0-9a-f]{16}\]", name) for name in found)
+
+
+def test_naming_never_runs_a_value_s_own_code(location: Path) -> None:
+    source = (
+        SIMULATE
+        + """
+class Touchy:
+    def __init__(self, size):
+        self.size = size
+
+    def refuse(self, *args):
+        raise RuntimeError("touched")
+
+    __eq__ = __bool__ = __repr__ = __str__ = __len__ = __format__ = refuse
+    __hash__ = object.__hash__
+
+"""
+    )
+    found = names(location, "simulate(Touchy(1)); simulate(Touchy(2)); analyse(0, other=Touchy(1))", source)
+
+    assert len(set(found)) == 3
+
+
 def test_labels_that_would_be_equal_become_digests(location: Path) -> None:
     source = SIMULATE + "\nother = as_pickle_step(pipeline, name='other')(lambda seed: -seed)\n"
     calls = "for seed in (3, 4): analyse(simulate(seed)); analyse(other(seed))"

@@ -26,13 +26,9 @@ pipeline = Pipeline(sys.argv[1], "rows")
 
 @as_pickle_step(pipeline)
 def draw(seed):
-    ran(f"draw {seed} {pipeline_rank()}")
+    ran(f"draw {seed}")
     time.sleep(0.01)
     return bytes([seed]) * 40_000 if seed % 5 == 0 else seed
-
-def pipeline_rank():
-    import os
-    return os.getpid()
 
 @as_pickle_step(pipeline)
 def weigh(part, bias=0):
@@ -42,7 +38,7 @@ def weigh(part, bias=0):
 
 @as_cloudpickle_step(pipeline)
 def total(parts, note="none"):
-    return lambda: sum(parts)
+    return sum(parts)
 
 @as_pickle_step(pipeline)
 def below(part):
@@ -57,10 +53,11 @@ lowest = below(bad)
 pipeline.execute()
 # Each rank asks alone, and only one of them at all.
 if pipeline.rank == pipeline.size - 1:
-    ran(f"alone {good.get_result()()}")
+    ran(f"alone {good.get_result()}")
 more = weigh.map(draws[:3], [1, 2, 3])
 pipeline.execute()
-ran(f"rank {pipeline.rank} of {pipeline.size} {more.results()} {pipeline.get_status(bad)} {len(pipeline.steps)}")
+counts = f"{more.results()} {pipeline.get_status(bad)} {len(pipeline.steps)}"
+ran(f"rank {pipeline.rank} of {pipeline.size} {counts}")
 """
 BUSY = """
 import sys, time
