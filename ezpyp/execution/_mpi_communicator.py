@@ -69,10 +69,13 @@ class MpiTransport:
     def _match(self) -> None:
         """Start to receive whatever is announced, in its order."""
         mpi, status = self._mpi, self._status
-        while (message := self._comm.Improbe(mpi.ANY_SOURCE, mpi.ANY_TAG, status)) is not None:
-            buffer = bytearray(status.Get_count(mpi.BYTE))
-            request = message.Irecv((buffer, mpi.BYTE))
-            self._receiving.append(_Piece(status.source, status.tag, buffer, request))
+        # Twice: a probe that finds nothing moves messages on, and only the next one hands them out. One probe
+        # a poll costs an extra sleep for each message: round trips of 0.7 ms where two give 0.3 ms.
+        for _ in range(2):
+            while (message := self._comm.Improbe(mpi.ANY_SOURCE, mpi.ANY_TAG, status)) is not None:
+                buffer = bytearray(status.Get_count(mpi.BYTE))
+                request = message.Irecv((buffer, mpi.BYTE))
+                self._receiving.append(_Piece(status.source, status.tag, buffer, request))
 
     def _complete(self) -> list[Arrival]:
         """Take what has come in whole, in order for each source; one slow source holds up no other."""
