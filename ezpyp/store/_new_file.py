@@ -1,12 +1,10 @@
 """A new file that appears under its name whole, or not at all."""
-# Single system calls on descriptors and names: 2 us, where pathlib takes 10.
-# ruff: noqa: PTH102, PTH104, PTH108, PTH116, PTH118, PTH120
 
 import errno
 import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ezpyp.store.codecs import Buffer
@@ -33,13 +31,22 @@ _HOUR_S = 3600.0
 _counter = itertools.count()
 
 
-def write_new(target: str, pieces: Iterable[Buffer], *, durable: bool = False) -> bool:
+def write_new(
+    folder: str,
+    pieces: Iterable[Buffer],
+    target: Callable[[], str],
+    *,
+    reserve: int = 0,
+    durable: bool = False,
+) -> bool:
     """Make a file that appears under its name whole, read-only, or not at all.
 
     Args:
-        target: Its name; its folder's folder exists.
+        folder: Where it is written under a temporary name; on the target's file system.
         pieces: The bytes, in order.
-        durable: Whether it shall outlive a loss of power from now on.
+        target: Tells the name; asked when the bytes are written.
+        reserve: Bytes to take from the file system beforehand, where it is quick to do so.
+        durable: Whether the file shall outlive a loss of power from now on.
 
     Returns:
         Whether it is there, and ours; False where something else has that name, and was left as it is.
@@ -47,17 +54,13 @@ def write_new(target: str, pieces: Iterable[Buffer], *, durable: bool = False) -
     Raises:
         OSError: The file system refuses; nothing of the attempt is left.
     """
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, _temporary_name())
+    temporary = f"{folder}/{_temporary_name()}"
     descriptor = _create(temporary, durable)
     try:
-        _fill(descriptor, pieces, durable)
-        is_ours = _name(temporary, target)
+        _fill(descriptor, pieces, reserve, durable)
+        return _name(temporary, target(), durable)
     finally:
         _remove(temporary)
-    if durable:
-        sync_folder(folder)
-    return is_ours
 
 
 def _temporary_name() -> str:
@@ -72,26 +75,31 @@ def _create(name: str, durable: bool) -> int:
         try:
             return os.open(name, flags, 0o444)
         except FileNotFoundError:
-            time.sleep(delay_s)
-            _make_folders(os.path.dirname(name), durable)
+            _wait(delay_s)
+            make_folder(os.path.dirname(name), durable)
     return os.open(name, flags, 0o444)
 
 
-def _make_folders(folder: str, durable: bool) -> None:
-    """Make a folder and the one above it; never more, so that a location that was removed stays so."""
-    parent = os.path.dirname(folder)
-    for path in (parent, folder):
-        try:
-            # Never writable by all, whatever the umask says: ezpyp would not trust its own folder then.
-            os.mkdir(path, 0o775)
-        except FileExistsError:
-            continue
-        if durable:
-            sync_folder(os.path.dirname(path))
-
-
-def _fill(descriptor: int, pieces: Iterable[Buffer], durable: bool) -> None:
+def make_folder(path: str, durable: bool) -> None:
+    """Make one folder, never the one above it: a location that was removed stays so."""
     try:
+        # Never writable by all, whatever the umask says: ezpyp would not trust its own folder then.
+        os.mkdir(path, 0o775)
+    except (FileExistsError, FileNotFoundError):
+        return  # whoever asked tries again, and says what is wrong if that fails too
+    if durable:
+        sync_folder(os.path.dirname(path))
+
+
+def _wait(delay_s: float) -> None:
+    if delay_s:  # sleep(0) takes 80 us
+        time.sleep(delay_s)
+
+
+def _fill(descriptor: int, pieces: Iterable[Buffer], reserve: int, durable: bool) -> None:
+    try:
+        if reserve:
+            os.posix_fallocate(descriptor, 0, reserve)
         for batch in _batches(pieces):
             _write_all(descriptor, batch)
         if durable:
@@ -131,28 +139,38 @@ def _rest(batch: Sequence[memoryview], written: int) -> Iterator[memoryview]:
         written = max(0, written - len(view))
 
 
-def _name(temporary: str, target: str) -> bool:
+def _name(temporary: str, target: str, durable: bool) -> bool:
     """Give a finished file its name, unless that is taken."""
     for delay_s in LATE_S:
         try:
             os.link(temporary, target)
         except OSError as error:
-            # An answer that was lost on the way: NFS asked twice, and the first time it worked.
-            if _links(temporary) == 2:
-                return True
-            if error.errno == errno.EEXIST:
-                return False
-            if error.errno in _NO_LINKS:
-                return _rename(temporary, target)
-            if not _links(temporary):
-                return False  # swept by somebody who took this process for dead
-            if error.errno != errno.ENOENT:
-                raise
-            time.sleep(delay_s)
+            is_ours = _after_refusal(temporary, target, error)
+            if is_ours is not None:
+                return is_ours
+            _wait(delay_s)
+            make_folder(os.path.dirname(target), durable)
         else:
-            return True
-    os.link(temporary, target)
+            break
+    else:
+        os.link(temporary, target)
+    if durable:
+        sync_folder(os.path.dirname(target))
     return True
+
+
+def _after_refusal(temporary: str, target: str, error: OSError) -> bool | None:
+    """Whether the file has its name all the same; None where that is to be tried again."""
+    links = _links(temporary)
+    if links == 2:
+        return True  # an answer was lost on the way: NFS asked twice, and the first time it worked
+    if error.errno == errno.EEXIST or not links:
+        return False  # taken; or swept by somebody who took this process for dead
+    if error.errno in _NO_LINKS:
+        return _rename(temporary, target)
+    if error.errno == errno.ENOENT:
+        return None  # the folder is new, or late
+    raise error
 
 
 def _links(name: str) -> int:
@@ -162,11 +180,14 @@ def _links(name: str) -> int:
         return 0
 
 
-def _rename(temporary: str, target: str) -> bool:
+def _rename(temporary: str, target: str) -> bool | None:
     # Two writers may pass this test at once; their content is the same, or the name would not be.
     if os.path.lexists(target):
         return False
-    os.rename(temporary, target)
+    try:
+        os.rename(temporary, target)
+    except FileNotFoundError:
+        return None
     return True
 
 

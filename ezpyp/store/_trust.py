@@ -32,10 +32,10 @@ def check_trust(location: Path, *, trust: bool = False) -> None:
             status = path.stat()
         except OSError:
             continue
-        check_owner(path, status, location, trust=trust)
+        check_owner(str(path), status, location, trust=trust)
 
 
-def check_owner(path: Path, status: os.stat_result, location: Path, *, trust: bool = False) -> None:
+def check_owner(path: str, status: os.stat_result, location: Path, *, trust: bool = False) -> None:
     """The same for one file or folder inside the location, by what the system tells of it.
 
     Raises:
@@ -56,7 +56,7 @@ def check_owner(path: Path, status: os.stat_result, location: Path, *, trust: bo
         f"{path} {who}: loading a result would run whatever code was put there. If you trust everybody who "
         f"could have written it, say so once with: {trust_command(location)}   "
         "(for one run: EZPYP_TRUST=1, or trust=True)",
-        path=str(path),
+        path=path,
         location=str(location),
     )
 
@@ -125,5 +125,5 @@ def _entries() -> list[str]:
 
 def _list_path() -> Path:
     """Where the XDG base directory specification puts it."""
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 - never raises
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(config, "ezpyp", "trusted")

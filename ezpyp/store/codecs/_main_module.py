@@ -21,6 +21,8 @@ _NOTE = re.compile(rb"\n# (.{1,300}) of __main__ of (.{1,300})\n\Z")
 
 def main_names(value: object, stream: Sequence[Buffer]) -> list[str]:
     """Names of ``__main__`` that a pickle refers to; at least the first of them."""
+    if len(stream) == 1 and _MARK not in stream[0]:
+        return []
     pieces = [piece for piece in stream if isinstance(piece, bytes) and _MARK in piece]
     if not pieces:
         return []

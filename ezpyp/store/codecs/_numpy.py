@@ -7,7 +7,8 @@ and read here, because numpy's public functions for it copy the data, want a fil
 import struct
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ezpyp.errors import CodecError
 from ezpyp.store.codecs._protocol import Buffer
@@ -46,9 +47,8 @@ class NumpyCodec:
         import numpy as np
 
         described, start = _read_header(data)
-        dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(described["descr"])
-        order: Literal["C", "F"] = "F" if described["fortran_order"] else "C"
-        array: Array = np.ndarray(described["shape"], dtype, buffer=data[start:], order=order)
+        dtype, order, shape = described
+        array: Array = np.ndarray(shape, dtype, buffer=data[start:], order=order)
         if start + array.nbytes != len(data):
             raise ValueError(f"the header tells of {array.nbytes} bytes, {len(data) - start} follow it")
         return array.copy(order="K") if data.readonly else array
@@ -71,18 +71,24 @@ def _storable_array(value: object) -> "Array":
 
 
 def _is_kept(dtype: "np.dtype[Any]") -> bool:
-    import numpy as np
-
     if dtype.hasobject or dtype.itemsize == 0 or dtype.metadata:
         return False
-    return bool(np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype)) == dtype)
+    return _description(dtype) is not None
+
+
+# Cached, as the reading of a header: a sweep's results are alike, and this is most of a small array's time.
+@lru_cache(maxsize=256)
+def _description(dtype: "np.dtype[Any]") -> object:
+    """What the header says of a dtype; None where it would be read as another."""
+    import numpy as np
+
+    description = np.lib.format.dtype_to_descr(dtype)
+    return description if np.lib.format.descr_to_dtype(description) == dtype else None
 
 
 def _header(array: "Array", is_fortran: bool) -> bytes:
-    import numpy as np
-
-    descr = np.lib.format.dtype_to_descr(array.dtype)
-    text = repr({"descr": descr, "fortran_order": is_fortran, "shape": array.shape})
+    description = {"descr": _description(array.dtype), "fortran_order": is_fortran, "shape": array.shape}
+    text = repr(description)
     version = _lowest_version(text)
     body = text.encode(_TEXT[version])
     before = len(_MAGIC) + 2 + _LENGTH[version].size
@@ -96,16 +102,30 @@ def _lowest_version(header: str) -> int:
     return 1 if len(header) + _ALIGNMENT < 1 << 16 else 2
 
 
-def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
-    """The description in the header, and where the data begins."""
-    import ast
-
+def _read_header(data: memoryview) -> tuple["_Described", int]:
+    """What the header describes, and where the data begins."""
     if data[:6] != _MAGIC or data[6] not in _LENGTH:
         raise ValueError("it does not begin as a .npy file")
     version = data[6]
     (length,) = _LENGTH[version].unpack_from(data, 8)
     start = 8 + _LENGTH[version].size
-    described = ast.literal_eval(bytes(data[start : start + length]).decode(_TEXT[version]))
+    return _parsed(bytes(data[start : start + length]).decode(_TEXT[version])), start + length
+
+
+@lru_cache(maxsize=256)
+def _parsed(header: str) -> "_Described":
+    import ast
+
+    import numpy as np
+
+    described = ast.literal_eval(header)
     if not isinstance(described, dict) or described.keys() != {"descr", "fortran_order", "shape"}:
         raise ValueError("its header is no description of an array")
-    return described, start + length
+    dtype = np.lib.format.descr_to_dtype(described["descr"])
+    return _Described(dtype, "F" if described["fortran_order"] else "C", described["shape"])
+
+
+class _Described(NamedTuple):
+    dtype: "np.dtype[Any]"
+    order: Literal["C", "F"]
+    shape: tuple[int, ...]
