@@ -209,3 +209,16 @@ def test_a_result_that_nothing_can_store_fails_its_step_alone(location: Path) ->
     assert fine.get_result() == 2
     with pytest.raises(StepFailedError, match=r"UnstorableResultError[^\0]*lock"):
         step.get_result()
+
+
+def test_the_report_counts_and_keeps_the_failures(location: Path, bodies: Bodies) -> None:
+    report = declared(location, BRANCHES).execute()
+
+    assert (report.total, report.done, report.cached) == (30, 27, 0)
+    assert tuple(report.failed) == ("root[number=3]",)
+    assert sorted(report.skipped) == ["leaf[number=3]", "tip[number=3]"]
+    assert "ZeroDivisionError" in str(report.failures["root[number=3]"])
+
+    again = declared(location, BRANCHES).execute()
+
+    assert (again.total, again.done, again.cached) == (30, 0, 27)

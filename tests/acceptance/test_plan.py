@@ -1,4 +1,4 @@
-"""The plan: what would run, and why, without running or writing anything but the schema."""
+"""The plan: what would run, and why, before anything runs."""
 
 from pathlib import Path
 
@@ -7,22 +7,31 @@ from .tools import Bodies, declared, edit, executed, query
 
 
 def test_a_plan_runs_nothing(location: Path, bodies: Bodies) -> None:
-    pipeline = declared(location, BASE)
+    plan = declared(location, BASE).plan()
 
-    pipeline.plan()
-
+    assert [step.name for step in plan.to_run] == ["alpha", "beta", "gamma"]
     assert bodies.take() == []
     assert query(location, "SELECT count(*) FROM results") == [(0,)]
+    assert query(location, "SELECT count(*) FROM runs") == [(0,)]
 
 
-def test_a_plan_names_what_would_run(location: Path, bodies: Bodies) -> None:
+def test_a_plan_tells_what_is_cached_from_what_would_run(location: Path, bodies: Bodies) -> None:
     executed(location, BASE)
     pipeline = declared(location, BASE + "as_pickle_step(pipeline, name='delta')(lambda g: g)(step)\n")
 
-    text = str(pipeline.plan())
+    plan = pipeline.plan()
 
-    assert "delta" in text
-    assert "beta" not in text
+    assert [step.name for step in plan.to_run] == ["delta"]
+    assert {step.name for step in plan.cached} == {"alpha", "beta", "gamma"}
+
+
+def test_a_plan_says_why_in_words(location: Path, bodies: Bodies) -> None:
+    executed(location, BASE)
+    plan = declared(location, BASE + "as_pickle_step(pipeline, name='delta')(lambda g: g)(step)\n").plan()
+
+    assert all(step.reason for step in plan.to_run)
+    assert "delta" in str(plan)
+    assert plan.to_run[0].reason in str(plan)
 
 
 def test_a_plan_is_what_the_run_does(location: Path, bodies: Bodies) -> None:
@@ -30,9 +39,7 @@ def test_a_plan_is_what_the_run_does(location: Path, bodies: Bodies) -> None:
     bodies.take()
     pipeline = declared(location, BASE)
 
-    text = str(pipeline.plan())
+    plan = pipeline.plan()
     pipeline.execute()
 
-    assert bodies.take() == ["beta", "gamma"]
-    assert "beta" in text
-    assert "gamma" in text
+    assert bodies.take() == [step.name for step in plan.to_run] == ["beta", "gamma"]
