@@ -33,7 +33,7 @@ def test_a_revision_says_so_in_a_note(location: Path) -> None:
     executed(location, BETA_4, revise=True)
 
     ((note,),) = query(location, "SELECT note FROM revisions WHERE revision = 2")
-    assert "beta" in str(note)
+    assert "revised" in str(note)
 
 
 def test_older_results_are_kept_and_asked_for_by_revision(location: Path) -> None:
