@@ -1,0 +1,53 @@
+"""What a step is: code and values to digests.
+
+Two laws. Never stale: whatever can change a result and can be seen, changes the digest. Never needless: what cannot
+change it leaves the digest alone. Where they fight, never-stale wins.
+"""
+
+from collections.abc import Callable
+
+from ezpyp.hashing._describe import describe
+from ezpyp.hashing._difference import Change, difference
+from ezpyp.hashing._file import File
+from ezpyp.hashing._framing import KEY_FORMAT
+from ezpyp.hashing._hole import Hole
+from ezpyp.hashing._identity import FunctionIdentity, function_identity
+from ezpyp.hashing._record import Part
+from ezpyp.hashing._registry import REGISTRY
+from ezpyp.hashing._values import cutoff_digest, encode, value_digest
+
+__all__ = [
+    "KEY_FORMAT",
+    "Change",
+    "File",
+    "FunctionIdentity",
+    "Hole",
+    "Part",
+    "cutoff_digest",
+    "describe",
+    "difference",
+    "encode",
+    "function_identity",
+    "register",
+    "value_digest",
+]
+
+
+def register(kind: type, function: Callable[[object], object]) -> None:
+    """Let ``function`` say what counts of the instances of a class, its subclasses included.
+
+    Args:
+        kind: The class.
+        function: Takes an instance and returns a value to hash in its place.
+
+    Example:
+        >>> class Session:
+        ...     def __init__(self, url):
+        ...         self.url, self.calls = url, 0
+        >>> register(Session, lambda session: session.url)
+        >>> one, two = Session("db"), Session("db")
+        >>> one.calls = 7
+        >>> value_digest(one) == value_digest(two)
+        True
+    """
+    REGISTRY.register(kind, function)

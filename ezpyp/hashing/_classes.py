@@ -1,0 +1,59 @@
+"""Classes as parts of a walk: the user's by content, a library's by name."""
+
+from enum import EnumMeta
+
+from ezpyp.hashing._framing import tag, text
+from ezpyp.hashing._walk import Children, Walker
+
+_CLASS = tag("class")
+_NAMED = tag("named class")
+_END = tag("end of class")
+_ENUM_MEMBER = tag("enum member")
+
+_LEFT_OUT = frozenset(
+    "__module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __abstractmethods__"
+    " _abc_impl __dataclass_params__ __parameters__ __classcell__".split()
+)
+_ENUM_OWN = frozenset(
+    "_member_map_ _value2member_map_ _member_names_ _member_type_ _value_repr_ _use_args_ _unhashable_values_"
+    " _hashable_values_ _unhashable_values_map_ _new_member_ __new__ _generate_next_value_ _sort_order_ __reduce_ex__".split()
+)
+_SLOT_TYPES = frozenset({"member_descriptor", "getset_descriptor"})
+
+
+def walk_class(w: Walker, kind: type) -> Children:
+    """A class: name, bases, metaclass and everything that it defines."""
+    if w.by_name:
+        w.emit(_NAMED + text(kind.__qualname__))
+        return
+    if kind is not w.root and w.policy.is_library(kind):
+        w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}"))
+        return
+    if w.met(kind):
+        return
+    w.emit(_CLASS + text(kind.__name__))
+    w.in_code += 1
+    yield type(kind)
+    yield kind.__bases__
+    yield from _enum_members(w, kind)
+    for name, value in sorted(kind.__dict__.items()):
+        if not _is_left_out(kind, name, value):
+            w.emit(text(name))
+            yield value
+    w.in_code -= 1
+    w.emit(_END)
+
+
+def _enum_members(w: Walker, kind: type) -> Children:
+    if isinstance(kind, EnumMeta):
+        for name, member in kind.__members__.items():
+            w.emit(_ENUM_MEMBER + text(name))
+            yield member._value_
+
+
+def _is_left_out(kind: type, name: str, value: object) -> bool:
+    if name in _LEFT_OUT or type(value).__name__ in _SLOT_TYPES:
+        return True
+    if not isinstance(kind, EnumMeta):
+        return False
+    return name in _ENUM_OWN or name in kind.__members__

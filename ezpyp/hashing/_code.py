@@ -1,0 +1,280 @@
+"""A code object as canonical bytes: all that matters to what it does, nothing of how it was laid out.
+
+In: operations, constants (typed; nested code recursively), names of attributes and parameters, flow of control, handled
+exceptions, flags. Out: file and lines, docstrings, the name of the function, names of local variables (unless the code
+reads ``locals``, ``vars``, ``eval`` or ``exec``), names of globals (what they lead to counts instead).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from marshal import dumps
+from opcode import opmap, opname
+from types import CodeType
+
+from ezpyp.hashing._bytecode import CONSTS, FREES, JUMPS, LOCALS, NAMES, Instruction
+from ezpyp.hashing._flow import Place, in_order_of_control
+from ezpyp.hashing._framing import digest
+from ezpyp.hashing._uses import Uses, Use
+
+# *args, **kwargs, generator, coroutine, iterable coroutine, async generator; optimized and newlocals tell classes.
+_FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
+_OPTIMIZED = 0x1
+_SEES_LOCALS = frozenset({"locals", "vars", "eval", "exec", "dir"})
+_LINES = "__firstlineno__"
+_STATIC = "__static_attributes__"
+
+_GLOBALS = frozenset(
+    opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opmap
+)
+_STORES = frozenset(opmap[name] for name in ("STORE_GLOBAL", "DELETE_GLOBAL"))
+_LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
+_LOAD_ATTR = opmap["LOAD_ATTR"]
+_LOAD_SUPER = opmap.get("LOAD_SUPER_ATTR", -1)
+_LOAD_FAST = opmap["LOAD_FAST"]
+_LOAD_CLOSURE = opmap.get("LOAD_CLOSURE", -1)
+_CELLS = frozenset(opmap[name] for name in ("MAKE_CELL", "COPY_FREE_VARS"))
+_STORE_NAME = opmap["STORE_NAME"]
+_LOAD_CONST = opmap["LOAD_CONST"]
+_RETURN_CONST = opmap.get("RETURN_CONST", -1)
+_RETURN_VALUE = opmap["RETURN_VALUE"]
+# Two loads or stores in one instruction exist only where both stand on one line.
+_PAIRS = {
+    opmap[name]: (opmap[first], opmap[second])
+    for name, first, second in (
+        ("LOAD_FAST_LOAD_FAST", "LOAD_FAST", "LOAD_FAST"),
+        ("STORE_FAST_LOAD_FAST", "STORE_FAST", "LOAD_FAST"),
+        ("STORE_FAST_STORE_FAST", "STORE_FAST", "STORE_FAST"),
+    )
+    if name in opmap
+}
+# Arguments that hold flags in their low bits, and the index of the name above them.
+_SHIFTS = {_LOAD_GLOBAL: 1, _LOAD_SUPER: 2} | ({} if "LOAD_METHOD" in opname[:256] else {_LOAD_ATTR: 1})
+# 3.11 has four instructions for one conditional jump, by direction.
+_JUMP_NAMES = {op: opname[op].replace("FORWARD_", "").replace("BACKWARD_", "") for op in JUMPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One operation, for people: what it is, its text, its line."""
+
+    kind: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The canonical form of a code object.
+
+    Attributes:
+        digest: 16 bytes.
+        uses: What it reads from outside, in the order of control.
+        stores: Names of globals that it binds.
+        tokens: Its operations with their lines; in no digest.
+    """
+
+    digest: bytes
+    uses: tuple[Use, ...]
+    stores: frozenset[str]
+    tokens: tuple[Token, ...]
+
+
+@lru_cache(maxsize=4096)
+def canonical(code: CodeType) -> Form:
+    """Return the canonical form of a code object that stands by itself."""
+    writer = _Writer(code)
+    writer.write_code(code, None)
+    data = dumps(writer.out, 2)
+    return Form(digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.tokens))
+
+
+class _Scope:
+    """Numbers of the variables of one code object; free ones have their numbers outside."""
+
+    def __init__(self, code: CodeType, outer: "_Scope | None", writer: "_Writer") -> None:
+        self.outer = outer
+        self.writer = writer
+        self.free = frozenset(code.co_freevars)
+        self.cells = frozenset(code.co_cellvars)
+        own = tuple(cell for cell in code.co_cellvars if cell not in code.co_varnames)
+        self.names = code.co_varnames + own + code.co_freevars
+        self.numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """Return the number of a variable, in the order of first mention."""
+        if name in self.free and self.outer is not None:
+            return self.outer.number(name)
+        known = self.numbers.get(name)
+        if known is None:
+            known = self.numbers[name] = self.writer.next_number()
+        return known
+
+    def is_outermost(self, name: str) -> bool:
+        """Tell whether a free variable comes from outside of the whole code."""
+        if name not in self.free:
+            return False
+        return self.outer is None or self.outer.is_outermost(name)
+
+
+class _Writer:
+    """Writes one code object and all code inside it."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.out: list[object] = []
+        self.uses = Uses()
+        self.stores: set[str] = set()
+        self.tokens: list[Token] = []
+        self.numbers = 0
+
+    def next_number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+    def write_code(self, code: CodeType, outer: _Scope | None) -> None:
+        scope = _Scope(code, outer, self)
+        self.write_head(code, scope)
+        places = in_order_of_control(code)
+        lines = [place[0] or 0 for place in code.co_positions()]
+        body = _Body(self, code, scope, lines)
+        body.write(places)
+        if not _SEES_LOCALS.isdisjoint(code.co_names):
+            self.out.append(("locals", code.co_varnames, code.co_cellvars, code.co_freevars))
+
+    def write_head(self, code: CodeType, scope: _Scope) -> None:
+        named = code.co_argcount + code.co_kwonlyargcount
+        extra = bool(code.co_flags & 4) + bool(code.co_flags & 8)
+        parameters = code.co_varnames[: named + extra]
+        for name in parameters:
+            scope.number(name)
+        counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS)
+        # Names that no caller can use are local names.
+        self.out.append(("code", counts, parameters[code.co_posonlyargcount : named]))
+
+
+class _Body:
+    """Writes the operations of one code object."""
+
+    def __init__(self, writer: _Writer, code: CodeType, scope: _Scope, lines: list[int]) -> None:
+        self.writer = writer
+        self.code = code
+        self.scope = scope
+        self.lines = lines
+        self.is_class = not code.co_flags & _OPTIMIZED
+
+    def write(self, places: list[Place]) -> None:
+        out = self.writer.out
+        handler: tuple[int, int] | None = None
+        self.writer.uses.open_body(self.code, self.scope)
+        for position, place in enumerate(places):
+            instruction = place.instruction
+            if instruction is None:
+                out.append(("to", place.target))
+                continue
+            if place.handler != handler:
+                handler = place.handler
+                out.append(("handler", handler))
+            self.write_place(position, place, instruction, places)
+        self.writer.uses.close_body()
+
+    def write_place(self, position: int, place: Place, instruction: Instruction, places: list[Place]) -> None:
+        op, arg = instruction.op, instruction.arg
+        line = self.lines[instruction.unit] if instruction.unit < len(self.lines) else 0
+        if op in _PAIRS:
+            first, second = _PAIRS[op]
+            self.write_variable(first, arg >> 4, line)
+            self.write_variable(second, arg & 15, line)
+        elif op in CONSTS:
+            self.write_constant(op, self.code.co_consts[arg], position, places, line)
+        elif op in NAMES:
+            self.write_name(op, arg, line)
+        elif op in LOCALS or op in FREES:
+            self.write_variable(op, arg, line)
+        elif op in JUMPS:
+            self.writer.out += (_JUMP_NAMES[op], place.target)
+            self.token("op", _JUMP_NAMES[op], line)
+            self.writer.uses.other()
+        elif op not in _CELLS:
+            self.writer.out += (op, arg)
+            self.token("op", f"{opname[op]} {arg}", line)
+            self.writer.uses.other(opname[op])
+
+    def token(self, kind: str, text: str, line: int) -> None:
+        self.writer.tokens.append(Token(kind, text, line))
+
+    # -- variables and names -------------------------------------------------
+
+    def write_variable(self, op: int, arg: int, line: int) -> None:
+        name = self.scope.names[arg]
+        if op == _LOAD_CLOSURE or op in _CELLS or op == _LOAD_FAST and self.is_cell(name):
+            # Which cells a nested function gets, in the order of their names: its own code says so too.
+            return
+        self.writer.out += (op, self.scope.number(name))
+        self.writer.uses.variable(opname[op], name)
+        self.token("variable", f"{opname[op]} {name}", line)
+
+    def is_cell(self, name: str) -> bool:
+        return name in self.scope.free or name in self.scope.cells
+
+    def write_name(self, op: int, arg: int, line: int) -> None:
+        shift = _SHIFTS.get(op, 0)
+        name, bits = self.code.co_names[arg >> shift], arg & ((1 << shift) - 1)
+        uses = self.writer.uses
+        if op in _GLOBALS:
+            self.writer.out += (op, bits, uses.global_read(name))
+        elif op in _STORES:
+            self.writer.stores.add(name)
+            self.writer.out += (op, uses.global_number(name))
+            uses.name("STORE_GLOBAL", name)
+        else:
+            self.writer.out += (op, bits, name)
+            uses.name(opname[op], name)
+        self.token("name", name, line)
+
+    # -- constants -------------------------------------------------------------
+
+    def write_constant(self, op: int, value: object, position: int, places: list[Place], line: int) -> None:
+        out = self.writer.out
+        if isinstance(value, CodeType):
+            out.append("nested")
+            self.writer.uses.other()
+            self.writer.write_code(value, self.scope)
+            return
+        self.writer.uses.constant(value)
+        value = self.adjusted(value, position, places)
+        if op == _RETURN_CONST:
+            out += (_LOAD_CONST, plain_constant(value), _RETURN_VALUE, 0)
+        else:
+            out += (op, plain_constant(value))
+        self.token("constant", repr(value), line)
+
+    def adjusted(self, value: object, position: int, places: list[Place]) -> object:
+        """Take out of a class body what only tells where the class stands."""
+        if not self.is_class:
+            return value
+        if value == self.code.co_qualname:
+            return self.code.co_qualname.rpartition("<locals>.")[2]
+        stored = self.stored_name(position + 1, places)
+        if stored == _LINES:
+            return None
+        if stored == _STATIC and isinstance(value, tuple):
+            return tuple(sorted(value))
+        return value
+
+    def stored_name(self, position: int, places: list[Place]) -> str | None:
+        following = places[position].instruction if position < len(places) else None
+        if following is None or following.op != _STORE_NAME:
+            return None
+        return self.code.co_names[following.arg]
+
+
+def plain_constant(value: object) -> object:
+    """Return a constant as nested tuples of what ``marshal`` writes canonically."""
+    if isinstance(value, tuple):
+        return ("tuple", *map(plain_constant, value))
+    if isinstance(value, frozenset):
+        return ("frozenset", *sorted(dumps(plain_constant(member), 2) for member in value))
+    if value is Ellipsis:
+        return ("ellipsis",)
+    if isinstance(value, CodeType):
+        return ("code", canonical(value).digest)
+    return value

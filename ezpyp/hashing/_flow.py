@@ -1,0 +1,99 @@
+"""The order of control: instructions in the order in which they are reached, whatever the layout.
+
+Line breaks move NOPs, duplicate jumps and reorder blocks, since the compiler looks at line numbers when it optimises.
+Following control from the entry, and dropping jumps that only continue elsewhere, gives one order for all layouts.
+"""
+
+from dataclasses import dataclass
+from types import CodeType
+
+from ezpyp.hashing._bytecode import ENDS, GOTOS, JUMPS, Handler, Instruction, decode, handlers
+
+
+@dataclass(slots=True)
+class Place:
+    """An instruction in the order of control.
+
+    Attributes:
+        instruction: The instruction; None for a continuation at an earlier place.
+        target: The place that it may jump to, or continues at; else -1.
+        handler: What handles an exception here, as (place, depth); else None.
+    """
+
+    instruction: Instruction | None
+    target: int = -1
+    handler: tuple[int, int] | None = None
+
+
+class _Tracer:
+    def __init__(self, code: CodeType) -> None:
+        self.instructions = decode(code)
+        self.table = handlers(code)
+        self.entries = {i.unit: index for index, i in enumerate(self.instructions)} if self.table else {}
+        self.place_of: dict[int, int] = {}
+        self.places: list[Place] = []
+        self.pending: list[int] = []
+
+    def run(self) -> list[Place]:
+        self.trace(0)
+        while self.pending:
+            self.trace(self.pending.pop())
+        for place in self.places:
+            self.settle(place)
+        return self.places
+
+    def trace(self, start: int) -> None:
+        index = self.follow(start)
+        while index not in self.place_of:
+            instruction = self.instructions[index]
+            self.place_of[index] = len(self.places)
+            self.places.append(Place(instruction))
+            self.note_handler(instruction)
+            if instruction.op in ENDS or instruction.op in GOTOS:
+                # A jump that is left here is one that leads to itself for ever.
+                return
+            if instruction.op in JUMPS:
+                self.pending.append(instruction.target)
+            index = self.follow(index + 1)
+        self.places.append(Place(None, index))
+
+    def follow(self, index: int) -> int:
+        """Return where control goes on from ``index`` when plain jumps are followed."""
+        passed = set()
+        while self.instructions[index].op in GOTOS and index not in passed:
+            passed.add(index)
+            index = self.instructions[index].target
+        return index
+
+    def note_handler(self, instruction: Instruction) -> None:
+        handler = self.handler_of(instruction)
+        if handler is not None:
+            self.pending.append(self.index_of_unit(handler.target))
+
+    def handler_of(self, instruction: Instruction) -> Handler | None:
+        for handler in self.table:
+            if handler.start <= instruction.unit < handler.end:
+                return handler
+        return None
+
+    def index_of_unit(self, unit: int) -> int:
+        while unit not in self.entries:
+            unit += 1
+        return self.entries[unit]
+
+    def settle(self, place: Place) -> None:
+        """Turn indexes into places, which are known now."""
+        instruction = place.instruction
+        if instruction is None:
+            place.target = self.place_of[place.target]
+            return
+        if instruction.op in JUMPS and instruction.op not in GOTOS:
+            place.target = self.place_of[self.follow(instruction.target)]
+        handler = self.handler_of(instruction)
+        if handler is not None:
+            place.handler = (self.place_of[self.follow(self.index_of_unit(handler.target))], handler.depth)
+
+
+def in_order_of_control(code: CodeType) -> list[Place]:
+    """Return the instructions of ``code`` in the order in which control reaches them."""
+    return _Tracer(code).run()

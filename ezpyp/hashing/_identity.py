@@ -1,0 +1,94 @@
+"""What a function is: one digest over its code and all that the code leads to, and the parts by which a change is named."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from ezpyp.hashing._describe import describe
+from ezpyp.hashing._framing import digest, tag
+from ezpyp.hashing._ownership import Ownership
+from ezpyp.hashing._record import Part, Recorder
+from ezpyp.hashing._registry import REGISTRY
+from ezpyp.hashing._walk import Walker
+
+_IDENTITY = tag("function identity")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionIdentity:
+    """What a function is.
+
+    Attributes:
+        digest: 16 bytes over the code and everything that it leads to.
+        name: The function's name; like the following, in no digest.
+        module: Module in which it is defined.
+        qualname: Its qualified name.
+        file: Its source file.
+        line: First line there.
+        source: Its source text, if that compiles to the very code that runs; else None.
+        parts: What the digest is made of.
+        not_tracked: What counts by its type only, as "NAME (type)".
+    """
+
+    digest: bytes
+    name: str
+    module: str
+    qualname: str
+    file: str
+    line: int
+    source: str | None
+    parts: tuple[Part, ...]
+    not_tracked: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Return the identity as JSON text, for ``from_json``."""
+        return json.dumps(asdict(self) | {"digest": self.digest.hex()}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "FunctionIdentity":
+        """Return the identity that ``to_json`` wrote."""
+        facts = json.loads(text)
+        parts = tuple(
+            Part(**(part | {"tokens": tuple((kind, word, line) for kind, word, line in part["tokens"])}))
+            for part in facts.pop("parts")
+        )
+        found = bytes.fromhex(facts.pop("digest"))
+        return cls(digest=found, parts=parts, not_tracked=tuple(facts.pop("not_tracked")), **facts)
+
+
+def function_identity(
+    function: object, *, track: tuple[str, ...] = (), no_track: tuple[str, ...] = ()
+) -> FunctionIdentity:
+    """Return what ``function`` is: its code, and all of the user's that the code leads to.
+
+    Args:
+        function: A function, or anything else that can be called.
+        track: Libraries that count by content.
+        no_track: Packages of the user's that count by name.
+
+    Returns:
+        The identity; its digest does not depend on the function's own name, place, comments, docstring, annotations or
+        defaults (defaults come in with the bound arguments of a call).
+
+    Example:
+        >>> function_identity(lambda x: x**2).digest == function_identity(lambda x: x**3).digest
+        False
+    """
+    while getattr(function, "__ezpyp_function__", None) is not None:
+        function = function.__ezpyp_function__  # type: ignore[attr-defined]  # just looked
+    recorder = Recorder()
+    walker = Walker(REGISTRY, Ownership(track, no_track), recorder=recorder)
+    walker.root = function
+    walker.in_code = 1
+    data = walker.write(function)
+    code = getattr(function, "__code__", None)
+    return FunctionIdentity(
+        digest=digest(_IDENTITY + data),
+        name=getattr(function, "__name__", None) or describe(function),
+        module=str(getattr(function, "__module__", None) or ""),
+        qualname=getattr(function, "__qualname__", None) or describe(function),
+        file=code.co_filename if code else "",
+        line=code.co_firstlineno if code else 0,
+        source=None,
+        parts=tuple(recorder.parts),
+        not_tracked=tuple(recorder.not_tracked),
+    )

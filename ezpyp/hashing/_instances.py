@@ -1,0 +1,158 @@
+"""Instances of any class: the class and the state, by the protocol with which Python itself copies."""
+
+from copyreg import __newobj__, dispatch_table
+from enum import Enum
+
+from ezpyp.hashing._containers import dict_items, members
+from ezpyp.hashing._framing import count, tag, text
+from ezpyp.hashing._walk import Children, Walker
+
+_OBJECT = tag("object")
+_STATE = tag("state")
+_NO_STATE = tag("no state")
+_SLOTS = tag("slots")
+_MADE_BY = tag("made by")
+_ITEMS = tag("items")
+_GLOBAL = tag("global")
+_ENUM = tag("enum")
+_SUBSET = tag("subset")
+_STAND_IN = tag("stand-in")
+
+# Values of these modules cannot change: equal ones agree, whether shared or not.
+_VALUES = frozenset({"decimal", "fractions", "datetime", "uuid", "pathlib", "zoneinfo", "re", "ipaddress"})
+_VALUE_BASES = (tuple, str, int, float, complex, bytes)
+
+
+def walk_instance(w: Walker, value: object) -> Children:
+    """An instance: its class, then what ``__reduce_ex__`` says of its state."""
+    kind = type(value)
+    if is_immutable(kind):
+        if w.met_tuple(value):
+            return
+    elif w.met(value):
+        return
+    sheltered = bool(w.in_code) and w.policy.is_library(kind)
+    if sheltered:
+        w.shelter(value)
+    reduced = _reduce(w, value)
+    if reduced is not None:
+        # Temporary parts must outlive the walk: their ids are remembered.
+        w.keep.append(reduced)
+        yield from _reduced(w, value, reduced)
+    if sheltered:
+        w.unshelter()
+
+
+def is_immutable(kind: type) -> bool:
+    """Tell whether instances cannot change, so that sharing one means nothing."""
+    if kind.__module__.partition(".")[0] in _VALUES:
+        return True
+    params = kind.__dict__.get("__dataclass_params__")
+    if params is not None:
+        return bool(params.frozen)
+    return issubclass(kind, _VALUE_BASES) and not getattr(kind, "__dictoffset__", 0)
+
+
+def _reduce(w: Walker, value: object) -> tuple[object, ...] | str | None:
+    """Ask the object for its parts; None where it was refused."""
+    kind = type(value)
+    if hasattr(kind, "__next__") and w.policy.is_library(kind):
+        w.refuse(value, "an iterator would be used up")
+        return None
+    try:
+        special = dispatch_table.get(kind)
+        return special(value) if special is not None else value.__reduce_ex__(4)  # type: ignore[no-any-return]  # by protocol
+    except RecursionError:
+        raise
+    except Exception as error:  # user code and C extensions raise anything here
+        w.refuse(value, str(error) or type(error).__name__)
+        return None
+
+
+def _reduced(w: Walker, value: object, reduced: tuple[object, ...] | str) -> Children:
+    kind = type(value)
+    if isinstance(reduced, str):
+        w.emit(_GLOBAL + text(f"{kind.__module__}.{kind.__qualname__}:{reduced}"))
+        return
+    make, args, *rest = reduced
+    state, items, pairs = (*rest, None, None, None)[:3]
+    w.emit(_OBJECT)
+    yield kind
+    if make is not __newobj__:
+        w.emit(_MADE_BY)
+        yield make
+    elif args and args[0] is kind:  # type: ignore[index]  # a tuple by protocol
+        args = args[1:]  # type: ignore[index]
+    yield args
+    yield from walk_state(w, value, state)
+    yield from _listed(w, items)
+    yield from _listed(w, pairs)
+
+
+def _listed(w: Walker, items: object) -> Children:
+    if items is None:
+        w.emit(_NO_STATE)
+        return
+    parts = list(items)  # type: ignore[call-overload]  # an iterator by protocol
+    w.keep.append(parts)
+    w.emit(_ITEMS + count(len(parts)))
+    yield from parts
+
+
+def walk_state(w: Walker, value: object, state: object) -> Children:
+    """The state of an instance: attributes as such, anything else as the value that it is."""
+    if state is None:
+        w.emit(_NO_STATE)
+    elif type(state) is dict:
+        w.emit(_STATE)
+        yield from dict_items(w, _without_wrapping(state))
+    elif _is_slots(state):
+        w.emit(_SLOTS)
+        for part in state:  # type: ignore[attr-defined]  # a pair
+            yield from dict_items(w, part or {})
+    else:
+        w.emit(_STATE)
+        yield state
+
+
+def _is_slots(state: object) -> bool:
+    return (
+        type(state) is tuple and len(state) == 2 and all(part is None or type(part) is dict for part in state)
+    )
+
+
+def _without_wrapping(state: dict[object, object]) -> dict[object, object]:
+    # functools.update_wrapper writes module, name and docstring into the instance: they are no state.
+    if "__wrapped__" not in state:
+        return state
+    names = ("__module__", "__name__", "__qualname__", "__doc__")
+    return {name: part for name, part in state.items() if name not in names}
+
+
+def walk_enum(w: Walker, value: Enum) -> Children:
+    """A member of an enumeration: class, name and value."""
+    w.emit(_ENUM)
+    yield type(value)
+    yield value._name_
+    yield value._value_
+
+
+def walk_subset(w: Walker, value: set[object]) -> Children:
+    """An instance of a subclass of set or frozenset: pickle would write the members in an order of the hash seed."""
+    if w.met(value):
+        return
+    w.emit(_SUBSET)
+    yield type(value)
+    yield from members(w, value, _SUBSET)
+    yield from walk_state(w, value, getattr(value, "__dict__", None))
+
+
+def walk_stand_in(w: Walker, value: object) -> Children:
+    """An object that says itself what counts: ``__ezpyp_digest__`` gives a value to hash in its place."""
+    if w.met(value):
+        return
+    w.emit(_STAND_IN)
+    yield type(value)
+    stand_in = type(value).__ezpyp_digest__(value)  # type: ignore[attr-defined]  # asked for by the dispatch
+    w.keep.append(stand_in)
+    yield stand_in

@@ -1,0 +1,189 @@
+"""What a name leads to: from the reads of a body of code to values, through modules and their attributes."""
+
+import builtins
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FunctionType, ModuleType, SimpleNamespace
+
+from ezpyp.hashing._ownership import Ownership
+from ezpyp.hashing._uses import Chain, Use
+
+# They tell where a script stands, which is no part of what it does.
+_PLACES = frozenset(
+    {"__name__", "__file__", "__doc__", "__package__", "__spec__", "__loader__", "__path__", "__cached__"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One thing that a name leads to.
+
+    Attributes:
+        name: Name as the code reads it.
+        value: What it leads to; None where ``label`` stands for it.
+        label: Says what counts where no value does: a library's name, a missing name.
+        kind: "global", "closure", "import", "attribute" or "builtin".
+    """
+
+    name: str
+    value: object = None
+    label: str | None = None
+    kind: str = "global"
+
+
+def leads(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> Iterator[Lead]:
+    """Return what the uses of a function's code lead to, in the order of use."""
+    for use in uses:
+        if use.kind == "global":
+            yield from _global(function, use, policy)
+        elif use.kind == "free":
+            yield from _free(function, use, policy)
+        elif use.chains:
+            yield from _imported(function, use, policy)
+
+
+def _global(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
+    name = use.name
+    if name in _PLACES:
+        yield Lead(name, label=f"place:{name}")
+        return
+    space = function.__globals__
+    if name in space:
+        yield from _thing(name, space[name], use, policy, "global")
+        return
+    offered = space.get("__builtins__", builtins)
+    offered = offered.__dict__ if isinstance(offered, ModuleType) else offered
+    if isinstance(offered, dict) and name in offered:
+        value = offered[name]
+        if vars(builtins).get(name) is value and not isinstance(value, FunctionType):
+            yield Lead(name, label=f"builtin:{name}", kind="builtin")
+        else:
+            yield Lead(name, value)
+        return
+    yield Lead(name, label=f"missing:{name}", kind="missing")
+
+
+def _free(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
+    try:
+        value = cells[use.name].cell_contents
+    except (KeyError, ValueError):
+        yield Lead(use.name, label="empty", kind="closure")
+        return
+    yield from _thing(use.name, value, use, policy, "closure")
+
+
+def _thing(name: str, value: object, use: Use, policy: Ownership, kind: str) -> Iterator[Lead]:
+    if isinstance(value, ModuleType):
+        for chain in use.chains or ((),):
+            yield follow(name, value, chain, policy)
+        return
+    if _is_read_by_attributes(value, use.chains):
+        for attribute in dict.fromkeys(chain[0] for chain in use.chains):
+            yield Lead(f"{name}.{attribute}", vars(value)[attribute], kind=kind)
+        return
+    yield Lead(name, value, kind=kind)
+
+
+def _is_read_by_attributes(value: object, chains: tuple[Chain, ...]) -> bool:
+    """Tell whether only plain attributes of a configuration object are read, so that only these count."""
+    kind = type(value)
+    plain = kind is SimpleNamespace or (kind.__module__, kind.__qualname__) == ("argparse", "Namespace")
+    if not chains or not all(chains) or not (plain or "__dataclass_fields__" in kind.__dict__):
+        return False
+    if kind.__getattribute__ is not object.__getattribute__ or hasattr(kind, "__getattr__"):
+        return False
+    state = getattr(value, "__dict__", {})
+    return all(
+        chain[0] in state and not hasattr(getattr(kind, chain[0], None), "__get__") for chain in chains
+    )
+
+
+def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> Lead:
+    """Follow attributes from a module to the first thing that is no module."""
+    value: object = module
+    read = [name]
+    for attribute in chain:
+        if not isinstance(value, ModuleType):
+            break
+        owner = value
+        read.append(attribute)
+        value, found = _member(owner, attribute, policy)
+        if not found:
+            return Lead(".".join(read), label=f"missing:{owner.__name__}.{attribute}", kind="missing")
+        if not isinstance(value, ModuleType) and not policy.is_user_module(owner.__name__):
+            return _library_member(".".join(read), owner, attribute, value, policy)
+    return Lead(".".join(read), value)
+
+
+def _member(module: ModuleType, attribute: str, policy: Ownership) -> tuple[object, bool]:
+    space = vars(module)
+    if attribute in space:
+        return space[attribute], True
+    loaded = sys.modules.get(f"{module.__name__}.{attribute}")
+    if loaded is not None:
+        return loaded, True
+    if policy.is_user_module(module.__name__):
+        try:
+            return getattr(module, attribute), True
+        except Exception:  # a module's own __getattr__ may raise anything
+            return None, False
+    # A library that loads its parts when first asked (PEP 562) is not asked: its name is all that counts.
+    return None, False
+
+
+def _library_member(name: str, owner: ModuleType, attribute: str, value: object, policy: Ownership) -> Lead:
+    if owner is sys and attribute == "argv":
+        return Lead(name, list(sys.argv[1:]))
+    if isinstance(value, bool | int | float) or is_code(value):
+        # A number may be a setting that the script made; code may be the user's, put there at run time.
+        return Lead(name, value)
+    return Lead(name, label=f"library:{owner.__name__}.{attribute}", kind="library")
+
+
+def is_code(value: object) -> bool:
+    """Tell whether a value is a function or class written in Python."""
+    return isinstance(value, FunctionType | type)
+
+
+def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
+    name = absolute_name(use, function.__globals__)
+    if use.member is None:
+        load(name, policy)
+        name = name.partition(".")[0]
+    module = load(name, policy)
+    if module is None:
+        full = name if use.member is None else f"{name}.{use.member}"
+        yield Lead(full, label=f"library:{full}", kind="import")
+        return
+    for chain in use.chains:
+        whole = chain if use.member is None else (use.member, *chain)
+        if use.member is not None:
+            load(f"{name}.{use.member}", policy)
+        yield follow(name, module, whole, policy)
+
+
+def absolute_name(use: Use, space: dict[str, object]) -> str:
+    """Return the absolute name of a module that is imported inside a body."""
+    if not use.level:
+        return use.name
+    package = str(space.get("__package__") or space.get("__name__") or "")
+    parts = package.split(".")
+    return ".".join([*parts[: len(parts) - use.level + 1], *filter(None, [use.name])])
+
+
+def load(name: str, policy: Ownership) -> ModuleType | None:
+    """Return a module; a user's is imported as its step would do, a library's is not."""
+    module = sys.modules.get(name)
+    if module is not None:
+        return module
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is None or not policy.owns_spec(name, spec.origin):
+            return None
+        return importlib.import_module(name)
+    except Exception:  # importing runs the user's code; the step itself will show what is wrong with it
+        return None

@@ -1,0 +1,130 @@
+"""NumPy: arrays by dtype, shape, order and values; scalars; dtypes."""
+
+import numpy as np
+
+from ezpyp.hashing._framing import count, digest, tag
+from ezpyp.hashing._walk import Children, Node, Walker
+
+_ARRAY = tag("ndarray")
+_SCALAR = tag("numpy scalar")
+_DTYPE = tag("dtype")
+_MASKED = tag("masked array")
+_RAW = tag("raw")
+_FORTRAN = tag("fortran")
+_FIELD = tag("field")
+# The x87 number of 80 bits lies in 12 or 16 bytes; the rest is whatever was in memory.
+_X87_BYTES = 10
+
+
+def walk_array(w: Walker, array: np.ndarray) -> Children:
+    """An array: class, dtype, shape and values; C and Fortran order are told apart, other layouts count as C."""
+    if w.met(array):
+        return
+    w.emit(_ARRAY)
+    if type(array) is not np.ndarray:
+        yield type(array)
+    yield from contents(w, array)
+    yield getattr(array, "__dict__", None)
+
+
+def contents(w: Walker, array: np.ndarray) -> Children:
+    """Dtype, shape, order and values of an array of any class."""
+    array = array.view(np.ndarray)
+    w.keep.append(array)
+    yield array.dtype
+    w.emit(count(array.ndim) + b"".join(map(count, array.shape)))
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        w.emit(_FORTRAN)
+        array = array.T
+    if array.dtype.hasobject:
+        yield array.tolist() if array.dtype.names is None else _fields(array)
+        return
+    w.emit(_RAW + values_digest(array))
+
+
+def _fields(array: np.ndarray) -> list[object]:
+    return [array[name].tolist() for name in array.dtype.names]
+
+
+def values_digest(array: np.ndarray) -> bytes:
+    """Return the digest of the values of an array without objects, in C order, without copying contiguous ones."""
+    if array.size == 0:
+        return digest(b"")
+    dtype = array.dtype
+    if dtype.names is not None and _has_padding(dtype):
+        return digest(b"".join(_FIELD + values_digest(array[name]) for name in dtype.names))
+    if dtype.kind in "fc" and _has_garbage(dtype):
+        return digest(_significant(array))
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return digest(flat.view(np.uint8).data)
+
+
+def _has_padding(dtype: np.dtype) -> bool:
+    parts = [dtype.fields[name][0] for name in dtype.names]
+    inner = any(part.base.names is not None and _has_padding(part.base) for part in parts)
+    garbage = any(part.base.kind in "fc" and _has_garbage(part.base) for part in parts)
+    return inner or garbage or sum(part.itemsize for part in parts) != dtype.itemsize
+
+
+def _has_garbage(dtype: np.dtype) -> bool:
+    return dtype.itemsize > (8 if dtype.kind == "f" else 16) and np.finfo(dtype).nmant == 63
+
+
+def _significant(array: np.ndarray) -> bytes:
+    size = array.dtype.itemsize // (1 if array.dtype.kind == "f" else 2)
+    raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(-1, size)
+    return raw[:, :_X87_BYTES].tobytes()
+
+
+def walk_masked(w: Walker, array: np.ma.MaskedArray) -> Children:
+    """A masked array: values (hidden ones too), mask, fill value."""
+    if w.met(array):
+        return
+    w.emit(_MASKED)
+    yield type(array)
+    yield from contents(w, array)
+    mask = array.mask
+    w.keep.append(mask)
+    yield mask if mask is np.ma.nomask else np.asarray(mask)
+    yield array.hardmask
+    yield np.asarray(array.fill_value)
+
+
+def walk_scalar(w: Walker, value: np.generic) -> Children:
+    """A NumPy scalar: dtype and value."""
+    w.emit(_SCALAR)
+    array = np.asarray(value)
+    w.keep.append(array)
+    yield array.dtype
+    if array.dtype.hasobject:
+        yield array.tolist()
+    else:
+        w.emit(values_digest(array.reshape(1)))
+
+
+def walk_dtype(w: Walker, dtype: np.dtype) -> Children:
+    """A dtype: a plain one by its text, others by their parts."""
+    w.emit(_DTYPE)
+    if dtype.kind not in "VT" and dtype.metadata is None:
+        yield dtype.str
+        return
+    yield dtype.kind
+    yield dtype.itemsize
+    yield dtype.isalignedstruct
+    yield dict(dtype.metadata) if dtype.metadata else None
+    yield dtype.subdtype
+    if dtype.kind == "T":
+        yield (repr(getattr(dtype, "na_object", "no missing value")), dtype.coerce)
+    for name in dtype.names or ():
+        yield (name, *dtype.fields[name])
+
+
+def find(kind: type) -> Node | None:
+    """Return the way to write instances of ``kind``, if it is one of NumPy's basic ones."""
+    if kind is np.ma.MaskedArray:
+        return walk_masked
+    if kind is np.ndarray:
+        return walk_array
+    if kind is np.generic:
+        return walk_scalar
+    return walk_dtype if kind is np.dtype else None

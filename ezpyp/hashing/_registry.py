@@ -1,0 +1,160 @@
+"""Which way each type is written: the language's own types in tables, others found by class, module or protocol."""
+
+import array
+import functools
+import types
+from collections.abc import Callable
+from enum import Enum
+from importlib import import_module
+from weakref import WeakKeyDictionary
+
+from ezpyp.hashing import _buffers, _classes, _containers, _functions, _instances
+from ezpyp.hashing._framing import count, tag, text
+from ezpyp.hashing._hole import Hole
+from ezpyp.hashing._plain import SCALARS
+from ezpyp.hashing._walk import Children, Leaf, Node, Walker, scalar
+
+_HOLE = tag("hole")
+_REGISTERED = tag("registered")
+
+# Modules of ezpyp that know the types of a package; imported only when such a type is met.
+_NORMALISERS = {
+    "numpy": "_numpy",
+    "pandas": "_pandas",
+    "polars": "_polars",
+    "pyarrow": "_pyarrow",
+    "scipy": "_scipy",
+    "xarray": "_xarray",
+    "torch": "_torch",
+    "pathlib": "_stdlib",
+    "logging": "_stdlib",
+    "os": "_stdlib",
+}
+
+
+def leaf_hole(hole: Hole) -> bytes:
+    """Write a Hole: which upstream slot, and which part of it."""
+    return _HOLE + count(hole.index) + text(repr(hole.path))
+
+
+def walk_label(w: Walker, value: object) -> Children:
+    """Ezpyp's own objects (the pipeline): by type."""
+    w.emit_type_only(value)
+    yield from ()
+
+
+def walk_plain_function(w: Walker, value: object) -> Children:
+    """A decorated step inside code: the plain function."""
+    yield value.__ezpyp_function__  # type: ignore[attr-defined]  # the registry looked
+
+
+class Registry:
+    """Finds the way to write a type, and remembers it."""
+
+    def __init__(self) -> None:
+        self.leaves: dict[type, Leaf] = dict.fromkeys(SCALARS - {str, bytes}, scalar)
+        self.leaves |= {
+            str: _containers.leaf_text,  # type: ignore[dict-item]  # called with strings only
+            bytes: _containers.leaf_text,  # type: ignore[dict-item]  # the same
+            range: _containers.leaf_range,  # type: ignore[dict-item]  # called with ranges only
+            Hole: leaf_hole,  # type: ignore[dict-item]  # called with Holes only
+            type(Ellipsis): lambda _: tag("ellipsis"),
+            type(NotImplemented): lambda _: tag("not implemented"),
+        }
+        self.nodes: dict[type, Node] = dict(_NODES)
+        self._found: WeakKeyDictionary[type, Node] = WeakKeyDictionary()
+        self._registered: WeakKeyDictionary[type, Callable[[object], object]] = WeakKeyDictionary()
+
+    def register(self, kind: type, function: Callable[[object], object]) -> None:
+        """Let ``function`` say what counts of instances of ``kind``."""
+        self._registered[kind] = function
+        self._found.clear()
+
+    def find(self, kind: type) -> Node:
+        """Return the way to write instances of ``kind``."""
+        node = self._found.get(kind)
+        if node is None:
+            node = self._found[kind] = self._search(kind)
+        return node
+
+    def _search(self, kind: type) -> Node:
+        for base in kind.__mro__:
+            if base in self._registered:
+                return _registered(self._registered[base])
+        if hasattr(kind, "__ezpyp_digest__"):
+            return _instances.walk_stand_in
+        if getattr(kind, "__ezpyp_untracked__", False):
+            return walk_label
+        if hasattr(kind, "__ezpyp_function__"):
+            return walk_plain_function
+        return _of_package(kind) or _of_protocol(kind)
+
+
+def _registered(function: Callable[[object], object]) -> Node:
+    def walk_registered(w: Walker, value: object) -> Children:
+        if w.met(value):
+            return
+        w.emit(_REGISTERED)
+        yield type(value)
+        stand_in = function(value)
+        w.keep.append(stand_in)
+        yield stand_in
+
+    return walk_registered
+
+
+def _of_package(kind: type) -> Node | None:
+    for base in kind.__mro__:
+        name = _NORMALISERS.get(base.__module__.partition(".")[0])
+        if name is not None:
+            node = import_module(f"ezpyp.hashing.{name}").find(base)
+            if node is not None:
+                return node  # type: ignore[no-any-return]  # by the convention of those modules
+    return None
+
+
+def _of_protocol(kind: type) -> Node:
+    if issubclass(kind, type):
+        return _classes.walk_class  # type: ignore[return-value]  # called with classes only
+    if issubclass(kind, Enum):
+        return _instances.walk_enum  # type: ignore[return-value]  # called with members only
+    if issubclass(kind, set | frozenset):
+        return _instances.walk_subset  # type: ignore[return-value]  # called with sets only
+    if issubclass(kind, types.ModuleType):
+        return _functions.walk_module  # type: ignore[return-value]  # called with modules only
+    return _instances.walk_instance
+
+
+_NODES: dict[type, Node] = {
+    list: _containers.walk_list,
+    tuple: _containers.walk_tuple,
+    dict: _containers.walk_dict,
+    set: _containers.walk_set,
+    frozenset: _containers.walk_frozenset,
+    types.MappingProxyType: _containers.walk_proxy,
+    slice: _containers.walk_slice,
+    bytearray: _buffers.walk_bytearray,
+    memoryview: _buffers.walk_memoryview,
+    array.array: _buffers.walk_array,
+    type: _classes.walk_class,
+    types.FunctionType: _functions.walk_function,
+    types.BuiltinFunctionType: _functions.walk_builtin,
+    types.MethodType: _functions.walk_method,
+    types.MethodWrapperType: _functions.walk_builtin,
+    types.WrapperDescriptorType: _functions.walk_named,
+    types.MethodDescriptorType: _functions.walk_named,
+    types.ClassMethodDescriptorType: _functions.walk_named,
+    types.GetSetDescriptorType: _functions.walk_named,
+    types.MemberDescriptorType: _functions.walk_named,
+    types.CellType: _functions.walk_cell,
+    types.CodeType: _functions.walk_code,
+    types.ModuleType: _functions.walk_module,
+    staticmethod: _functions.walk_descriptor,
+    classmethod: _functions.walk_descriptor,
+    property: _functions.walk_descriptor,
+    functools.cached_property: _functions.walk_descriptor,
+    type(functools.lru_cache(len)): _functions.walk_wrapper,
+}  # type: ignore[dict-item]  # each is called with its own type only
+
+REGISTRY = Registry()
+"""The one registry: what users register must hold for every walk of the process."""

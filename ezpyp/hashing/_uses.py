@@ -1,0 +1,188 @@
+"""What a body of code reads from outside: globals, closure variables and imports, with the attributes read of each.
+
+Fed with the operations in the order of control. ``config.model.rate`` is one chain, ``(model, rate)`` of the global
+``config``; the empty chain means that the thing itself is used (called, passed on, stored).
+"""
+
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Protocol
+
+Chain = tuple[str, ...]
+_MEMBERS = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_LOADS = frozenset(
+    {"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
+)
+_STORES = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
+# Operations between a name and what is done with it that change nothing.
+_NEUTRAL = frozenset({"PUSH_NULL", "SWAP", "POP_TOP", "PRECALL"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One thing that code reads from outside.
+
+    Attributes:
+        kind: "global", "free" (a closure variable) or "import".
+        name: Name of the global or variable, or of the module.
+        chains: Attributes read of it, in order of first mention; () is the thing itself.
+        texts: Constant strings that follow a chain, as in ``environ["HOME"]``.
+        level: Dots of a relative import.
+        member: What is imported from the module, if one thing is.
+    """
+
+    kind: str
+    name: str
+    chains: tuple[Chain, ...]
+    texts: tuple[tuple[Chain, str], ...] = ()
+    level: int = 0
+    member: str | None = None
+
+
+class Scope(Protocol):
+    """What is known of variables where a piece of code stands."""
+
+    def number(self, name: str) -> int:
+        """Return the number of a variable."""
+
+    def is_outermost(self, name: str) -> bool:
+        """Tell whether a free variable comes from outside of the whole code."""
+
+
+Key = tuple[str, str, int, str | None]
+
+
+@dataclass(slots=True)
+class _Entry:
+    chains: dict[Chain, None] = field(default_factory=dict)
+    texts: dict[tuple[Chain, str], None] = field(default_factory=dict)
+
+
+class Uses:
+    """Collects the uses of one function, nested code included."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key | int, _Entry] = {}
+        self._aliases: dict[int, set[Key]] = {}
+        self._globals: dict[str, int] = {}
+        self._bodies: list[Scope] = []
+        self._current: tuple[Key | int, list[str]] | None = None
+        self._after_getattr = False
+        self._constants: list[object] = []
+        self._module: tuple[int, str, bool] = (0, "", False)
+        self._imported: Key | None = None
+
+    def open_body(self, code: CodeType, scope: Scope) -> None:
+        """Enter a code object."""
+        self._finish()
+        self._bodies.append(scope)
+
+    def close_body(self) -> None:
+        """Leave it."""
+        self._finish()
+        self._bodies.pop()
+
+    def global_number(self, name: str) -> int:
+        """Return the number of a global, in the order of first mention."""
+        return self._globals.setdefault(name, len(self._globals))
+
+    def global_read(self, name: str) -> int:
+        """Note that a global is read, and return its number."""
+        self._finish()
+        self._start(("global", name, 0, None))
+        return self.global_number(name)
+
+    def variable(self, operation: str, name: str) -> None:
+        """Note a load or store of a variable."""
+        self._finish()
+        scope = self._bodies[-1]
+        number = scope.number(name)
+        if operation in _STORES and self._imported is not None:
+            self._aliases.setdefault(number, set()).add(self._imported)
+        elif operation in _LOADS:
+            self._start(("free", name, 0, None) if scope.is_outermost(name) else number)
+        self._imported = None
+
+    def name(self, operation: str, name: str) -> None:
+        """Note an operation on an attribute, an import, or a name of a class body."""
+        if operation in _MEMBERS and self._current is not None:
+            self._current[1].append(name)
+        elif operation == "IMPORT_NAME":
+            self._finish()
+            self._import(name)
+        elif operation == "IMPORT_FROM":
+            self._finish()
+            self._import_from(name)
+        else:
+            self._finish()
+            if operation in _STORES and self._imported is not None:
+                # Bound in a class body or as a global: read by name from then on.
+                self._entry(self._imported).chains[()] = None
+            self._imported = None
+
+    def constant(self, value: object) -> None:
+        """Note a constant; a string after a chain may be the name of an attribute or of an environment variable."""
+        if isinstance(value, str) and self._current is not None:
+            key, chain = self._current
+            self._entry(key).texts[tuple(chain), value] = None
+            if self._after_getattr:
+                chain.append(value)
+        self._finish()
+        self._after_getattr = False
+        self._constants = [*self._constants[-1:], value]
+
+    def other(self, operation: str = "") -> None:
+        """Note any other operation."""
+        if operation not in _NEUTRAL:
+            self._finish()
+            self._after_getattr = False
+            self._imported = None
+
+    def listed(self) -> tuple[Use, ...]:
+        """Return what was collected, in the order of first mention."""
+        for number, keys in self._aliases.items():
+            loaded = self._entries.get(number)
+            for key in keys:
+                if loaded is not None:
+                    self._entry(key).chains.update(loaded.chains)
+                    self._entry(key).texts.update(loaded.texts)
+        return tuple(
+            Use(key[0], key[1], tuple(entry.chains), tuple(entry.texts), key[2], key[3])
+            for key, entry in self._entries.items()
+            if isinstance(key, tuple)
+        )
+
+    def _start(self, key: Key | int) -> None:
+        self._entry(key)
+        self._current = (key, [])
+
+    def _finish(self) -> None:
+        if self._current is None:
+            return
+        key, chain = self._current
+        self._entry(key).chains[tuple(chain)] = None
+        self._after_getattr = key == ("global", "getattr", 0, None) and not chain
+        self._current = None
+
+    def _entry(self, key: Key | int) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry()
+        return entry
+
+    def _import(self, name: str) -> None:
+        level = self._constants[0] if len(self._constants) == 2 else 0
+        members = self._constants[-1] if self._constants else None
+        level = level if isinstance(level, int) else 0
+        # "import a.b" binds a; "import a.b as c" asks a for b next, and "from a.b import c" asks a.b for c.
+        self._module = (level, name if members else name.partition(".")[0], not members)
+        self._imported = None if members else ("import", name, level, None)
+        if self._imported is not None:
+            self._entry(self._imported)
+
+    def _import_from(self, name: str) -> None:
+        level, module, climbs = self._module
+        self._imported = ("import", module, level, name)
+        self._entry(self._imported)
+        if climbs:
+            self._module = (level, f"{module}.{name}", True)

@@ -1,0 +1,127 @@
+"""Values to digests: the arguments of a call, one value, and which values a cut-off may pass through."""
+
+import os
+from collections.abc import Sequence
+from marshal import dumps
+
+from ezpyp.errors import UnhashableValueError
+from ezpyp.hashing._framing import count, digest, tag, text
+from ezpyp.hashing._hole import Hole
+from ezpyp.hashing._ownership import Ownership
+from ezpyp.hashing._plain import SCALARS, are_scalars, plain_bytes, scalars_are_short
+from ezpyp.hashing._registry import REGISTRY, leaf_hole
+from ezpyp.hashing._trail import path_of
+from ezpyp.hashing._walk import Unwalkable, Walker, sum_up
+
+_ARGUMENTS = tag("arguments")
+_HOLES = tag("holes")
+_VALUE = tag("value")
+_HOLE_PARTS = SCALARS | {Hole}
+_NUMBERS = frozenset({int, float, bool, complex})
+
+
+def encode(values: Sequence[object], names: Sequence[str], *, by_name: bool = False) -> bytes:
+    """Return the canonical bytes of argument values; equal arguments give equal bytes, others do not.
+
+    Args:
+        values: Argument values in parameter order, Holes included.
+        names: For each value, how an error names it, such as ``args[1]``.
+        by_name: Let functions and classes count by name, not by content.
+
+    Returns:
+        At most 64 bytes; longer encodings are replaced by a tagged digest.
+
+    Raises:
+        UnhashableValueError: A part has no stable content; ``path`` says where it stands.
+
+    Example:
+        >>> encode([1], ["args[0]"]) == encode([True], ["args[0]"])
+        False
+        >>> encode([{1, 2}], ["args[0]"]) == encode([{2, 1}], ["args[0]"])
+        True
+    """
+    kinds = set(map(type, values))
+    if kinds <= SCALARS and (kinds.isdisjoint(_TEXTS) or scalars_are_short(values)):
+        return sum_up(dumps(tuple(values), 2))
+    if kinds <= _HOLE_PARTS and scalars_are_short(values):
+        parts = [leaf_hole(value) if type(value) is Hole else dumps(value, 2) for value in values]
+        return sum_up(_HOLES + count(len(parts)) + b"".join(parts))
+    data = plain_bytes(tuple(values))
+    if data is None:
+        walker = Walker(REGISTRY, Ownership(), by_name=by_name)
+        data = _ARGUMENTS + count(len(values)) + _write(walker, values, names)
+    return sum_up(data)
+
+
+_TEXTS = frozenset({str, bytes})
+
+
+def _write(walker: Walker, values: Sequence[object], names: Sequence[str]) -> bytes:
+    try:
+        return walker.write(*values)
+    except Unwalkable as caught:
+        path = path_of(caught, values, names)
+        kind = type(caught.value)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        raise UnhashableValueError(
+            f"{path} cannot be hashed: {name}: {caught.reason}. Pass what it is made from instead, or say what counts "
+            f"with ezpyp.hashing.register or a __ezpyp_digest__ method",
+            path=path,
+            type_name=name,
+        ) from None
+
+
+def value_digest(value: object) -> bytes:
+    """Return the digest of one value, by type and content.
+
+    Args:
+        value: Anything with stable content.
+
+    Returns:
+        16 bytes.
+
+    Raises:
+        UnhashableValueError: A part has no stable content.
+
+    Example:
+        >>> value_digest([1, 2]) == value_digest((1, 2))
+        False
+    """
+    data = plain_bytes(value)
+    if data is None:
+        data = _VALUE + _write(Walker(REGISTRY, Ownership()), (value,), ("value",))
+    return digest(data)
+
+
+def cutoff_digest(value: object) -> bytes | None:
+    """Return the digest of a result, or None where nothing may be cut off through it.
+
+    Args:
+        value: A result.
+
+    Returns:
+        16 bytes; None for None, for what cannot be walked, and for anything that holds a ``Path`` or the name of an
+        existing file, whose content may have changed though the name did not.
+
+    Example:
+        >>> cutoff_digest(3) == value_digest(3)
+        True
+        >>> cutoff_digest(None) is None
+        True
+    """
+    if type(value) in _NUMBERS:
+        return digest(dumps(value, 2))
+    if value is None:
+        return None
+    try:
+        found = value_digest(value)
+        walker = Walker(REGISTRY, Ownership())
+        walker.strings = []
+        walker.write(value)
+        return None if any(map(_may_be_a_file, walker.strings)) else found
+    except Exception:  # a result that cannot be walked is no error: nothing is cut off through it
+        return None
+
+
+def _may_be_a_file(part: object) -> bool:
+    return not isinstance(part, str) or (0 < len(part) < 4096 and "\0" not in part and os.path.lexists(part))

@@ -1,0 +1,248 @@
+"""The slow road: one walk over any value, code included, with a stack of its own.
+
+Each container is a generator that writes its header and yields its parts; ``Walker.run`` keeps the generators on a list,
+so that 100,000 levels need no Python recursion. Mutable objects are numbered when first met and written as a reference
+afterwards: sharing counts, and cycles end.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from marshal import dumps
+from typing import TYPE_CHECKING, Protocol
+
+from ezpyp.hashing._framing import count, digest, tag, text
+
+if TYPE_CHECKING:
+    from ezpyp.hashing._ownership import Ownership
+    from ezpyp.hashing._record import Recorder
+
+Children = Iterator[object]
+Leaf = Callable[[object], bytes]
+Node = Callable[["Walker", object], Children]
+
+_REF = tag("ref")
+_BOUND = tag("bound")
+_OUTSIDE = tag("untracked")
+# Tuples are written out wherever they stand; past this many, shared ones become references as well (see Walker.shared).
+_TUPLES = 1_000_000
+
+
+class Unwalkable(Exception):
+    """A part without stable content was met where all must count.
+
+    Args:
+        value: The part.
+        reason: Why it cannot be hashed; completes "X cannot be hashed: ...".
+        trail: The containers that lead to it, outermost first.
+    """
+
+    def __init__(self, value: object, reason: str, trail: tuple[object, ...]) -> None:
+        super().__init__(reason)
+        self.value = value
+        self.reason = reason
+        self.trail = trail
+
+
+class _TooShared(Exception):
+    """Tuples written out too often."""
+
+
+class Walker:
+    """Turns values into canonical bytes.
+
+    Args:
+        dispatch: Finds the way to write a type: a leaf, or a node.
+        policy: Whose code is whose.
+        by_name: Functions and classes count by name only.
+        recorder: Is told about code and globals on the way.
+    """
+
+    def __init__(
+        self,
+        dispatch: "Dispatch",
+        policy: "Ownership",
+        *,
+        by_name: bool = False,
+        recorder: "Recorder | None" = None,
+    ) -> None:
+        self.dispatch = dispatch
+        self.policy = policy
+        self.by_name = by_name
+        self.recorder = recorder
+        self.strings: list[object] | None = None
+        self.root: object = None
+        self.shared = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self.out: list[bytes] = []
+        self.seen: dict[int, int] = {}
+        self.keep: list[object] = []
+        self.local = 0
+        self.in_code = 0
+        # Globals that code reads, in order, and those that code binds: (id of the namespace, name).
+        self.reads: list[tuple[int, str]] = []
+        self.binds: set[tuple[int, str]] = set()
+        self.root_defaults = False
+        self._tuples = 0
+        self._owners: list[object] = []
+        self._shelters: list[_Shelter] = []
+
+    def write(self, *values: object) -> bytes:
+        """Walk ``values`` in one go and return their bytes."""
+        try:
+            self._run(iter(values))
+        except _TooShared:
+            # Written out, a tuple shared at each of 60 levels has no end: start over with references to tuples.
+            self._reset()
+            self.shared = True
+            self._run(iter(values))
+        self._write_bindings()
+        return b"".join(self.out)
+
+    def _write_bindings(self) -> None:
+        # Two globals of equal value are the same to a reader, unless somebody binds one of them.
+        bound = [(place, key) for place, key in enumerate(self.reads) if key in self.binds]
+        numbers: dict[tuple[int, str], int] = {}
+        for place, key in bound:
+            self.out.append(_BOUND + count(place) + count(numbers.setdefault(key, len(numbers))))
+
+    def _run(self, roots: Iterator[object]) -> None:
+        leaves, nodes = self.dispatch.leaves, self.dispatch.nodes
+        frames: list[Children] = [roots]
+        owners = self._owners
+        while frames:
+            try:
+                for value in frames[-1]:
+                    kind = type(value)
+                    leaf = leaves.get(kind)
+                    if leaf is not None:
+                        self.out.append(leaf(value))
+                        continue
+                    node = nodes.get(kind) or self.dispatch.find(kind)
+                    frames.append(node(self, value))
+                    owners.append(value)
+                    break
+                else:
+                    frames.pop()
+                    if owners:
+                        owners.pop()
+            except _Sheltered:
+                self._fall_back(frames)
+
+    # -- what nodes call ---------------------------------------------------
+
+    def met(self, value: object) -> bool:
+        """Tell whether a mutable object was met before, and write the reference if so."""
+        index = self.seen.get(id(value))
+        if index is not None:
+            self.out.append(_REF + count(index))
+            return True
+        self.seen[id(value)] = len(self.seen)
+        # An id is only good while its object lives.
+        self.keep.append(value)
+        return False
+
+    def met_tuple(self, value: object) -> bool:
+        """Like ``met`` for immutable containers, which are references only in a walk that would not end."""
+        if self.shared:
+            return self.met(value)
+        self._tuples += 1
+        if self._tuples > _TUPLES:
+            raise _TooShared
+        return False
+
+    def emit(self, data: bytes) -> None:
+        """Write bytes."""
+        self.out.append(data)
+
+    def begin(self) -> list[bytes]:
+        """Start a part whose bytes are wanted by themselves; give the result to ``end``."""
+        outer, self.out = self.out, []
+        return outer
+
+    def end(self, outer: list[bytes]) -> bytes:
+        """Finish the part and return its bytes, which the caller writes or not."""
+        data = b"".join(self.out)
+        self.out = outer
+        return data
+
+    def forget(self, size: int) -> None:
+        """Forget the objects met since ``len(seen)`` was ``size``."""
+        while len(self.seen) > size:
+            self.seen.popitem()
+
+    def refuse(self, value: object, reason: str) -> None:
+        """Meet a part without stable content: an error in an argument, its type in what code reads."""
+        if self.in_code and self._shelters:
+            raise _Sheltered
+        if not self.in_code:
+            raise Unwalkable(value, reason, tuple(self._owners))
+        self.emit_type_only(value)
+
+    def emit_type_only(self, value: object) -> None:
+        """Write an object of which nothing but the type counts, and note it."""
+        kind = type(value)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        self.out.append(_OUTSIDE + text(name))
+        if self.recorder is not None:
+            self.recorder.untracked(name)
+
+    # -- library objects that turn out to be no data ------------------------
+
+    def shelter(self, value: object) -> None:
+        """Let a refusal further down fall back to ``value`` by type only (a thread pool, a session)."""
+        self._shelters.append(
+            _Shelter(value, self.out, len(self.out), len(self.seen), self.in_code, self.local)
+        )
+
+    def unshelter(self) -> None:
+        """End the stretch begun by ``shelter``."""
+        self._shelters.pop()
+
+    def _fall_back(self, frames: list[Children]) -> None:
+        shelter = self._shelters.pop()
+        while self._owners.pop() is not shelter.value:
+            frames.pop()
+        frames.pop()
+        self.out = shelter.out
+        del self.out[shelter.length :]
+        self.forget(shelter.met)
+        self.in_code, self.local = shelter.in_code, shelter.local
+        self.emit_type_only(shelter.value)
+
+
+class _Sheltered(Exception):
+    """A refusal inside a library's object that is read by code."""
+
+
+@dataclass(slots=True)
+class _Shelter:
+    """Where to go back to when a library's object turns out to be no data."""
+
+    value: object
+    out: list[bytes]
+    length: int
+    met: int
+    in_code: int
+    local: int
+
+
+class Dispatch(Protocol):
+    """How each type is written; ``find`` meets the types that are not in the tables."""
+
+    leaves: dict[type, Leaf]
+    nodes: dict[type, Node]
+
+    def find(self, kind: type) -> Node:
+        """Return the way to write instances of ``kind``."""
+
+
+def scalar(value: object) -> bytes:
+    """Write a plain scalar."""
+    return dumps(value, 2)
+
+
+def sum_up(data: bytes) -> bytes:
+    """Return ``data`` itself when short, else its tagged digest."""
+    return data if len(data) <= 64 else tag("x") + digest(data)
