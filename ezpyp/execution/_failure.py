@@ -1,0 +1,58 @@
+"""An exception of a step, as text that tells the user where."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from ezpyp.execution._outcome import Failure
+
+_OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
+_LIMIT = 100_000
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Type, message, place and traceback of what a step raised, our own frames left out."""
+    trace = _without_ours(error.__traceback__)
+    file, line = _place(trace)
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    return Failure(_name_of(type(error)), _message_of(error), file, line, _bounded(text))
+
+
+def _name_of(kind: type[BaseException]) -> str:
+    return kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - the user's own __str__ may raise anything
+        return f"<its __str__ raised {type(second).__name__}>"
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """Skip the frames that lead from ezpyp to the step."""
+    top = trace
+    while top is not None and top.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        top = top.tb_next
+    return top or trace
+
+
+def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
+    """The innermost line of the user's own code, or the innermost line there is."""
+    frames = traceback.extract_tb(trace)
+    if not frames:
+        return None, None
+    libraries = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    own = [f for f in frames if not any(f.filename.startswith(folder) for folder in (*libraries, _OWN_FOLDER, "<frozen"))]
+    frame = (own or frames)[-1]
+    return frame.filename, frame.lineno
+
+
+def _bounded(text: str) -> str:
+    """Both ends of a text that is too long: a recursion error repeats itself in the middle."""
+    if len(text) <= _LIMIT:
+        return text
+    return f"{text[: _LIMIT // 2]}\n... {len(text) - _LIMIT} characters left out ...\n{text[-_LIMIT // 2 :]}"

@@ -1,0 +1,62 @@
+"""The lines of a run, as the founding text has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CACHED_LINES = 20
+"""Cached steps of one phase that are named one by one; more are counted in one line."""
+
+
+def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, int, int]) -> str:
+    """The first line of a run.
+
+    Example:
+        >>> header("toy", Path("/cache"), 4, (400, 198, 202))
+        "Pipeline 'toy' @ /cache, revision 4: 400 steps, 198 cached, 202 to run\\n"
+    """
+    total, cached, to_run = counts
+    return (
+        f"Pipeline {pipeline_id!r} @ {location}, revision {revision}: "
+        f"{total} step{'s' * (total != 1)}, {cached} cached, {to_run} to run\n"
+    )
+
+
+def started(rank: int, phase: int, title: str, name: str) -> str:
+    """Where a step runs."""
+    return f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Executing {title} Step Object {name!r}]\n"
+
+
+def passed(name: str) -> str:
+    """A step is done, and its row is committed."""
+    return f"  ╰─> [PASS] {name!r}\n"
+
+
+def cached(rank: int, phase: int, title: str, name: str, reason: str | None = None) -> str:
+    """A step was found in the cache."""
+    why = f" ({reason})" if reason else ""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {title} Step Object {name!r}]\n"
+        f"  ╰─> [CACHED] {name!r}{why}\n"
+    )
+
+
+def cached_many(rank: int, phase: int, count: int) -> str:
+    """Many steps of a phase were found in the cache."""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {count} Step Objects]\n"
+        f"  ╰─> [CACHED] {count} steps\n"
+    )
+
+
+def failed(name: str, error: str, place: str, command: str) -> str:
+    """A step raised: type and message, the user's own file and line, and where the traceback is."""
+    return f"  ╰─> [FAIL] {name!r} {error}{place}\n      traceback: {command}\n"
+
+
+def skipped(rank: int, phase: int, title: str, name: str, blame: str) -> str:
+    """A step was skipped because of a dependency."""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Skipping {title} Step Object {name!r}]\n"
+        f"  ╰─> [SKIP] {name!r} (needs {blame!r})\n"
+    )

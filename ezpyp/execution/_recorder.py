@@ -1,0 +1,210 @@
+"""Writes what happens to a run: rows in grouped commits, and lines only after the commit that holds their rows.
+
+Rows wait at most `GROUP_S` while steps are short; nothing waits for a long step. Rows are inserted by whoever
+flushes: the thread that runs steps in the normal case, since a thread of its own would have to win the
+interpreter lock back after every row (up to 5 ms each beside a busy body).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TextIO
+
+from ezpyp.execution import _lines as lines
+from ezpyp.execution._outcome import DONE, FAILED, RUNNING, SKIPPED, Outcome
+from ezpyp.graph import Program
+from ezpyp.store import (
+    ErrorRow,
+    Index,
+    NewResult,
+    StepRow,
+    insert_errors,
+    insert_results,
+    insert_step_rows,
+)
+
+GROUP_S = 0.02
+LONG_S = 1.0
+
+
+class Recorder:
+    """The rows and lines of one run; safe to use from two threads.
+
+    Args:
+        index: The index, held by this process.
+        program: The steps.
+        run: Number of the run.
+        step_ids: Row id of each step, by position.
+        output: ``steps``, ``summary`` or ``none``.
+    """
+
+    def __init__(self, index: Index, program: Program, run: int, step_ids: list[int], output: str) -> None:
+        self._index = index
+        self._program = program
+        self._run = run
+        self._step_ids = step_ids
+        self._verbose = output == "steps"
+        self._stream: TextIO = sys.stdout
+        self._lock = threading.Lock()
+        self._results: list[tuple[int, int, NewResult]] = []
+        self._rows: list[StepRow] = []
+        self._errors: list[ErrorRow] = []
+        self._lines: list[str] = []
+        self._oldest = 0.0
+        self._running: dict[int, tuple[float, float, int, str]] = {}
+        self._announced: set[int] = set()
+        row = index.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()
+        self._next_result: int = row[0]
+
+    def say(self, line: str) -> None:
+        """Print a line that no row stands behind."""
+        if self._verbose:
+            self._lines.append(line)
+
+    def started(self, position: int, rank: int, host: str) -> None:
+        """A body begins."""
+        self._running[position] = (time.perf_counter(), time.time(), rank, host)
+
+    def done(self, outcome: Outcome, result: NewResult) -> int:
+        """A step gave a result; the id of its row."""
+        with self._lock:
+            id_ = self._add_result(result)
+            self._add_row(self._row(outcome, DONE, id_))
+            if self._verbose:
+                name = self._program.names[outcome.position]
+                self._begin(outcome.position, outcome.rank)
+                self._lines.append(f"  ╰─> [PASS] {name!r}\n")
+        return id_
+
+    def failed(self, outcome: Outcome, command: str) -> None:
+        """A step raised."""
+        failure = outcome.failure
+        assert failure is not None
+        name = self._program.names[outcome.position]
+        with self._lock:
+            self._add_row(self._row(outcome, FAILED, None))
+            self._errors.append(
+                ErrorRow(self._step_ids[outcome.position], self._run, *failure[:4], failure.traceback, None)
+            )
+            if self._verbose:
+                self._begin(outcome.position, outcome.rank)
+                first_line = failure.message.partition("\n")[0]
+                place = f" ({failure.file}:{failure.line})" if failure.file else ""
+                self._lines.append(lines.failed(name, f"{failure.type_name}: {first_line}", place, command))
+
+    def skipped(self, position: int, blame: str, texts: tuple[str | None, str | None]) -> None:
+        """A step cannot run, because of ``blame``."""
+        step_id = self._step_ids[position]
+        with self._lock:
+            self._add_row(
+                StepRow(step_id, self._run, SKIPPED, 0, None, *texts, time.time(), None, None, None, f"needs {blame}")
+            )
+            self._errors.append(
+                ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame)
+            )
+            self.say(lines.skipped(0, *self._titled(position), blame))
+
+    def taken_over(self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str) -> int:
+        """A step takes a result that was computed from the same values; the id of its row."""
+        with self._lock:
+            id_ = self._add_result(result)
+        self.cached(position, id_, texts, reason, say=True)
+        return id_
+
+    def cached(
+        self,
+        position: int,
+        result: int,
+        texts: tuple[str | None, str | None],
+        reason: str | None,
+        *,
+        say: bool = False,
+    ) -> None:
+        """A step was found in the cache, and its row does not say so yet."""
+        row = StepRow(
+            self._step_ids[position], self._run, DONE, 1, result, *texts, time.time(), 0.0, 0, None, reason
+        )
+        with self._lock:
+            self._add_row(row)
+            if say:
+                self.say(lines.cached(0, *self._titled(position), reason))
+
+    def flush_if_due(self) -> None:
+        """Commit when something has waited for long enough."""
+        if self._rows and time.perf_counter() - self._oldest > GROUP_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit all rows, then print their lines."""
+        with self._lock:
+            self._commit()
+            self._print()
+
+    def tick(self) -> None:
+        """Announce long steps, and commit what waits; called now and then while bodies run."""
+        now = time.perf_counter()
+        long = [p for p, running in self._running.copy().items() if now - running[0] > LONG_S]
+        with self._lock:
+            for position in long:
+                if position not in self._announced and position in self._running:
+                    self._announce(position)
+        self.flush_if_due()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether rows wait for a commit."""
+        return bool(self._rows)
+
+    def _announce(self, position: int) -> None:
+        _, started_at, rank, host = self._running[position]
+        step = self._step_ids[position]
+        self._add_row(StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None))
+        self._begin(position, rank)
+        self._announced.add(position)
+
+    def _begin(self, position: int, rank: int) -> None:
+        """The first line of a step, unless it stands there already."""
+        if self._verbose and position not in self._announced:
+            self._lines.append(lines.started(rank, *self._titled(position)))
+
+    def _titled(self, position: int) -> tuple[int, str, str]:
+        program = self._program
+        return program.phases[position], program.steps[position].function.title, program.names[position]
+
+    def _row(self, outcome: Outcome, status: int, result: int | None) -> StepRow:
+        self._running.pop(outcome.position, None)
+        return StepRow(
+            self._step_ids[outcome.position], self._run, status, 0, result, outcome.args, outcome.kwargs,
+            outcome.started_at, outcome.seconds, outcome.rank, outcome.host, outcome.reason,
+        )  # fmt: skip
+
+    def _add_result(self, result: NewResult) -> int:
+        id_ = self._next_result
+        self._next_result += 1
+        self._results.append((id_, self._run, result))
+        return id_
+
+    def _add_row(self, row: StepRow) -> None:
+        if not self._rows:
+            self._oldest = time.perf_counter()
+        self._rows.append(row)
+
+    def _commit(self) -> None:
+        if not self._rows:
+            return
+        with self._index.writing() as connection:
+            insert_results(connection, self._results)
+            insert_step_rows(connection, self._rows)
+            insert_errors(connection, self._errors)
+        self._results.clear()
+        self._rows.clear()
+        self._errors.clear()
+
+    def _print(self) -> None:
+        if self._lines:
+            text = "".join(self._lines)
+            self._lines.clear()
+            self._stream.write(text)
+            self._stream.flush()

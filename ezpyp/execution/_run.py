@@ -1,0 +1,195 @@
+"""One run: from the plan to the last commit, serially or over MPI."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ezpyp.errors import StoreError
+from ezpyp.execution import _lines as lines
+from ezpyp.execution._communicator import Communicator
+from ezpyp.execution._coordinator import Coordinator, RunState
+from ezpyp.execution._mpi import coordinate
+from ezpyp.execution._outcome import FAILED, SKIPPED
+from ezpyp.execution._plan import found_results
+from ezpyp.execution._recorder import Recorder
+from ezpyp.execution._report import Report
+from ezpyp.execution._scheduler import Scheduler, in_phases, longest_first
+from ezpyp.execution._serial import run_serially
+from ezpyp.execution._summary import summary_text
+from ezpyp.execution._worker import Worker
+from ezpyp.graph import Program
+from ezpyp.store import (
+    Index,
+    ObjectStore,
+    RunRow,
+    all_rows_current,
+    batch_job,
+    finish_run,
+    latest_rows,
+    newest_results,
+    recorded_durations,
+    replace_file,
+    start_run,
+    translated,
+)
+
+SUMMARY_NAME = "pipeline.summary"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a run needs to know beside the index.
+
+    Attributes:
+        program: The steps.
+        pipeline_id: Id of the pipeline.
+        revision: Revision of the schema.
+        step_ids: Gives the row id of each step; asked for only where a row is to be written.
+        output: ``steps``, ``summary`` or ``none``.
+        barrier: Whether a phase begins only when the one before has ended.
+        version: Version of ezpyp.
+    """
+
+    program: Program
+    pipeline_id: str
+    revision: int
+    step_ids: Callable[[], list[int]]
+    output: str
+    barrier: bool
+    version: str
+
+
+def run_on_rank_0(index: Index, communicator: Communicator, request: RunRequest) -> Report:
+    """Run a frozen program; the index must be held.
+
+    Raises:
+        StoreError: The index cannot be written any more. What was printed as ``[PASS]`` is kept.
+    """
+    with translated(index.location):
+        return _Run(index, communicator, request).execute()
+
+
+class _Run:
+    """The steps of `run_on_rank_0`, with what they share."""
+
+    def __init__(self, index: Index, communicator: Communicator, request: RunRequest) -> None:
+        self._index = index
+        self._communicator = communicator
+        self._request = request
+        self._program = request.program
+        self._started = time.perf_counter()
+
+    def execute(self) -> Report:
+        state, step_ids = self._state()
+        run = self._start(len(self._program))
+        recorder = Recorder(self._index, self._program, run, step_ids, self._request.output)
+        cached = sum(result is not None for result in state.found)
+        coordinator = Coordinator(state, recorder, self._index.connection, self._scheduler(step_ids))
+        self._say_header(cached)
+        coordinator.say_what_is_cached()
+        try:
+            self._work(coordinator, recorder)
+        except BaseException:
+            self._finish(run, "interrupted", coordinator, recorder)
+            raise
+        ok = not coordinator.failures
+        self._finish(run, "completed" if ok else "failed", coordinator, recorder)
+        self._write_summary(ok=ok, changed=cached < len(self._program) or state.rows is not None)
+        return self._report(run, coordinator)
+
+    def _state(self) -> tuple[RunState, list[int]]:
+        program, connection = self._program, self._index.connection
+        known = newest_results(connection, program.keys)
+        found = found_results(program, known)
+        rows: Sequence[tuple[int, int | None] | None] | None = None
+        step_ids: list[int] = []
+        current = all_rows_current(connection, self._request.revision, len(program))
+        if not (current and all(found)):
+            step_ids = self._request.step_ids()
+            latest = latest_rows(connection)
+            rows = [latest.get(id_) for id_ in step_ids]
+        return RunState(program, known, found, rows, str(self._index.location)), step_ids
+
+    def _start(self, total: int) -> int:
+        row = RunRow(
+            self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
+            _user(), " ".join([sys.executable, *sys.argv]), _directory(), platform.python_version(),
+            self._request.version, batch_job(), total,
+        )  # fmt: skip
+        with self._index.writing() as connection:
+            return start_run(connection, row)
+
+    def _scheduler(self, step_ids: list[int]) -> Callable[[Sequence[Sequence[int]], list[int]], Scheduler]:
+        program = self._program
+
+        def make(upstreams: Sequence[Sequence[int]], pending: list[int]) -> Scheduler:
+            if self._communicator.size == 1 or self._request.barrier:
+                barrier = program.phases if self._request.barrier else None
+                return Scheduler(upstreams, pending, in_phases(program.phases), barrier)
+            recorded = recorded_durations(self._index.connection, step_ids)
+            usual = sum(recorded.values()) / len(recorded) if recorded else 1.0
+            seconds = [recorded.get(id_, usual) for id_ in step_ids]
+            return Scheduler(upstreams, pending, longest_first(upstreams, seconds))
+
+        return make
+
+    def _say_header(self, cached: int) -> None:
+        if self._request.output == "none":
+            return
+        total = len(self._program)
+        counts = (total, cached, total - cached)
+        sys.stdout.write(
+            lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
+        )
+        sys.stdout.flush()
+
+    def _work(self, coordinator: Coordinator, recorder: Recorder) -> None:
+        worker = Worker(self._program, ObjectStore(self._index.location), 0, self._communicator.host)
+        if self._communicator.size == 1:
+            run_serially(self._program, coordinator, recorder, worker)
+        else:
+            coordinate(self._communicator, coordinator, recorder, worker)
+
+    def _finish(self, run: int, status: str, coordinator: Coordinator, recorder: Recorder) -> None:
+        try:
+            recorder.flush()
+            with self._index.writing() as connection:
+                finish_run(connection, run, status, coordinator.counts())
+        except StoreError:
+            if status != "interrupted":
+                raise
+            # The error that interrupted the run is on its way already, and it is the one that counts.
+
+    def _write_summary(self, *, ok: bool, changed: bool) -> None:
+        path = Path(self._index.location) / SUMMARY_NAME
+        if changed or not path.is_file():
+            replace_file(path, summary_text(self._index.connection, self._index.location, ok=ok))
+
+    def _report(self, run: int, coordinator: Coordinator) -> Report:
+        counts = coordinator.counts()
+        return Report(
+            run, self._request.revision, len(self._program), counts.done, counts.cached,
+            coordinator.names_with(FAILED), coordinator.names_with(SKIPPED), coordinator.failures,
+            time.perf_counter() - self._started, counts.busy_seconds, self._communicator.size,
+        )  # fmt: skip
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None  # a container may run under a user id without a name
+
+
+def _directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""  # the folder the script was started in may be gone

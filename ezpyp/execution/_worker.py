@@ -1,0 +1,115 @@
+"""Runs the bodies of steps on one rank."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ezpyp.execution._failure import failure_of
+from ezpyp.execution._outcome import Outcome, Ref
+from ezpyp.graph import Program
+from ezpyp.hashing import cutoff_digest, describe
+from ezpyp.schema import argument_texts
+from ezpyp.steps import PLAIN_TYPES, RUNNING, Step, fill
+from ezpyp.store import INLINE_LIMIT, NewResult, ObjectStore, decode_result, encode_result
+
+
+class Worker:
+    """Runs steps, one at a time, and keeps what it knows of upstream results.
+
+    Args:
+        program: The steps; every rank declares the same ones, so that functions never travel.
+        objects: Where large results go.
+        rank: Number of this rank.
+        host: Name of this machine.
+    """
+
+    def __init__(self, program: Program, objects: ObjectStore, rank: int, host: str) -> None:
+        self._program = program
+        self._objects = objects
+        self.rank = rank
+        self.host = host
+        self._refs: dict[int, Ref] = {}
+        self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
+
+    def knows(self, position: int) -> bool:
+        """Whether a result is at hand, or where it is."""
+        return position in self._refs
+
+    def learn(self, refs: Mapping[int, Ref]) -> None:
+        """Take note of where upstream results are."""
+        self._refs.update(refs)
+
+    def run(self, position: int) -> Outcome:
+        """Run one step; whatever it does to itself becomes part of the outcome."""
+        step = self._program.steps[position]
+        args = kwargs = None
+        started_at = time.time()
+        started = time.perf_counter()
+        try:
+            values = self._values_for(position, step)
+            if step.slots:
+                args, kwargs = argument_texts(step, values)
+            with RUNNING:
+                started_at, started = time.time(), time.perf_counter()
+                value = step.function.binder.call(step.function.function, values)
+            seconds = time.perf_counter() - started
+            result, reason = self._stored(position, step, value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - sys.exit in a step fails the step, not the job
+            seconds = time.perf_counter() - started
+            failure = failure_of(error)
+            return Outcome(
+                position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None
+            )
+        return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
+
+    def _values_for(self, position: int, step: Step) -> tuple[object, ...]:
+        """Arguments that are the step's own: no step ever holds what another one holds."""
+        if not step.slots:
+            if PLAIN_TYPES.issuperset(map(type, step.values)):
+                return step.values
+            return fill(step.values, (), ())
+        loaded: dict[int, object] = {}
+        contents = []
+        for up, slot in zip(self._program.values[position], step.slots, strict=True):
+            if up not in loaded:
+                loaded[up] = self.value_of(up)
+            content = loaded[up]
+            for _, part in slot.path:
+                content = content[part]  # type: ignore[index]  # a wrong pick fails the step, as it should
+            contents.append(content)
+        return fill(step.values, step.slots, contents)
+
+    def value_of(self, position: int) -> object:
+        """A fresh copy of a step's result."""
+        if position in self._plain:
+            return self._plain[position]
+        ref = self._refs[position]
+        data = ref.payload
+        if data is None:
+            data = self._objects.open(ref.digest, ref.suffix, ref.size)
+        return decode_result(data, ref.codec, ref.codec_version)
+
+    def _stored(self, position: int, step: Step, value: object) -> tuple[NewResult, str | None]:
+        """Turn a result into bytes; large ones are published before anything refers to them."""
+        encoded = encode_result(value, step.function.options.codec)
+        payload = None
+        if encoded.size > INLINE_LIMIT:
+            self._objects.publish(encoded)
+        else:
+            payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
+        if type(value) in PLAIN_TYPES:
+            self._plain[position] = value
+        self._refs[position] = Ref(
+            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, payload
+        )
+        result = NewResult(
+            self._program.keys[position], None, cutoff_digest(value), encoded.digest, encoded.size, encoded.codec,
+            encoded.version, encoded.suffix, describe(value), type(value).__qualname__, payload,
+        )  # fmt: skip
+        reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
+        return result, reason
+
+

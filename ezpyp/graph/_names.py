@@ -1,0 +1,103 @@
+"""Names of steps: from function names and arguments, never from code or keys, so that an edit renames nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from xxhash import xxh3_128_digest
+
+from ezpyp.errors import DuplicateNameError
+from ezpyp.graph._labels import label_of
+from ezpyp.steps import Step
+
+_LABEL_LIMIT = 80
+
+
+def settle_names(steps: Sequence[Step], values: Sequence[tuple[int, ...]]) -> list[str]:
+    """The name of each step.
+
+    A bare call made once has the function's own name; others get brackets. Where a bracket would be too long,
+    or two would be equal, it holds 16 hex characters of a digest over values and upstream names.
+
+    Args:
+        steps: Steps in order of declaration; names that were settled before stay.
+        values: Positions of each step's upstreams, one a slot.
+
+    Raises:
+        DuplicateNameError: Two different steps cannot be told apart by their arguments.
+    """
+    calls = Counter(step.function.name for step in steps)
+    labels: list[str | None] = []
+    wanted: list[str] = []
+    for position, step in enumerate(steps):
+        name = step.function.name
+        bare = calls[name] == 1 and not step.bracketed
+        label = "" if bare else label_of(step, [(steps[up], labels[up]) for up in values[position]])
+        if label is not None and len(label) > _LABEL_LIMIT:
+            label = None
+        labels.append(label)
+        wanted.append(name if bare else f"{name}[{label}]")
+    return _Settler(steps, values, wanted, labels).settle()
+
+
+class _Settler:
+    """Turns wanted names into unique ones."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        values: Sequence[tuple[int, ...]],
+        wanted: Sequence[str],
+        labels: Sequence[str | None],
+    ) -> None:
+        self._steps = steps
+        self._values = values
+        self._wanted = wanted
+        self._labels = labels
+        self._tags: dict[int, bytes] = {}
+        self._settled = {step.settled_name for step in steps if step.settled_name is not None}
+        self._counts = Counter(wanted)
+
+    def settle(self) -> list[str]:
+        names = [self._name(position) for position in range(len(self._steps))]
+        if len(set(names)) < len(names):
+            self._refuse(names)
+        return names
+
+    def _name(self, position: int) -> str:
+        step, wanted = self._steps[position], self._wanted[position]
+        if step.settled_name is not None:
+            return step.settled_name
+        unique = self._counts[wanted] == 1 and wanted not in self._settled
+        if unique and self._labels[position] is not None:
+            return wanted
+        return f"{step.function.name}[{self._tag(position).hex()[:16]}]"
+
+    def _tag(self, position: int) -> bytes:
+        """Digest over the values of a step and, recursively, of its upstreams: what names are made of."""
+        stack = [position]
+        while stack:
+            top = stack[-1]
+            missing = [up for up in self._values[top] if up not in self._tags]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            step = self._steps[top]
+            encoding = step.function.encoded(step.values, step.given, by_name=True)
+            below = sorted if any(slot.group is not None for slot in step.slots) else list
+            parts = [step.function.name.encode(), b"\0", encoding, *below(self._tags[up] for up in self._values[top])]
+            self._tags[top] = xxh3_128_digest(b"".join(parts))
+        return self._tags[position]
+
+    def _refuse(self, names: Sequence[str]) -> None:
+        first: dict[str, int] = {}
+        for position, name in enumerate(names):
+            other = first.setdefault(name, position)
+            if other != position:
+                places = f"{self._steps[other].function.place} and {self._steps[position].function.place}"
+                raise DuplicateNameError(
+                    f"two different steps would both be called {name!r} ({places}): they differ in something "
+                    "that is no argument, such as a closure; give one of them a name of its own with name="
+                )

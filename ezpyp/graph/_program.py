@@ -1,0 +1,191 @@
+"""A pipeline's steps, frozen: identities, phases and edges by position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xxhash import xxh3_128_digest
+
+from ezpyp.errors import DeclarationError
+from ezpyp.graph._names import settle_names
+from ezpyp.graph._reduction import reduced
+from ezpyp.hashing import FunctionIdentity, encode
+from ezpyp.steps import Slot, Step, StepFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Steps by position, in order of declaration; every upstream stands before what needs it.
+
+    Attributes:
+        steps: The steps, each call once.
+        names: Their names.
+        keys: Their keys, 16 bytes each.
+        phases: Length of the longest dependency chain below each.
+        values: Positions of the upstreams whose results are arguments, one a slot.
+        orders: Positions of the upstreams that only have to be done before, after reduction.
+        declared: Positions of what ``depends_on`` names, reduced among itself: their keys, never their
+            values, decide whether a result can be taken over.
+        identities: What each function is.
+        prefixes: What every key of a function begins with.
+        merged: How many calls of each function name were the very same call as another.
+    """
+
+    steps: tuple[Step, ...]
+    names: tuple[str, ...]
+    keys: tuple[bytes, ...]
+    phases: tuple[int, ...]
+    values: tuple[tuple[int, ...], ...]
+    orders: tuple[tuple[int, ...], ...]
+    declared: tuple[tuple[int, ...], ...]
+    identities: dict[StepFunction, FunctionIdentity]
+    prefixes: dict[StepFunction, bytes]
+    merged: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def digest(self) -> bytes:
+        """Digest of all names and keys in order: two programs with one digest promise the same."""
+        names = "\0".join(self.names).encode("utf-8", "surrogatepass")
+        return xxh3_128_digest(b"".join(self.keys) + len(names).to_bytes(8, "little") + names)
+
+    def upstreams(self, position: int) -> tuple[int, ...]:
+        """Everything that must be done before a step; a position may stand in it twice."""
+        return self.values[position] + self.orders[position]
+
+    def input_key(self, position: int, token: Callable[[int], bytes]) -> bytes:
+        """The key with what upstreams gave in place of their keys.
+
+        Args:
+            position: The step.
+            token: Gives 16 bytes for the result of an upstream.
+        """
+        step = self.steps[position]
+        order_only = sorted(self.keys[up] for up in {*self.declared[position], *self.orders[position]})
+        tokens = slot_material(step.slots, [token(up) for up in self.values[position]])
+        return xxh3_128_digest(
+            b"input" + self.prefixes[step.function] + _framed(step.encoding) + tokens + b"".join(order_only)
+        )
+
+
+def slot_material(slots: Sequence[Slot], tokens: Sequence[bytes]) -> bytes:
+    """What stands for the upstreams of a step, slot by slot; the members of a set in order of their bytes."""
+    if not any(slot.group is not None for slot in slots):
+        return b"".join(tokens)
+    parts: list[bytes] = []
+    groups: dict[int, list[bytes]] = {}
+    for slot, token in zip(slots, tokens, strict=True):
+        if slot.group is None:
+            parts.append(token)
+        else:
+            picked = encode((slot.path,), ("part",)) if slot.path else b""
+            groups.setdefault(slot.group, []).append(token + _framed(picked))
+    return b"".join(parts) + b"".join(b"".join(sorted(groups[group])) for group in sorted(groups))
+
+
+def _framed(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "little") + part
+
+
+class Builder:
+    """Builds a `Program` from declared steps, in time linear in steps and edges.
+
+    Args:
+        identify: Gives the identity of a function.
+        prefix: Gives what the keys of a function begin with, from the function and its identity.
+    """
+
+    def __init__(
+        self,
+        identify: Callable[[StepFunction], FunctionIdentity],
+        prefix: Callable[[StepFunction, FunctionIdentity], bytes],
+    ) -> None:
+        self._identify = identify
+        self._prefix = prefix
+        self._positions: dict[int, int] = {}  # by id of the step: hashing a step would call Python code
+        self._steps: list[Step] = []
+        self._keys: list[bytes] = []
+        self._phases: list[int] = []
+        self._values: list[tuple[int, ...]] = []
+        self._orders: list[tuple[int, ...]] = []
+        self._declared: list[tuple[int, ...]] = []
+        self._merged: dict[str, int] = {}
+        self._identities: dict[StepFunction, FunctionIdentity] = {}
+        self._prefixes: dict[StepFunction, bytes] = {}
+        self._of_function: dict[StepFunction, tuple[int, ...]] = {}
+
+    def build(self, steps: Sequence[Step]) -> Program:
+        """Freeze steps: keys first, then names, which do not depend on them."""
+        known: dict[tuple[str, bytes], int] = {}
+        for step in steps:
+            self._add(step, known)
+        names = settle_names(self._steps, self._values)
+        for step, name, key, phase in zip(self._steps, names, self._keys, self._phases, strict=True):
+            step.settle(name, key, phase)
+        for step in steps:
+            if step.twin is not None:
+                position = self._positions[id(step)]
+                step.settle(names[position], self._keys[position], self._phases[position])
+        return Program(
+            tuple(self._steps), tuple(names), tuple(self._keys), tuple(self._phases), tuple(self._values),
+            tuple(self._orders), tuple(self._declared), self._identities, self._prefixes, self._merged,
+        )  # fmt: skip
+
+    def _add(self, step: Step, known: dict[tuple[str, bytes], int]) -> None:
+        function = step.function
+        prefix = self._prefixes.get(function) or self._enter(function)
+        if step.slots or function.options.depends_on:
+            values, declared, orders = self._edges(step)
+            keys = self._keys
+            tail = slot_material(step.slots, [keys[up] for up in values]) + b"".join(sorted(keys[up] for up in orders))
+            key = xxh3_128_digest(prefix + _framed(step.encoding) + tail)
+            phase = 1 + max((self._phases[up] for up in values + orders), default=-1)
+        else:
+            values = declared = orders = ()
+            key = xxh3_128_digest(prefix + len(step.encoding).to_bytes(4, "little") + step.encoding)
+            phase = 0
+        position = known.setdefault((function.name, key), len(self._steps))
+        self._positions[id(step)] = position
+        if position < len(self._steps):
+            step.twin = self._steps[position]
+            self._merged[function.name] = self._merged.get(function.name, 1) + 1
+            return
+        step.twin = None
+        self._steps.append(step)
+        self._keys.append(key)
+        self._phases.append(phase)
+        self._values.append(values)
+        self._orders.append(orders)
+        self._declared.append(declared)
+
+    def _enter(self, function: StepFunction) -> bytes:
+        self._identities[function] = self._identify(function)
+        prefix = self._prefixes[function] = self._prefix(function, self._identities[function])
+        return prefix
+
+    def _edges(self, step: Step) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Positions of the value upstreams, of ``depends_on``, and of the order-only upstreams that remain."""
+        values = tuple([self._position(slot.step, step) for slot in step.slots])
+        function = step.function
+        if not function.options.depends_on:
+            return values, (), ()
+        declared = self._of_function.get(function)
+        if declared is None:
+            given = {self._position(upstream, step) for upstream in function.options.depends_on}
+            declared = self._of_function[function] = self._reduced(given, ())
+        return values, declared, self._reduced(set(declared) - set(values), values) if values else declared
+
+    def _reduced(self, candidates: set[int], values: tuple[int, ...]) -> tuple[int, ...]:
+        return reduced(candidates, values, self._phases, lambda up: self._values[up] + self._orders[up])
+
+    def _position(self, upstream: Step, user: Step) -> int:
+        try:
+            return self._positions[id(upstream)]
+        except KeyError:
+            raise DeclarationError(
+                f"{user.function.name!r} depends on {upstream!r}, whose function was defined anew since: "
+                f"declare {user.function.name!r} again as well"
+            ) from None

@@ -1,0 +1,173 @@
+"""Freezing against a location: the rule is judged, then the promise is recorded. Rank 0 only."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ezpyp.errors import SchemaConflictError
+from ezpyp.graph import Program
+from ezpyp.hashing import FunctionIdentity
+from ezpyp.schema import (
+    Promises,
+    Revise,
+    Verdict,
+    allowed_changes,
+    changes_of,
+    conflict_message,
+    judge,
+    records_of,
+    schema_text,
+    upstream_keys,
+)
+from ezpyp.store import (
+    Index,
+    KnownStep,
+    StepRecord,
+    all_steps,
+    bound_steps,
+    edges_of,
+    function_identity_of,
+    function_tags,
+    latest_revision,
+    record_functions,
+    record_revision,
+    record_steps,
+    recorded_durations,
+    replace_file,
+    steps_of_revision,
+)
+
+SCHEMA_NAME = "pipeline.schema"
+_HERE = "location of pipeline.schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What freezing recorded.
+
+    Attributes:
+        revision: Number of the revision that the program is.
+        step_ids: Row id of each step by position; None where they were not needed.
+    """
+
+    revision: int
+    step_ids: list[int] | None
+
+
+def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
+    """Record a program as the newest revision of a location that is held.
+
+    Raises:
+        SchemaConflictError: A name that has a result would change its meaning; nothing was written.
+    """
+    revision, digest = latest_revision(index.connection)
+    # One digest over all names and keys: an unchanged script needs no look at its steps at all.
+    if digest == program.digest:
+        if not (index.location / SCHEMA_NAME).is_file() or index.noted(_HERE) != str(index.location):
+            _export(index, records_of(program))
+        return Frozen(revision, None)
+    return _Freezing(index, program, revise).freeze(revision)
+
+
+def step_ids_of(connection: sqlite3.Connection, program: Program, revision: int) -> list[int]:
+    """Row ids of the steps of a recorded program, by position."""
+    ids = {(step.name, step.key): step.id for step in steps_of_revision(connection, revision)}
+    return [ids[name, key] for name, key in zip(program.names, program.keys, strict=True)]
+
+
+class _Freezing:
+    """One judgement, and the records that follow from it."""
+
+    def __init__(self, index: Index, program: Program, revise: Revise) -> None:
+        self._index = index
+        self._connection = index.connection
+        self._program = program
+        self._revise = revise
+        self._records = records_of(program)
+        self._known = all_steps(self._connection)
+        self._by_id = {step.id: step for step in self._known}
+
+    def freeze(self, revision: int) -> Frozen:
+        before = {step.id for step in steps_of_revision(self._connection, revision)} if revision else set()
+        promises = self._promises(before)
+        verdict = judge(self._records, promises)
+        revised = self._check(verdict, promises)
+        return self._record(before, verdict, revised, revision)
+
+    def _promises(self, current: set[int]) -> Promises:
+        by_name: dict[str, list[KnownStep]] = {}
+        for step in self._known:
+            by_name.setdefault(step.name, []).append(step)
+        tags = function_tags(self._connection)
+        here = python_tag()
+        return Promises(
+            by_name, bound_steps(self._connection) if self._known else set(), current,
+            lambda step: tags[step.function] == here,
+            lambda step: edges_of(self._connection, step),
+            lambda step: self._by_id[step].name,
+        )  # fmt: skip
+
+    def _check(self, verdict: Verdict, promises: Promises) -> list[str]:
+        """Names that were revised because the user asked for it; a conflict otherwise."""
+        allowed = allowed_changes(self._revise, self._records)
+        refused = [conflict for conflict in verdict.conflicts if conflict.position not in allowed]
+        if not refused:
+            return [self._records[conflict.position].name for conflict in verdict.conflicts]
+        changes = {
+            self._records[conflict.position].name: self._changes(conflict.position, conflict.old)
+            for conflict in refused
+        }
+        only_arguments = all(line.startswith("argument") for lines in changes.values() for line in lines)
+        raise SchemaConflictError(
+            conflict_message(str(self._index.location), changes, self._price(verdict), only_arguments),
+            changed=tuple(changes),
+        )
+
+    def _changes(self, position: int, old: KnownStep) -> list[str]:
+        record = self._records[position]
+        identities = (function_identity_of(self._connection, old.function), self._identity(position))
+        now = {self._records[up].name: self._records[up].key.hex() for up, _, _ in record.edges}
+        then = upstream_keys(edges_of(self._connection, old.id), self._by_id.__getitem__)
+        return changes_of(record, old, identities, (then, now))
+
+    def _identity(self, position: int) -> FunctionIdentity:
+        return self._program.identities[self._program.steps[position].function]
+
+    def _price(self, verdict: Verdict) -> tuple[int, float]:
+        """Steps that would run again, and what they took when they last ran, s."""
+        changed = {conflict.position: conflict.old.id for conflict in verdict.conflicts}
+        return len(changed), sum(recorded_durations(self._connection, changed.values()).values())
+
+    def _record(self, before: set[int], verdict: Verdict, revised: Sequence[str], revision: int) -> Frozen:
+        known = {(step.name, step.key): step.id for step in self._known}
+        digest = self._program.digest
+        with self._index.writing() as connection:
+            functions = record_functions(connection, self._program.identities.values(), python_tag())
+            ids = record_steps(connection, self._records, known, functions)
+            after = set(ids)
+            # The same steps in another order are no new revision.
+            if after != before or not revision:
+                names = {record.name for record in self._records}
+                left_out = sum(self._by_id[id_].name not in names for id_ in before - after)
+                revision = record_revision(connection, digest, before, after, verdict.note(left_out, revised))
+        _export(self._index, self._records)
+        return Frozen(revision, ids)
+
+
+def _export(index: Index, records: Sequence[StepRecord]) -> None:
+    """Write ``pipeline.schema``: the current revision, then names bound earlier and now left out."""
+    names = {record.name for record in records}
+    bound = bound_steps(index.connection)
+    left_out = {step.name: step for step in all_steps(index.connection) if step.id in bound and step.name not in names}
+    text = schema_text(records, left_out.values(), str(index.location))
+    replace_file(Path(index.location) / SCHEMA_NAME, text)
+    index.note(_HERE, str(index.location))
+
+
+def python_tag() -> str:
+    """What tells bytecodes apart."""
+    return sys.implementation.cache_tag or sys.implementation.name

@@ -1,0 +1,68 @@
+"""From declared steps to a program: what each function is, and whether it still is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ezpyp.errors import ArgumentMutatedError, StateChangedError
+from ezpyp.graph import Builder, Program
+from ezpyp.hashing import KEY_FORMAT, FunctionIdentity, difference, function_identity
+from ezpyp.steps import PLAIN_TYPES, Step, StepFunction
+from ezpyp.store import get_codec
+
+
+def build_program(steps: Sequence[Step]) -> Program:
+    """Freeze declared steps."""
+    return Builder(_identify, _prefix).build(steps)
+
+
+def _identify(function: StepFunction) -> FunctionIdentity:
+    options = function.options
+    return function_identity(function.function, track=options.track, no_track=options.no_track)
+
+
+def _prefix(function: StepFunction, identity: FunctionIdentity) -> bytes:
+    """What every key of a function begins with, each part after its length."""
+    options = function.options
+    codec = get_codec(options.codec)
+    version = "-" if options.version is None else f"={options.version}"
+    parts = [
+        f"ezpyp {KEY_FORMAT}", sys.implementation.cache_tag or "", identity.digest, codec.name, str(codec.version),
+        version, *options.ignore,
+    ]  # fmt: skip
+    encoded = [part if isinstance(part, bytes) else part.encode() for part in parts]
+    framed = b"".join(len(part).to_bytes(4, "little") + part for part in encoded)
+    return len(encoded).to_bytes(4, "little") + framed
+
+
+def check_functions(program: Program) -> None:
+    """Digest functions and what they read again.
+
+    Raises:
+        StateChangedError: One differs from what was frozen; the message names what.
+    """
+    for function, frozen in program.identities.items():
+        now = _identify(function)
+        if now.digest != frozen.digest:
+            changes = "; ".join(map(str, difference(frozen, now))) or "its code"
+            raise StateChangedError(
+                f"{function.name!r} changed after the schema was frozen: {changes}. Change code and globals before "
+                "initialize_schema(), or pass what varies as an argument"
+            )
+
+
+def check_arguments(program: Program) -> None:
+    """Digest mutable arguments again.
+
+    Raises:
+        ArgumentMutatedError: One differs from what it was when its step was declared.
+    """
+    for step, name in zip(program.steps, program.names, strict=True):
+        if PLAIN_TYPES.issuperset(map(type, step.values)):
+            continue
+        if step.function.encoded(step.values, step.given) != step.encoding:
+            raise ArgumentMutatedError(
+                f"an argument of {name!r} was changed in place after the step was declared: "
+                f"pass a copy, or declare the step after the change"
+            )

@@ -1,0 +1,128 @@
+"""What a schema records of each step: identity, arguments as text, edges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quoted
+
+from xxhash import xxh3_128_digest
+
+from ezpyp.graph import Program
+from ezpyp.hashing import describe
+from ezpyp.steps import PLAIN_TYPES, Step, StepFunction, fill, located, skeleton
+from ezpyp.store import StepRecord
+
+TEXT_LIMIT = 200
+"""Characters of an argument list that are kept as text."""
+
+
+class _Label:
+    """Stands for an upstream in the text of arguments."""
+
+    __slots__ = ("__ezpyp_label__",)
+
+    def __init__(self, text: str) -> None:
+        self.__ezpyp_label__ = text
+
+
+def records_of(program: Program) -> list[StepRecord]:
+    """One record a step, in the order of the program."""
+    settings = {function: _settings(function) for function in program.prefixes}
+    plain = {function: _is_plainly_called(function) for function in program.prefixes}
+    records = []
+    for position, step in enumerate(program.steps):
+        function = step.function
+        if not step.slots and plain[function] and not step.given[1]:
+            args, kwargs, params = _plain_texts(step)
+        else:
+            args, kwargs, params = _texts(program, position)
+        records.append(
+            StepRecord(
+                program.names[position], program.keys[position], program.identities[function].digest,
+                function.options.codec, program.phases[position], args, kwargs, params, settings[function],
+                _shape(program, position) if step.slots else None,
+                _edges(program, position) if step.slots or function.options.depends_on else (),
+            )
+        )  # fmt: skip
+    return records
+
+
+def _settings(function: StepFunction) -> str | None:
+    options = function.options
+    settings = {
+        name: value
+        for name, value in (("version", options.version), ("ignore", list(options.ignore)), ("cache", options.cache))
+        if value not in (None, [], True)
+    }
+    return json.dumps(settings) if settings else None
+
+
+def _is_plainly_called(function: StepFunction) -> bool:
+    return not any(kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD) for kind in function.binder.kinds)
+
+
+def _plain_texts(step: Step) -> tuple[str, str, str]:
+    """The same as `_texts` for the step of a sweep: positional arguments without steps."""
+    texts = [describe(value) for value in step.values]
+    args = f"[{', '.join(texts[: step.given[0]])}]"
+    params = ", ".join([f'"{name}": {quoted(text)}' for name, text in zip(step.function.binder.parameters, texts)])
+    if not PLAIN_TYPES.issuperset(map(type, step.values)):
+        return _shortened(args), "{}", params_text(step.function, step.values, texts)
+    return _shortened(args), "{}", f"{{{params}}}"
+
+
+def _texts(program: Program, position: int) -> tuple[str, str, str]:
+    step = program.steps[position]
+    labels = [_Label(f"TMP for {program.names[up]}") for up in program.values[position]]
+    filled = fill(step.values, step.slots, labels) if step.slots else step.values
+    args, kwargs = argument_texts(step, filled)
+    return args, kwargs, params_text(step.function, step.values, [describe(value) for value in filled])
+
+
+def argument_texts(step: Step, values: tuple[object, ...]) -> tuple[str, str]:
+    """Bound values as the lists ``args`` and ``kwargs`` that the call had, as text."""
+    args, kwargs = step.function.binder.as_given(values, step.given)
+    shown = ", ".join(describe(value) for value in args[:TEXT_LIMIT])
+    named = ", ".join(f"{name!r}: {describe(value)}" for name, value in kwargs.items())
+    return _shortened(f"[{shown}]"), _shortened(f"{{{named}}}")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 4]}...{text[-1]}"
+
+
+def params_text(function: StepFunction, values: tuple[object, ...], texts: list[str]) -> str:
+    """JSON of parameter -> text; a value whose text does not say all of it has a digest beside it."""
+    params = {}
+    for name, value, text in zip(function.binder.parameters, values, texts, strict=True):
+        whole = type(value) in PLAIN_TYPES and not text.endswith("...")
+        params[name] = text if whole else f"{text} #{function.encoded_value(value, name).hex()[:12]}"
+    return json.dumps(params, ensure_ascii=True)
+
+
+def _shape(program: Program, position: int) -> bytes:
+    """Digest of everything but which steps stand in the step's collections."""
+    step = program.steps[position]
+    values = tuple(skeleton(value) for value in step.values)
+    return xxh3_128_digest(program.prefixes[step.function] + step.function.encoded(values))
+
+
+def _edges(program: Program, position: int) -> tuple[tuple[int, str, str], ...]:
+    step = program.steps[position]
+    places = located(step.values, step.function.binder.parameters) if step.slots else []
+    places = [
+        place + "".join(f"[{part!r}]" for _, part in slot.path) if slot.group is not None else place
+        for place, slot in zip(places, step.slots, strict=True)
+    ]
+    value_edges = [(up, "value", place) for up, place in zip(program.values[position], places, strict=True)]
+    return (*value_edges, *((up, "order", "depends_on[]") for up in program.orders[position]))
+
+
+def resolved_texts(program: Program, position: int, preview: Callable[[int], str]) -> tuple[str | None, str | None]:
+    """Arguments as text, with ``preview(upstream)`` in place of each step; None where no argument is a step."""
+    step = program.steps[position]
+    if not step.slots:
+        return None, None
+    labels = [_Label(preview(up)) for up in program.values[position]]
+    return argument_texts(step, fill(step.values, step.slots, labels))

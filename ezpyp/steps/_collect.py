@@ -1,0 +1,173 @@
+"""Finds the steps among arguments, and puts results in their place later."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ezpyp.hashing import Hole
+from ezpyp.steps._reference import Reference
+from ezpyp.steps._step import Slot
+from ezpyp.steps._sweep import Sweep
+
+_SEQUENCES = (list, tuple, deque)
+_SETS = (set, frozenset)
+
+PLAIN_TYPES = frozenset({int, float, complex, bool, str, bytes, type(None)})
+"""Types of values that hold no step and cannot change: they need no walk and no copy."""
+
+_NEEDS_NO_COPY = PLAIN_TYPES | {Hole}
+
+
+def collect(values: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[Slot, ...]]:
+    """Replace every step among bound values by a hole.
+
+    Returns:
+        The values, rebuilt where they hold steps, and one slot a hole.
+    """
+    if not _holds_reference(values):
+        return values, ()
+    collector = _Collector()
+    return tuple(collector.replace(value) for value in values), tuple(collector.slots)
+
+
+def fill(values: tuple[object, ...], slots: Sequence[Slot], contents: Sequence[object]) -> tuple[object, ...]:
+    """Deep copies of bound values with the contents in place of the holes.
+
+    What two arguments share stays shared, and the contents themselves are not copied: the memo of deepcopy
+    is the documented way to say what an object becomes.
+    """
+    if all(type(value) in _NEEDS_NO_COPY for value in values):
+        # The step of a chain: 0.5 us instead of 5.
+        return tuple([contents[value.index] if type(value) is Hole else value for value in values])
+    return copy.deepcopy(values, {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)})
+
+
+class _Collector:
+    """Rebuilds the containers that hold steps, with holes in the place of the steps."""
+
+    def __init__(self) -> None:
+        self.slots: list[Slot] = []
+        self._rebuilt: dict[int, Any] = {}
+        self._groups = 0
+
+    def replace(self, value: Any, group: int | None = None) -> Any:
+        if isinstance(value, Reference):
+            return self._hole(value, group)
+        if id(value) in self._rebuilt:
+            return self._rebuilt[id(value)]
+        if not _holds_reference(value):
+            return value
+        self._rebuilt[id(value)] = rebuilt = self._container(value)
+        return rebuilt
+
+    def _hole(self, reference: Reference, group: int | None) -> Hole:
+        # In a set the path counts with the upstream, where members are put in order; see the keys.
+        hole = Hole(len(self.slots), () if group is not None else reference.path)
+        self.slots.append(Slot(reference.step, reference.path, group, hole))
+        return hole
+
+    def _container(self, value: Any) -> Any:
+        if isinstance(value, Sweep):
+            return [self._hole(step, None) for step in value]
+        if isinstance(value, _SETS):
+            self._groups += 1
+            group = self._groups
+            return type(value)(self.replace(member, group) for member in value)
+        if isinstance(value, tuple):
+            members = [self.replace(member) for member in value]
+            return type(value)._make(members) if hasattr(value, "_make") else _as_type(value, members)
+        empty = self._rebuilt[id(value)] = copy.copy(value)  # before its members: they may lead back to it
+        if isinstance(value, dict):
+            empty.clear()
+            empty.update({self.replace(key): self.replace(member) for key, member in value.items()})
+        elif isinstance(value, (list, deque)):
+            empty.clear()
+            empty.extend([self.replace(member) for member in value])
+        else:
+            for field in dataclasses.fields(value):
+                object.__setattr__(empty, field.name, self.replace(getattr(value, field.name)))
+        return empty
+
+
+def _as_type(value: tuple[object, ...], members: list[object]) -> tuple[object, ...]:
+    return tuple(members) if type(value) is tuple else type(value)(members)
+
+
+def _holds_reference(value: object) -> bool:
+    """Whether a step stands anywhere in a value; by a stack of its own, so that depth does not matter."""
+    stack, seen = [value], set()
+    while stack:
+        top = stack.pop()
+        if isinstance(top, (Reference, Sweep)):
+            return True
+        children = _children(top)
+        # One pass in C tells whether a list of a million numbers needs a look at its members at all.
+        if children and not all(kind in PLAIN_TYPES for kind in set(map(type, children))) and id(top) not in seen:
+            seen.add(id(top))
+            stack.extend(child for child in children if type(child) not in PLAIN_TYPES)
+    return False
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, (*_SEQUENCES, *_SETS)):
+        return value
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return ()
+
+
+def located(values: tuple[object, ...], parameters: tuple[str, ...]) -> list[str]:
+    """Where each hole stands: ``x``, ``parts[]`` for a member of a collection, ``parts{'a'}`` for a dict's.
+
+    The place within its own collection is left out: it is what changes when a sweep grows.
+    """
+    places: dict[int, str] = {}
+    for parameter, value in zip(parameters, values, strict=True):
+        _locate(value, parameter, parameter, places)
+    return [places[index] for index in sorted(places)]
+
+
+def _locate(value: object, here: str, as_member: str, places: dict[int, str]) -> None:
+    if isinstance(value, Hole):
+        picked = "".join(f"[{part!r}]" for _, part in value.path)
+        places[value.index] = as_member + (f" -> {picked}" if picked else "")
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            _locate(key, f"{here}.keys", f"{here}.keys[]", places)
+            _locate(member, f"{here}[{key!r}]", f"{here}{{{key!r}}}", places)
+    elif isinstance(value, (*_SEQUENCES, *_SETS)):
+        for i, member in enumerate(value):
+            _locate(member, f"{here}[{i}]", f"{here}[]", places)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            place = f"{here}.{field.name}"
+            _locate(getattr(value, field.name, None), place, place, places)
+
+
+_MEMBERS = Hole(-1)
+
+
+def skeleton(value: Any) -> Any:
+    """A value with the steps of its collections left out and its other holes made alike.
+
+    Two steps whose skeletons agree differ at most in which steps they have, and in how many.
+    """
+    if isinstance(value, Hole):
+        return Hole(0, value.path)
+    if isinstance(value, dict):
+        kept = {key: skeleton(member) for key, member in value.items() if not isinstance(member, Hole)}
+        return kept if len(kept) == len(value) else {**kept, "members": _MEMBERS}
+    if isinstance(value, (*_SEQUENCES, *_SETS)):
+        rest = [skeleton(member) for member in value if not isinstance(member, Hole)]
+        marked = rest if len(rest) == len(value) else [*rest, _MEMBERS]
+        return (type(value).__name__, marked)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: skeleton(getattr(value, field.name, None)) for field in dataclasses.fields(value)}
+        return (type(value).__qualname__, fields)
+    return value

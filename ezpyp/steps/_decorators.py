@@ -1,0 +1,208 @@
+"""The decorators that turn functions into steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ezpyp.errors import DeclarationError, UnknownCodecError
+from ezpyp.steps._declarations import Declarations
+from ezpyp.steps._function import Options, StepFunction
+from ezpyp.steps._step import PlaceHolder, Step
+from ezpyp.steps._sweep import Sweep
+from ezpyp.store import get_codec
+
+Decorator = Callable[[Callable[..., object]], StepFunction]
+
+
+class HasDeclarations(Protocol):
+    """What the decorators need of a pipeline."""
+
+    declarations: Declarations
+
+
+def as_step(
+    pipeline: HasDeclarations,
+    depends_on: Iterable[Step] = (),
+    codec: str = "pickle",
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    ignore: Iterable[str] = (),
+    cache: bool = True,
+    track: Iterable[str] = (),
+    no_track: Iterable[str] = (),
+) -> Decorator:
+    """Make a decorator that turns a function into steps of a pipeline.
+
+    Args:
+        pipeline: The pipeline that the steps belong to.
+        depends_on: Steps that must be done before, also where no value is passed (effects through files).
+            Naming the highest step is enough. They count in the key.
+        codec: How results become bytes: ``pickle``, ``cloudpickle``, ``numpy``, ``json`` or a registered one.
+        name: Name of the steps; the function's own by default.
+        version: Added to the key, never instead of the code: raise it to run again.
+        ignore: Parameters that do not count in the key, such as ``verbose``.
+        cache: Whether a result may be used again. ``cache=False`` runs in every run.
+        track: Packages whose code counts by content although they are installed.
+        no_track: Packages whose code counts by name although it is yours.
+
+    Returns:
+        A decorator; what it returns declares a step when it is called.
+
+    Raises:
+        DeclarationError: The pipeline is missing, or ``depends_on`` holds something that is no step.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from ezpyp import Pipeline, as_step
+        >>> pipeline = Pipeline(mkdtemp(), "doc")
+        >>> @as_step(pipeline, codec="json", version="2", ignore=["verbose"])
+        ... def alpha(x, verbose=False):
+        ...     return {"x": x}
+        >>> step = alpha(3, verbose=True)
+        >>> report = pipeline.execute(output="none")
+        >>> step.get_result()
+        {'x': 3}
+    """
+    declarations = _declarations_of(pipeline)
+    options = Options(
+        _steps_of(depends_on), codec, _title_of(codec), name, _version_of(version), _names("ignore", ignore), cache,
+        _names("track", track), _names("no_track", no_track),
+    )  # fmt: skip
+
+    def decorate(function: Callable[..., object]) -> StepFunction:
+        if isinstance(function, StepFunction):
+            function = function.function
+        if not callable(function):
+            raise DeclarationError(f"only functions become steps, not {function!r}")
+        return StepFunction(declarations, function, options)
+
+    return decorate
+
+
+def as_pickle_step(pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **options: object) -> Decorator:
+    """`as_step` with results stored by pickle, protocol 5; falls back to cloudpickle.
+
+    Args:
+        pipeline: The pipeline that the steps belong to.
+        depends_on: Steps that must be done before.
+        **options: Those of `as_step` but ``codec``.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from ezpyp import Pipeline, as_pickle_step
+        >>> pipeline = Pipeline(mkdtemp(), "doc")
+        >>> @as_pickle_step(pipeline)
+        ... def alpha(x):
+        ...     return x**2
+        >>> alpha(3)
+        Pickle Step Object 'alpha(...)'
+    """
+    return as_step(pipeline, depends_on, "pickle", **options)  # type: ignore[arg-type]  # checked by as_step
+
+
+def as_cloudpickle_step(
+    pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **options: object
+) -> Decorator:
+    """`as_step` with results stored by cloudpickle: lambdas, local classes, closures.
+
+    Args:
+        pipeline: The pipeline that the steps belong to.
+        depends_on: Steps that must be done before.
+        **options: Those of `as_step` but ``codec``.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> from ezpyp import Pipeline, as_cloudpickle_step
+        >>> pipeline = Pipeline(mkdtemp(), "doc")
+        >>> @as_cloudpickle_step(pipeline)
+        ... def adder(n):
+        ...     return lambda x: x + n
+        >>> step = adder(2)
+        >>> report = pipeline.execute(output="none")
+        >>> step.get_result()(40)
+        42
+    """
+    return as_step(pipeline, depends_on, "cloudpickle", **options)  # type: ignore[arg-type]  # checked by as_step
+
+
+def as_numpy_step(pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **options: object) -> Decorator:
+    """`as_step` with results stored in the ``.npy`` format; what is no plain array falls back to pickle.
+
+    Args:
+        pipeline: The pipeline that the steps belong to.
+        depends_on: Steps that must be done before.
+        **options: Those of `as_step` but ``codec``.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy
+        >>> from ezpyp import Pipeline, as_numpy_step
+        >>> pipeline = Pipeline(mkdtemp(), "doc")
+        >>> @as_numpy_step(pipeline)
+        ... def ramp(n):
+        ...     return numpy.arange(n)
+        >>> step = ramp(3)
+        >>> report = pipeline.execute(output="none")
+        >>> step.get_result().tolist()
+        [0, 1, 2]
+    """
+    return as_step(pipeline, depends_on, "numpy", **options)  # type: ignore[arg-type]  # checked by as_step
+
+
+def _declarations_of(pipeline: object) -> Declarations:
+    declarations = getattr(pipeline, "declarations", None)
+    if isinstance(declarations, Declarations) and not isinstance(pipeline, StepFunction):
+        return declarations
+    if callable(pipeline):
+        raise DeclarationError(
+            f"the decorator was used without its pipeline on {getattr(pipeline, '__name__', pipeline)!r}: "
+            "write @as_pickle_step(pipeline)"
+        )
+    raise DeclarationError(f"the first argument must be a Pipeline, not {pipeline!r}")
+
+
+def _steps_of(depends_on: Iterable[Step]) -> tuple[Step, ...]:
+    if isinstance(depends_on, (Step, PlaceHolder)):
+        raise DeclarationError(f"depends_on takes a list of steps: write depends_on=[{depends_on!r}]")
+    if not isinstance(depends_on, Iterable) or isinstance(depends_on, str):
+        raise DeclarationError(f"depends_on takes a list of steps, not {depends_on!r}")
+    steps: list[Step] = []
+    for item in depends_on:
+        if isinstance(item, (Sweep, list, tuple)):
+            steps.extend(_steps_of(item))
+        elif isinstance(item, (Step, PlaceHolder)):
+            steps.append(item.step)
+        else:
+            raise DeclarationError(_no_step(item))
+    return tuple(steps)
+
+
+def _no_step(item: object) -> str:
+    if isinstance(item, StepFunction) or callable(item):
+        name = getattr(item, "__name__", repr(item))
+        return f"depends_on was given the function {name!r}, not a step: a step is what calling it returns, {name}(...)"
+    return f"depends_on takes steps, not {item!r}"
+
+
+def _title_of(codec: str) -> str:
+    try:
+        return get_codec(codec).title
+    except UnknownCodecError:
+        raise
+    except TypeError:
+        raise DeclarationError(f"codec must be the name of a codec, not {codec!r}") from None
+
+
+def _version_of(version: object) -> str | None:
+    if version is not None and not isinstance(version, (str, int)):
+        raise DeclarationError(f"version must be a string or a whole number, not {version!r}")
+    return None if version is None else str(version)
+
+
+def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
+    found = (names,) if isinstance(names, str) else tuple(names)
+    if not all(isinstance(name, str) for name in found):
+        raise DeclarationError(f"{option} takes names, not {found!r}")
+    return tuple(sorted(set(found)))

@@ -1,0 +1,183 @@
+"""Opening ``ezpyp.sqlite``: to write it, or to read it wherever it lies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
+from ezpyp.store._tables import FORMAT, SCRIPT
+
+INDEX_NAME = "ezpyp.sqlite"
+_BUSY_TIMEOUT_S = 60.0
+
+
+def index_path(location: Path) -> Path:
+    """The index of a location."""
+    return location / INDEX_NAME
+
+
+def open_for_writing(location: Path, *, shared: bool = False) -> sqlite3.Connection:
+    """Open the index of a location to write it, and create both where they are missing.
+
+    Args:
+        location: Folder of the cache.
+        shared: Whether the folder lies on a network file system, where SQLite forbids WAL.
+    """
+    prepare_folder(location)
+    with translated(location):
+        # Autocommit: every transaction is opened by hand with BEGIN IMMEDIATE, because busy_timeout does
+        # not help a transaction that reads first and wants to write later.
+        connection = sqlite3.connect(
+            index_path(location), timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(f"PRAGMA journal_mode = {'TRUNCATE' if shared else 'WAL'}")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA recursive_triggers = ON")
+            connection.execute("PRAGMA cache_size = -65536")
+            _create_tables(connection)
+            check_format(connection, location)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_reading(location: Path) -> sqlite3.Connection:
+    """Open the index of a location without ever writing or creating anything."""
+    path = index_path(location)
+    if not location.is_dir():
+        what = "a file, not a folder" if location.exists() else "no such folder"
+        raise CacheNotFoundError(f"no cache at {location}: {what}")
+    if not path.is_file():
+        raise CacheNotFoundError(f"no cache at {location}: it holds no {INDEX_NAME}")
+    with translated(location):
+        connection = _connect_read_only(path)
+        try:
+            check_format(connection, location)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """A WAL index in a folder that cannot be written opens only as immutable.
+
+    ``immutable=1`` misses the rows of a -wal file that is not empty, so it is the second choice; a run
+    that ends leaves none.
+    """
+    address = "file:" + quote(str(path))
+    for mode in ("mode=ro", "immutable=1"):
+        connection = sqlite3.connect(
+            f"{address}?{mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return connection
+        except sqlite3.OperationalError:
+            connection.close()
+            if mode == "immutable=1" or os.access(path.parent, os.W_OK):
+                raise
+    raise AssertionError("unreachable")
+
+
+def prepare_folder(location: Path) -> None:
+    """Create the folder of a location, or say why it cannot hold a cache."""
+    try:
+        location.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StoreError(
+            f"{location} is a file; a cache location must be a folder: choose another path"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"cannot create the cache location {location}: {error.strerror}") from error
+    if not os.access(location, os.W_OK | os.X_OK):
+        raise StoreError(
+            f"the cache location {location} is read-only for you: choose another location, "
+            "or read it with ezpyp.open_cache"
+        )
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    """Create all tables in one transaction; two first jobs at once agree on one of them."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        return
+    connection.execute("PRAGMA user_version")
+    with transaction(connection):
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            return
+        for statement in _statements(SCRIPT):
+            connection.execute(statement)
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)", [("format", str(FORMAT)), ("created_at", repr(time.time()))]
+        )
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; ``executescript`` would commit the transaction it should run in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def check_format(connection: sqlite3.Connection, location: Path) -> None:
+    """Refuse an index that this version cannot read."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+    row = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone() if found else None
+    if row is None:
+        raise CacheFormatError(f"{index_path(location)} is an SQLite file, but no index of ezpyp")
+    if not row[0].isdigit() or int(row[0]) > FORMAT:
+        raise CacheFormatError(
+            f"the cache at {location} has format {row[0]}; this ezpyp reads up to {FORMAT}: install a newer ezpyp"
+        )
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One write transaction: all of its rows, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def translated(location: Path) -> Iterator[None]:
+    """Turn what SQLite raises into errors of ours, in this one place."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
+    except sqlite3.DatabaseError as error:
+        raise CacheFormatError(
+            f"{index_path(location)} is damaged or no SQLite database ({error}); results under objects/ are "
+            f"untouched: keep a copy of the file and try sqlite3's '.recover'"
+        ) from error
+
+
+def _advice(message: str) -> str:
+    if "locked" in message or "busy" in message:
+        return "another program holds the index; close it and run again"
+    if "full" in message:
+        return "the disk is full; what was printed as [PASS] is kept, make room and run again"
+    if "readonly" in message or "unable to open" in message:
+        return "the location cannot be written; choose another, or read it with ezpyp.open_cache"
+    return "nothing was overwritten; run again once the cause is mended"

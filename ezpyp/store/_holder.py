@@ -1,0 +1,148 @@
+"""The run lock: one writer a location, and never a manual unlock.
+
+The lock is a row of the index, taken in one IMMEDIATE transaction. It names a process by host, boot id, pid
+and start time, so that a holder killed with -9 is seen to be dead at once on the same boot. From another
+host a holder counts as dead when its heartbeat is older than `HEARTBEAT_LIMIT_S`. Taking the lock raises an
+epoch, which every write transaction of the holder checks: one that was stopped and overtaken must not write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ezpyp.errors import CacheBusyError
+from ezpyp.store._connection import transaction
+
+HEARTBEAT_S = 10.0
+HEARTBEAT_LIMIT_S = 120.0
+_JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "FLUX_JOB_ID", "JOB_ID", "COBALT_JOBID")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process, named so that no later one is taken for it."""
+
+    host: str
+    boot: str
+    pid: int
+    started: str
+    job: str | None
+
+    def is_dead(self, heartbeat: float | None) -> bool:
+        """Whether the process has surely ended, as seen from here."""
+        here = current_owner()
+        if self.boot == here.boot and self.host == here.host:
+            return process_start(self.pid) != self.started
+        if self.job is not None and self.job == here.job:
+            return True  # the batch system runs a job once: its earlier life is over
+        return heartbeat is None or time.time() - heartbeat > HEARTBEAT_LIMIT_S
+
+    def __str__(self) -> str:
+        job = f", job {self.job}" if self.job else ""
+        return f"process {self.pid} on {self.host}{job}"
+
+
+def batch_job() -> str | None:
+    """The batch system's job id, if there is one."""
+    return next((os.environ[name] for name in _JOB_VARIABLES if os.environ.get(name)), None)
+
+
+def current_owner() -> Owner:
+    """This process."""
+    pid = os.getpid()
+    return Owner(socket.gethostname(), _boot_id(), pid, process_start(pid) or "", batch_job())
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def process_start(pid: int) -> str | None:
+    """When a process of this host started, in the system's own clock; None if it is gone or a zombie."""
+    try:
+        # The command name, in brackets, may hold blanks and brackets itself.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None if os.path.isdir("/proc/self") else _alive_without_proc(pid)
+    # A killed rank can stay a zombie for ever where process 1 reaps nothing.
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def _alive_without_proc(pid: int) -> str | None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return ""
+
+
+class RunLock:
+    """The lock as its holder sees it.
+
+    Args:
+        connection: The writing connection.
+        location: Folder of the cache, for messages.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, location: Path) -> None:
+        self._connection = connection
+        self._location = location
+        self._epoch = 0
+        self._beat = 0.0
+
+    def acquire(self, wait_s: float = 0.0) -> None:
+        """Take the lock, or raise `CacheBusyError` naming the holder after ``wait_s`` seconds."""
+        deadline = time.monotonic() + wait_s
+        while (holder := self._try()) is not None:
+            if time.monotonic() >= deadline:
+                raise CacheBusyError(
+                    f"the cache at {self._location} is held by {holder}: wait for it "
+                    "(execute(wait_s=600)), or use another location for a job that runs beside it"
+                )
+            time.sleep(0.2)
+
+    def _try(self) -> Owner | None:
+        with transaction(self._connection):
+            epoch, owner, heartbeat = self._connection.execute(
+                "SELECT epoch, owner, heartbeat FROM holder"
+            ).fetchone()
+            if owner is not None:
+                holder = Owner(**json.loads(owner))
+                if holder != current_owner() and not holder.is_dead(heartbeat):
+                    return holder
+            self._epoch, self._beat = epoch + 1, time.time()
+            self._connection.execute(
+                "UPDATE holder SET epoch = ?, owner = ?, heartbeat = ?",
+                (self._epoch, json.dumps(asdict(current_owner())), self._beat),
+            )
+        return None
+
+    def check(self) -> None:
+        """Inside a write transaction: stop a holder that was overtaken, and keep the heartbeat fresh."""
+        row = self._connection.execute("SELECT epoch FROM holder").fetchone()
+        if row[0] != self._epoch:
+            raise CacheBusyError(
+                f"this process was stopped for so long that another one took over {self._location}: "
+                "it ends here, nothing of it is written any more; run again"
+            )
+        now = time.time()
+        if now - self._beat > HEARTBEAT_S:
+            self._beat = now
+            self._connection.execute("UPDATE holder SET heartbeat = ?", (now,))
+
+    def release(self) -> None:
+        """Give the lock back, if it is still ours."""
+        self._connection.execute(
+            "UPDATE holder SET owner = NULL, heartbeat = NULL WHERE epoch = ?", (self._epoch,)
+        )

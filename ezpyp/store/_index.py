@@ -1,0 +1,94 @@
+"""The writer's side of one location: connection, lock, transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from ezpyp.errors import PipelineMismatchError
+from ezpyp.store._connection import INDEX_NAME, open_for_writing, transaction, translated
+from ezpyp.store._holder import RunLock
+
+
+class Index:
+    """``ezpyp.sqlite`` of a location, open for writing by one process.
+
+    Args:
+        location: Folder of the cache; made when it is missing.
+        shared: Whether it lies on a network file system.
+    """
+
+    def __init__(self, location: Path, *, shared: bool = False) -> None:
+        self.location = location
+        self.connection: sqlite3.Connection = open_for_writing(location, shared=shared)
+        self._lock = RunLock(self.connection, location)
+
+    def close(self) -> None:
+        """Close the index; a WAL is folded into it, so that the folder can become read-only."""
+        with translated(self.location):
+            self.connection.close()
+
+    @contextlib.contextmanager
+    def held(self, wait_s: float = 0.0) -> Iterator[None]:
+        """Hold the location for this process.
+
+        Raises:
+            CacheBusyError: Another process holds it, still after ``wait_s`` seconds.
+        """
+        with translated(self.location):
+            self._lock.acquire(wait_s)
+        try:
+            yield
+        finally:
+            with translated(self.location):
+                self._lock.release()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction of the holder; a holder that was overtaken gets `CacheBusyError`."""
+        with translated(self.location), transaction(self.connection):
+            self._lock.check()
+            yield self.connection
+
+    def claim(self, pipeline_id: str) -> None:
+        """Bind the location to a pipeline id, or refuse another one."""
+        with translated(self.location):
+            row = self.connection.execute("SELECT value FROM meta WHERE name = 'pipeline_id'").fetchone()
+        if row is None:
+            with self.writing() as connection:
+                connection.execute("INSERT INTO meta VALUES ('pipeline_id', ?)", (pipeline_id,))
+        elif row[0] != pipeline_id:
+            raise PipelineMismatchError(
+                f"the location {self.location} belongs to the pipeline {row[0]!r}, not to {pipeline_id!r}: "
+                "choose another location, or use the same pipeline id",
+                changed=(),
+            )
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a fact about the location."""
+        with self.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def noted(self, name: str) -> str | None:
+        """A fact about the location."""
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a text file atomically: a reader sees the old one or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def is_cache(location: Path) -> bool:
+    """Whether a folder holds an index."""
+    return (location / INDEX_NAME).is_file()

@@ -1,0 +1,90 @@
+"""Result rows: found by key or input key, checked by a checksum of their own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+
+from xxhash import xxh3_64_digest
+
+from ezpyp.store._records import NewResult, StoredResult
+
+# One IN query answers 500 keys in 8.9 us a key on a million rows; a query a key takes 12.7.
+_KEYS_A_QUERY = 500
+
+_COLUMNS = "id, key, input_key, value_digest, digest, size, codec, codec_version, suffix, preview, checksum"
+_UNDAMAGED = "id NOT IN (SELECT result FROM damages)"
+
+
+def result_checksum(
+    key: bytes, input_key: bytes | None, value_digest: bytes | None, digest: bytes, codec: str
+) -> bytes:
+    """Eight bytes that a flipped bit in a result row cannot keep right: SQLite's pages have no checksum."""
+    return xxh3_64_digest(
+        key + (b"-" if input_key is None else input_key) + (b"-" if value_digest is None else value_digest) + digest
+        + codec.encode()
+    )  # fmt: skip
+
+
+def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, StoredResult]:
+    """The newest undamaged result of each key that has one."""
+    found: dict[bytes, StoredResult] = {}
+    for start in range(0, len(keys), _KEYS_A_QUERY):
+        part = keys[start : start + _KEYS_A_QUERY]
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM results WHERE key IN ({','.join('?' * len(part))}) AND {_UNDAMAGED} ORDER BY id",
+            part,
+        )
+        # Later ids overwrite earlier ones: the newest result of a key counts.
+        found.update((result.key, result) for result in _sound(rows))
+    return found
+
+
+def result_of_input(connection: sqlite3.Connection, input_key: bytes) -> StoredResult | None:
+    """The newest undamaged result that was computed from the same values by the same code."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM results WHERE input_key = ? AND {_UNDAMAGED} ORDER BY id DESC", (input_key,)
+    )
+    return next(_sound(rows), None)
+
+
+def results_by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredResult]:
+    """Sound results by their row ids."""
+    found = {}
+    for result in ids:
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM results WHERE id = ? AND {_UNDAMAGED}", (result,))
+        found.update((row.id, row) for row in _sound(rows))
+    return found
+
+
+def _sound(rows: Iterable[tuple[object, ...]]) -> Iterator[StoredResult]:
+    """Rows whose checksum is right; a wrong one is as good as absent."""
+    for row in rows:
+        *columns, checksum = row
+        result = StoredResult(*columns)  # type: ignore[arg-type]  # columns of the query, in its order
+        key, input_key, value_digest, digest, codec = result[1], result[2], result[3], result[4], result[6]
+        if result_checksum(key, input_key, value_digest, digest, codec) == checksum:
+            yield result
+
+
+def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
+    """The bytes of a small result; None where they are a file. A result taken over shares its origin's."""
+    row = connection.execute(
+        "SELECT o.payload FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id) WHERE r.id = ?",
+        (result,),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:
+    """Append results: ``(id, run, result)`` each."""
+    connection.executemany(
+        "INSERT INTO results (id, run, key, input_key, value_digest, digest, size, codec, codec_version, suffix,"
+        " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(id_, run, *new, result_checksum(new[0], new[1], new[2], new[3], new[5])) for id_, run, new in rows],
+    )
+
+
+def record_damage(connection: sqlite3.Connection, result: int, found_at: float, reason: str) -> None:
+    """Note that a result must not be used any more."""
+    connection.execute("INSERT OR IGNORE INTO damages VALUES (?, ?, ?)", (result, found_at, reason))

@@ -1,0 +1,93 @@
+"""Rows of runs and of what happened to each step in them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ezpyp.store._records import ErrorRow, RunRow, StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """How a run ended: counts of steps by what became of them, and seconds of all bodies together."""
+
+    cached: int
+    done: int
+    failed: int
+    skipped: int
+    busy_seconds: float
+
+
+def start_run(connection: sqlite3.Connection, row: RunRow) -> int:
+    """Record that a run begins; its number."""
+    names = ", ".join(RunRow._fields)
+    cursor = connection.execute(
+        f"INSERT INTO runs ({names}, status) VALUES ({','.join('?' * len(RunRow._fields))}, 'running')", row
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def finish_run(connection: sqlite3.Connection, run: int, status: str, counts: RunCounts) -> None:
+    """Record how a run ended."""
+    now = time.time()
+    connection.execute(
+        "UPDATE runs SET status = ?, finished_at = ?, seconds = ? - started_at, cached = ?, done = ?, failed = ?,"
+        " skipped = ?, busy_seconds = ? WHERE run = ?",
+        (
+            status,
+            now,
+            now,
+            counts.cached,
+            counts.done,
+            counts.failed,
+            counts.skipped,
+            counts.busy_seconds,
+            run,
+        ),
+    )
+
+
+def insert_step_rows(connection: sqlite3.Connection, rows: Iterable[StepRow]) -> None:
+    """Write step rows; the row of a step that was running is completed by its outcome."""
+    connection.executemany(f"INSERT OR REPLACE INTO step_rows VALUES ({','.join('?' * 12)})", rows)
+
+
+def insert_errors(connection: sqlite3.Connection, rows: Iterable[ErrorRow]) -> None:
+    """Write why steps failed or were skipped."""
+    connection.executemany(f"INSERT OR REPLACE INTO errors VALUES ({','.join('?' * 8)})", rows)
+
+
+def latest_rows(connection: sqlite3.Connection) -> dict[int, tuple[int, int | None]]:
+    """Status and result of each step's newest row."""
+    rows = connection.execute("SELECT step, status, result, max(run) FROM step_rows GROUP BY step")
+    return {step: (status, result) for step, status, result, _ in rows}
+
+
+def all_rows_current(connection: sqlite3.Connection, revision: int, total: int) -> bool:
+    """Whether the newest run was of this revision and left every step done with its row written."""
+    row = connection.execute(
+        "SELECT revision, status, total, cached + done FROM runs ORDER BY run DESC LIMIT 1"
+    ).fetchone()
+    return row == (revision, "completed", total, total)
+
+
+def error_of(connection: sqlite3.Connection, step: int) -> ErrorRow | None:
+    """The newest error of a step."""
+    row = connection.execute(
+        "SELECT step, run, type, message, file, line, traceback, blame FROM errors WHERE step = ?"
+        " ORDER BY run DESC LIMIT 1",
+        (step,),
+    ).fetchone()
+    return ErrorRow(*row) if row else None
+
+
+def recorded_durations(connection: sqlite3.Connection, steps: Iterable[int]) -> dict[int, float]:
+    """Seconds that each step's body took when it last ran."""
+    wanted = set(steps)
+    rows = connection.execute(
+        "SELECT step, seconds, max(run) FROM step_rows WHERE seconds IS NOT NULL AND cached = 0 GROUP BY step"
+    )
+    return {step: seconds for step, seconds, _ in rows if step in wanted}

@@ -1,0 +1,146 @@
+"""Rows of steps, functions, edges and revisions: what a location has promised."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from xxhash import xxh3_64_digest
+
+from ezpyp.hashing import FunctionIdentity
+from ezpyp.store._records import Edge, KnownStep, StepRecord
+
+_STEP_COLUMNS = "id, name, key, function, codec, phase, args, kwargs, params, settings, shape"
+_NAMES_A_QUERY = 500
+
+
+def step_checksum(name: str, key: bytes) -> bytes:
+    """Eight bytes that hold a step's name and key together."""
+    return xxh3_64_digest(key + name.encode("utf-8", "surrogatepass"))
+
+
+def latest_revision(connection: sqlite3.Connection) -> tuple[int, bytes]:
+    """Number and digest of the newest revision; ``(0, b"")`` before the first."""
+    row = connection.execute(
+        "SELECT revision, digest FROM revisions ORDER BY revision DESC LIMIT 1"
+    ).fetchone()
+    return row or (0, b"")
+
+
+def steps_of_revision(connection: sqlite3.Connection, revision: int) -> list[KnownStep]:
+    """The steps of one revision, in order of their first declaration."""
+    return _steps(
+        connection,
+        "id IN (SELECT step FROM (SELECT step, present, max(revision) FROM schema_changes"
+        " WHERE revision <= ? GROUP BY step) WHERE present = 1) ORDER BY id",
+        (revision,),
+    )
+
+
+def steps_named(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, list[KnownStep]]:
+    """Every step ever recorded under each name, oldest first."""
+    found: dict[str, list[KnownStep]] = {}
+    for start in range(0, len(names), _NAMES_A_QUERY):
+        part = names[start : start + _NAMES_A_QUERY]
+        for step in _steps(connection, f"name IN ({','.join('?' * len(part))}) ORDER BY id", part):
+            found.setdefault(step.name, []).append(step)
+    return found
+
+
+def all_steps(connection: sqlite3.Connection) -> list[KnownStep]:
+    """Every step ever recorded, oldest first."""
+    return _steps(connection, "1 ORDER BY id", ())
+
+
+def _steps(connection: sqlite3.Connection, condition: str, parameters: Sequence[object]) -> list[KnownStep]:
+    rows = connection.execute(f"SELECT {_STEP_COLUMNS} FROM steps WHERE {condition}", parameters)
+    return [KnownStep(*row) for row in rows]
+
+
+def bound_steps(connection: sqlite3.Connection) -> set[int]:
+    """Ids of the steps under whose name a result was stored."""
+    return {row[0] for row in connection.execute("SELECT DISTINCT step FROM step_rows WHERE status = 0")}
+
+
+def edges_of(connection: sqlite3.Connection, step: int) -> list[Edge]:
+    """The upstreams of a recorded step, in order."""
+    rows = connection.execute(
+        "SELECT upstream, kind, slot FROM edges WHERE step = ? ORDER BY ordinal", (step,)
+    )
+    return [Edge(*row) for row in rows]
+
+
+def function_identity_of(connection: sqlite3.Connection, function: int) -> FunctionIdentity:
+    """The identity of a function as it was recorded."""
+    row = connection.execute("SELECT identity FROM functions WHERE id = ?", (function,)).fetchone()
+    return FunctionIdentity.from_json(zlib.decompress(row[0]).decode())
+
+
+def function_tags(connection: sqlite3.Connection) -> dict[int, str]:
+    """The Python tag of each recorded function."""
+    return dict(connection.execute("SELECT id, python FROM functions"))
+
+
+def record_functions(
+    connection: sqlite3.Connection, identities: Iterable[FunctionIdentity], python: str
+) -> dict[bytes, int]:
+    """Record function identities, each digest once; their row ids by digest."""
+    ids = {}
+    for identity in identities:
+        row = connection.execute("SELECT id FROM functions WHERE digest = ?", (identity.digest,)).fetchone()
+        ids[identity.digest] = row[0] if row else _insert_function(connection, identity, python)
+    return ids
+
+
+def _insert_function(connection: sqlite3.Connection, identity: FunctionIdentity, python: str) -> int:
+    source = (
+        None if identity.source is None else zlib.compress(identity.source.encode("utf-8", "surrogatepass"))
+    )
+    cursor = connection.execute(
+        "INSERT INTO functions (digest, name, module, file, line, python, identity, source)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            identity.digest, identity.qualname, identity.module, identity.file, identity.line, python,
+            zlib.compress(identity.to_json().encode("utf-8", "surrogatepass")), source,
+        ),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+def record_steps(
+    connection: sqlite3.Connection,
+    records: Sequence[StepRecord],
+    known: Mapping[tuple[str, bytes], int],
+    functions: Mapping[bytes, int],
+) -> list[int]:
+    """Record the steps that are not known yet; the row ids of all, in the order of the records."""
+    next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM steps").fetchone()[0]
+    ids, rows, edges = [], [], []
+    for record in records:
+        name, key = record[0], record[1]
+        id_ = known.get((name, key))
+        if id_ is None:
+            id_, next_id = next_id, next_id + 1
+            rows.append((id_, name, key, functions[record[2]], *record[3:10], step_checksum(name, key)))
+            # Upstreams are declared before what needs them, so their ids are known here.
+            edges += [(id_, i, ids[up], kind, slot) for i, (up, kind, slot) in enumerate(record[10])]
+        ids.append(id_)
+    connection.executemany(f"INSERT INTO steps VALUES ({','.join('?' * 12)})", rows)
+    connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?, ?)", edges)
+    return ids
+
+
+def record_revision(
+    connection: sqlite3.Connection, digest: bytes, before: set[int], after: set[int], note: str
+) -> int:
+    """Record a revision as its difference to the one before; its number."""
+    revision = latest_revision(connection)[0] + 1
+    connection.execute(
+        "INSERT INTO revisions VALUES (?, ?, ?, ?, ?)", (revision, digest, time.time(), len(after), note)
+    )
+    changes = [(step, revision, 1) for step in sorted(after - before)]
+    changes += [(step, revision, 0) for step in sorted(before - after)]
+    connection.executemany("INSERT INTO schema_changes VALUES (?, ?, ?)", changes)
+    return revision

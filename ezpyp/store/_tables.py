@@ -1,0 +1,136 @@
+"""The tables, triggers and views of ``ezpyp.sqlite``.
+
+A fresh index is this one script: creating it through sqlite-utils would cost 190 ms of import, which a
+script that is run fifty times a day should not pay. sqlite-utils serves migrations and ad-hoc queries.
+
+Identities (steps, functions, edges), revisions and results are append-only. The triggers say so to every
+program that opens the file; a plain DELETE trigger would not stop REPLACE on a connection without
+``recursive_triggers``, hence the INSERT triggers.
+"""
+
+FORMAT = 1
+"""Number of the format; raised when a table changes its meaning."""
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE functions (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, name TEXT NOT NULL, module TEXT NOT NULL,
+    file TEXT NOT NULL, line INTEGER NOT NULL, python TEXT NOT NULL, identity BLOB NOT NULL, source BLOB
+);
+
+CREATE TABLE revisions (
+    revision INTEGER PRIMARY KEY, digest BLOB NOT NULL, recorded_at REAL NOT NULL,
+    steps INTEGER NOT NULL, note TEXT NOT NULL
+);
+
+CREATE TABLE steps (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL,
+    function INTEGER NOT NULL REFERENCES functions, codec TEXT NOT NULL, phase INTEGER NOT NULL,
+    args TEXT NOT NULL, kwargs TEXT NOT NULL, params TEXT NOT NULL, settings TEXT, shape BLOB,
+    checksum BLOB NOT NULL, UNIQUE (name, key)
+);
+
+CREATE TABLE edges (
+    step INTEGER NOT NULL, ordinal INTEGER NOT NULL, upstream INTEGER NOT NULL,
+    kind TEXT NOT NULL, slot TEXT NOT NULL, PRIMARY KEY (step, ordinal)
+) WITHOUT ROWID;
+
+CREATE TABLE schema_changes (
+    step INTEGER NOT NULL, revision INTEGER NOT NULL, present INTEGER NOT NULL,
+    PRIMARY KEY (step, revision)
+) WITHOUT ROWID;
+
+-- The payload stands last, so that reading the other columns never touches its overflow pages.
+CREATE TABLE results (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL, input_key BLOB, value_digest BLOB, digest BLOB NOT NULL,
+    size INTEGER NOT NULL, codec TEXT NOT NULL, codec_version INTEGER NOT NULL, suffix TEXT NOT NULL,
+    origin INTEGER, preview TEXT NOT NULL, type TEXT NOT NULL, run INTEGER NOT NULL,
+    checksum BLOB NOT NULL, payload BLOB
+);
+CREATE INDEX results_by_key ON results (key);
+CREATE INDEX results_by_input_key ON results (input_key) WHERE input_key IS NOT NULL;
+
+CREATE TABLE damages (result INTEGER PRIMARY KEY, found_at REAL NOT NULL, reason TEXT NOT NULL);
+
+CREATE TABLE runs (
+    run INTEGER PRIMARY KEY, revision INTEGER NOT NULL, started_at REAL NOT NULL, finished_at REAL,
+    status TEXT NOT NULL, ranks INTEGER NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, user TEXT,
+    command TEXT, directory TEXT, python TEXT, ezpyp TEXT, job TEXT, total INTEGER NOT NULL,
+    cached INTEGER, done INTEGER, failed INTEGER, skipped INTEGER, seconds REAL, busy_seconds REAL
+);
+
+CREATE TABLE step_rows (
+    step INTEGER NOT NULL, run INTEGER NOT NULL, status INTEGER NOT NULL, cached INTEGER NOT NULL,
+    result INTEGER, args TEXT, kwargs TEXT, started_at REAL, seconds REAL, rank INTEGER, host TEXT,
+    reason TEXT, PRIMARY KEY (step, run)
+) WITHOUT ROWID;
+
+CREATE TABLE errors (
+    step INTEGER NOT NULL, run INTEGER NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL, file TEXT,
+    line INTEGER, traceback TEXT NOT NULL, blame TEXT, PRIMARY KEY (step, run)
+) WITHOUT ROWID;
+
+CREATE TABLE holder (
+    id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, owner TEXT, heartbeat REAL
+);
+INSERT INTO holder VALUES (1, 0, NULL, NULL);
+"""
+
+_APPEND_ONLY = {
+    "functions": "id = NEW.id OR digest = NEW.digest",
+    "revisions": "revision = NEW.revision",
+    "steps": "id = NEW.id OR (name = NEW.name AND key = NEW.key)",
+    "edges": "step = NEW.step AND ordinal = NEW.ordinal",
+    "schema_changes": "step = NEW.step AND revision = NEW.revision",
+    "results": "id = NEW.id",
+}
+
+
+def _guards(table: str, same_row: str) -> str:
+    refusal = f"SELECT RAISE(ABORT, 'ezpyp: rows of {table} are never changed, replaced or deleted');"
+    return f"""
+CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN {refusal} END;
+CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN {refusal} END;
+CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}
+    WHEN EXISTS (SELECT 1 FROM {table} WHERE {same_row}) BEGIN {refusal} END;
+"""
+
+
+TRIGGERS = "".join(_guards(table, same_row) for table, same_row in _APPEND_ONLY.items())
+
+# The views find the location from the open file, so that a moved cache shows its new paths.
+VIEWS = """
+CREATE VIEW location AS
+    SELECT substr(file, 1, length(file) - length('/ezpyp.sqlite')) AS folder
+    FROM pragma_database_list WHERE name = 'main';
+
+CREATE VIEW object_paths AS
+    SELECT r.id AS result,
+        (SELECT folder FROM location) || CASE WHEN o.payload IS NULL
+            THEN '/objects/' || substr(lower(hex(o.digest)), 1, 2) || '/' || substr(lower(hex(o.digest)), 3) || o.suffix
+            ELSE '/ezpyp.sqlite#' || lower(hex(o.digest)) END AS path
+    FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id);
+
+-- MAX() of SQLite takes the bare columns from the very row that holds the maximum.
+CREATE VIEW schema_now AS
+    SELECT step FROM (SELECT step, present, max(revision) FROM schema_changes GROUP BY step) WHERE present = 1;
+
+CREATE VIEW current_steps AS
+    SELECT s.id AS step, s.name, lower(hex(s.key)) AS key, f.name AS function, f.file, f.line, s.codec, s.phase,
+        coalesce(w.status, -1) AS status, coalesce(w.cached, 0) AS cached,
+        coalesce(w.args, s.args) AS args, coalesce(w.kwargs, s.kwargs) AS kwargs,
+        (SELECT path FROM object_paths p WHERE p.result = w.result) AS result, w.result AS result_id,
+        w.seconds, w.started_at, w.rank, w.host, w.run, w.reason, s.params
+    FROM schema_now n JOIN steps s ON s.id = n.step JOIN functions f ON f.id = s.function
+    LEFT JOIN step_rows w ON w.step = s.id AND w.run = (SELECT max(run) FROM step_rows x WHERE x.step = s.id);
+
+CREATE VIEW summary AS
+    SELECT name, args, kwargs, phase, status, result FROM current_steps ORDER BY phase, step;
+
+CREATE VIEW failures AS
+    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
+    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2);
+"""
+
+SCRIPT = TABLES + TRIGGERS + VIEWS
