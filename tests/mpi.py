@@ -139,15 +139,16 @@ def start(
             start_new_session=True,  # a test's Ctrl-C, or a rank's killpg, stays on its own side
         )
         try:
-            yield process, Reader(out.fileno(), err.fileno())
+            yield process, Reader(mark, out.fileno(), err.fileno())
         finally:
             kill_job(process, mark)
 
 
 class Reader:
-    """Reads what a job has printed so far: ``read() -> (stdout, stderr)``."""
+    """Reads what a job has printed so far: ``read() -> (stdout, stderr)``; `mark` is for `job_members`."""
 
-    def __init__(self, *descriptors: int) -> None:
+    def __init__(self, mark: str, *descriptors: int) -> None:
+        self.mark = mark
         self._descriptors = descriptors
 
     def __call__(self) -> tuple[str, str]:

@@ -1,0 +1,45 @@
+"""All ranks end alike: ``all_end.py HOW``; prints how long each took to leave, and how idle waiting was."""
+
+import atexit
+import sys
+import time
+
+
+class SomeError(Exception):
+    collective = True
+
+
+def main(how: str) -> None:
+    ended = 0.0
+
+    def left() -> None:
+        print(f"left after {time.perf_counter() - ended:.4f} s", flush=True)
+
+    # Before ezpyp's own exit handler is registered, so that it runs after it.
+    atexit.register(left)
+    from ezpyp.execution._connect import connect
+
+    communicator = connect()
+    communicator.collect(None)
+    communicator.share(None)
+    if how == "idle":
+        wall, processor = time.perf_counter(), time.process_time()
+        if communicator.rank == 0:
+            time.sleep(1)
+        communicator.share(None)
+        share = (time.process_time() - processor) / (time.perf_counter() - wall)
+        print(f"rank {communicator.rank} used {share:.4f}", flush=True)
+    communicator.collect(None)
+    communicator.share(None)
+    ended = time.perf_counter()
+    if how == "collective error":
+        raise SomeError("conflict on every rank")
+    if how == "exit 3":
+        sys.exit(3)
+    if how == "rank 0 works on" and communicator.rank == 0:
+        time.sleep(0.5)
+        print("rank 0 is done", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

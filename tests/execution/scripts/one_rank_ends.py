@@ -1,0 +1,63 @@
+"""One rank ends in some way while the others wait for it: ``one_rank_ends.py WAIT VICTIM HOW [DETAIL]``."""
+
+import atexit
+import os
+import signal
+import sys
+import time
+
+
+def end(how: str, detail: str) -> None:
+    time.sleep(0.1)
+    match how:
+        case "raise":
+            raise ValueError("broken script")
+        case "interrupt":
+            raise KeyboardInterrupt
+        case "later hook":
+            sys.excepthook = lambda kind, error, trace: print("later hook saw", repr(error), file=sys.stderr)
+            raise ValueError("broken script")
+        case "earlier hook":
+            raise ValueError("broken script")
+        case "exit":
+            sys.exit(int(detail))
+        case "os._exit":
+            os._exit(int(detail))
+        case "signal":
+            os.kill(os.getpid(), signal.Signals[detail])
+            time.sleep(60)
+        case "exit handler":
+            atexit.register(lambda: 1 / 0)
+
+
+def main(wait: str, victim: int, how: str, detail: str = "") -> None:
+    if how == "earlier hook":
+        sys.excepthook = lambda kind, error, trace: print("earlier hook saw", repr(error), file=sys.stderr)
+    rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
+    if wait == "join" and rank == victim:
+        return end(how, detail)
+
+    from ezpyp.execution._connect import connect
+
+    communicator = connect()
+    communicator.collect(None)
+    communicator.share(None)
+    print(f"joined {communicator.rank}", flush=True)
+    if rank == victim:
+        return end(how, detail)
+    while wait == "calls":
+        communicator.collect(rank)
+        communicator.share(rank)
+        time.sleep(0.01)
+    while wait == "receive":
+        communicator.receive()
+        time.sleep(0.01)
+    while wait == "flush":
+        # Too long to be sent before the other side takes it.
+        communicator.post(victim, bytes(50_000_000))
+        communicator.flush()
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

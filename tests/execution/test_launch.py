@@ -1,0 +1,152 @@
+"""Whether a process is a rank, and what happens when launcher and MPI library do not fit."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ezpyp.execution._launch import OWNER, Launch, detect, owner_mark
+from tests.mpi import mpirun, python
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+ENVIRONMENTS = {
+    "MPICH": ({"PMI_RANK": "1", "PMI_SIZE": "4", "PMI_FD": "9", "MPI_LOCALNRANKS": "2"}, 1, 4),
+    "MPICH -pmi-port": ({"PMI_ID": "1", "PMI_PORT": "node:37021", "MPI_LOCALNRANKS": "2"}, 1, None),
+    "Open MPI": ({"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "4", "PMIX_RANK": "3"}, 3, 4),
+    "PALS": ({"PALS_RANKID": "5", "PMI_RANK": "5", "PMI_SIZE": "8"}, 5, 8),
+    "PALS without a size": ({"PALS_RANKID": "5"}, 5, None),
+    "MVAPICH": ({"MV2_COMM_WORLD_RANK": "0", "MV2_COMM_WORLD_SIZE": "2"}, 0, 2),
+    "Flux": ({"FLUX_TASK_RANK": "2", "FLUX_JOB_SIZE": "3"}, 2, 3),
+    "srun, PMIx": ({"PMIX_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}, 1, 2),
+    "srun, PMI": ({"PMI_RANK": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}, 1, 2),
+    "MPICH in a Slurm job": ({"PMI_RANK": "9", "PMI_SIZE": "64", "SLURM_STEP_NUM_TASKS": "2"}, 9, 64),
+    "PMIx alone": ({"PMIX_RANK": "1"}, 1, None),
+}
+
+
+@pytest.mark.parametrize(("environ", "rank", "size"), ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
+def test_every_launcher_is_seen(environ: dict[str, str], rank: int, size: int | None) -> None:
+    launch = detect(environ)
+
+    assert launch is not None
+    assert (launch.rank, launch.size) == (rank, size)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"SLURM_PROCID": "0", "SLURM_NTASKS": "64", "SLURM_JOB_ID": "7"},
+        {"SLURM_STEP_NUM_TASKS": "1"},
+        {"PMI_ID": "0"},
+        {"PMI_SIZE": "4"},
+        {"OMPI_COMM_WORLD_SIZE": "4"},
+        {"PMI_RANK": "", "PMIX_RANK": "none"},
+        {"PBS_JOBID": "12", "PBS_NP": "8"},
+    ],
+    ids=str,
+)
+def test_without_a_launcher_there_is_no_launch(environ: dict[str, str]) -> None:
+    assert detect(environ) is None
+
+
+@pytest.mark.parametrize(("environ", "rank", "size"), ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
+def test_a_child_process_of_a_rank_is_no_rank(environ: dict[str, str], rank: int, size: int | None) -> None:
+    marked = environ | {OWNER: owner_mark(environ, pid=100)}
+
+    assert detect(marked, pid=100) is not None
+    assert detect(marked, pid=101) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"SLURM_JOB_ID": "8"}, {"PMI_SIZE": "2"}, {"PMI_FD": "11"}, {"PMIX_NAMESPACE": "other"}],
+    ids=str,
+)
+def test_a_job_started_by_a_rank_is_launched_anew(changed: dict[str, str]) -> None:
+    """``sbatch next.slurm`` in a step hands the whole environment down, the mark included."""
+    environ = {"PMI_RANK": "0", "PMI_SIZE": "4", "PMI_FD": "9", "SLURM_JOB_ID": "7"}
+    inherited = environ | {OWNER: owner_mark(environ, pid=100)} | changed
+
+    assert detect(inherited, pid=100 + 1) is not None
+
+
+def test_launch_is_a_record() -> None:
+    assert detect({"PMI_RANK": "0", "PMI_SIZE": "1"}) == Launch("mpirun of MPICH (Hydra)", 0, 1)
+
+
+@pytest.mark.mpi
+def test_children_of_ranks_are_serial() -> None:
+    job = mpirun(2, SCRIPTS / "children.py")
+
+    assert (job.returncode, job.stderr) == (0, "")
+    lines = sorted(job.stdout.split("\n"))
+    assert lines == [
+        "",
+        *(f"{rank} {how} 0 of 1" for rank in (0, 1) for how in ("fork", "spawn", "subprocess")),
+    ]
+
+
+CONNECT = "from ezpyp.execution._connect import connect; connect(); print('connected')"
+
+# No MPI library of the tests belongs to Flux, so that to each of them this is somebody else's launcher.
+FOREIGN = {"FLUX_TASK_RANK": "0", "FLUX_JOB_SIZE": "4"}
+
+
+def connect_error(tmp_path: Path, env: dict[str, str]) -> str:
+    """Last lines on stderr of a rank that cannot connect; it must fail, and print nothing else."""
+    script = tmp_path / "connect.py"
+    script.write_text(CONNECT)
+    rank = python(script, env=env)
+    assert (rank.returncode, rank.stdout) == (1, "")
+    return rank.stderr.partition("ezpyp.errors.LaunchError: ")[2]
+
+
+def test_a_launcher_of_another_mpi_is_an_error(tmp_path: Path) -> None:
+    """Each process would be rank 0 of 1, all would write the same cache, and the exit code be 0."""
+    message = connect_error(tmp_path, FOREIGN)
+
+    assert message.startswith("Flux started 4 ranks, but the MPI library that mpi4py loads (")
+    assert "sees 1: they do not belong together" in message
+
+
+def test_a_missing_mpi_library_says_what_to_install(tmp_path: Path) -> None:
+    message = connect_error(tmp_path, FOREIGN | {"MPI4PY_LIBMPI": "/nowhere/libmpi.so"})
+
+    assert message.startswith(
+        "Flux started this process as a rank of an MPI job, but mpi4py cannot load an MPI"
+    )
+    assert 'pip install "ezpyp[mpi]"' in message
+
+
+def test_a_missing_mpi4py_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('no such package')")
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+
+    message = connect_error(tmp_path, FOREIGN | {"PYTHONPATH": paths})
+
+    assert "(no such package)" in message
+    assert 'pip install "ezpyp[mpi]"' in message
+
+
+def test_a_join_timeout_that_is_no_number_is_an_error(tmp_path: Path) -> None:
+    message = connect_error(tmp_path, FOREIGN | {"EZPYP_JOIN_TIMEOUT_S": "soon"})
+
+    assert message == "EZPYP_JOIN_TIMEOUT_S='soon' is not a number of seconds\n"
+
+
+def test_a_job_of_one_rank_needs_no_mpi_library(tmp_path: Path) -> None:
+    script = tmp_path / "connect.py"
+    script.write_text(CONNECT + "; import sys; print('mpi4py' in sys.modules)")
+
+    job = mpirun(1, script, env={"MPI4PY_LIBMPI": "/nowhere/libmpi.so"})
+
+    assert (job.returncode, job.stdout) == (0, "connected\nFalse\n")
+
+
+def test_serial_connecting_imports_no_mpi(tmp_path: Path) -> None:
+    script = tmp_path / "connect.py"
+    script.write_text(CONNECT + "; import sys; print('mpi4py' in sys.modules)")
+
+    assert python(script).stdout == "connected\nFalse\n"
