@@ -1,7 +1,8 @@
 """Which step a person means by a name: the one rule that the face and ``ezpyp.inspect`` share.
 
-A name is taken exactly first, then as a function's name with ``PARAM=VALUE``, then as a glob in which brackets
-are literal, then as a prefix. The first of these that fits anything decides; several that fit are an error.
+A name is taken exactly first, then as a function's name with ``PARAM=VALUE``, then as a glob in which
+brackets are literal, then as a prefix. The first of these that fits anything decides; several that fit are
+an error.
 """
 
 import re
@@ -29,8 +30,8 @@ def find_names(
     Args:
         wanted: A step's name, its function's name, a glob or a prefix.
         names: The names there are.
-        params: Parameter -> text of its value; the step must have them all. Text is compared as it stands, then
-            without quotes and as a number (``1e-3`` finds ``0.001``).
+        params: Parameter -> text of its value; the step must have them all. Text is compared as it stands,
+            then without quotes and as a number (``1e-3`` finds ``0.001``).
         params_of: Name -> parameters of that step, as text; by default what stands in the name's brackets.
 
     Returns:
@@ -63,7 +64,7 @@ def find_names(
 
 
 def glob_names(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a glob fits, in their order: ``*`` is anything, ``?`` one character, brackets are literal.
+    """The names that a glob fits, in order: ``*`` is anything, ``?`` one character, brackets are literal.
 
     Example:
         >>> glob_names("al*[x=?]", ["alpha[x=1]", "alpha[x=10]", "beta[x=1]"])
@@ -74,11 +75,11 @@ def glob_names(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 def glob_regex(pattern: str) -> str:
-    """The regular expression of a glob whose brackets are literal.
+    r"""The regular expression of a glob whose brackets are literal.
 
     Example:
-        >>> glob_regex("a*[x=?]")
-        'a.*\\\\[x=.\\\\]'
+        >>> print(glob_regex("a*[x=?]"))
+        a.*\[x=.\]
     """
     # fnmatch would read alpha[x=3] as "alpha and one character of x, =, 3".
     return re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
@@ -177,7 +178,7 @@ def _none(wanted: str, names: Collection[str], params: Mapping[str, str]) -> Unk
 
 
 def _close(wanted: str, names: Collection[str]) -> list[str]:
-    """Names like the one asked for: by function first, since a sweep has thousands of names and one function."""
+    """Names like the one asked for: by function first, since a sweep has one and thousands of names."""
     from difflib import get_close_matches  # 5 ms at import, needed only for this error
 
     families: dict[str, list[str]] = {}

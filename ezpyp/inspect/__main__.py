@@ -1,0 +1,6 @@
+"""The command ``python -m ezpyp.inspect``."""
+
+from ezpyp.inspect._cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The command line: ``python -m ezpyp.inspect CACHE [VERB]``."""
+
+import io
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from ezpyp.errors import EzpypError
+from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._text import one_line
+
+GROUPS = {
+    "What happened": ("runs", "steps", "show"),
+    "The store": ("sql", "trust"),
+}
+VERBS = {verb for verbs in GROUPS.values() for verb in verbs}
+PROBLEM, WRONG_USE = 1, 2
+
+
+class Failure(click.ClickException):
+    """An error of ours as one line."""
+
+    exit_code = WRONG_USE
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is called: 14 modules would cost a script 30 ms at every question."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names of the verbs, in order of the help."""
+        return [verb for verbs in GROUPS.values() for verb in verbs]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb of that name."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"ezpyp.inspect.{cmd_name}").command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``VERB --help`` works without a cache."""
+        if len(args) > 1 and args[0] in VERBS and args[1] in ctx.help_option_names:
+            args = [".", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a verb, by what one wants to know."""
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                rows = [(verb, _summary(self, ctx, verb)) for verb in verbs]
+                formatter.write_dl(rows, col_max=10)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb; an error of ours becomes one line and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except EzpypError as error:
+            raise Failure(one_line(str(error))) from error
+
+
+def _summary(group: Verbs, ctx: click.Context, verb: str) -> str:
+    command = group.get_command(ctx, verb)
+    return command.get_short_help_str(70) if command else ""
+
+
+@click.command(
+    cls=Verbs,
+    invoke_without_command=True,
+    no_args_is_help=True,
+    subcommand_metavar="[VERB [OPTIONS]]",
+    epilog="Exit code: 0 fine, 1 a problem found, 2 wrong use or no cache.  "
+    "Example: python -m ezpyp.inspect cache steps --status failed",
+)
+@click.argument("cache")
+@click.pass_context
+def cli(ctx: click.Context, cache: str) -> None:
+    """Ask the cache in folder CACHE what happened; without a VERB, about its last run.
+
+    Read-only: nothing is created, unpickled or imported, also while a run writes.
+    """
+    ctx.obj = cache
+    if ctx.invoked_subcommand is None:
+        from ezpyp.inspect.overview import overview
+
+        overview(open_reader(ctx))
+
+
+def open_reader(ctx: click.Context) -> Reader:
+    """The cache that the command line names; closed when the verb ends."""
+    return ctx.with_resource(Reader(ctx.obj))
+
+
+def reads(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the open cache as its first argument."""
+
+    @click.pass_context
+    def opened(ctx: click.Context, /, **options: object) -> None:
+        verb(open_reader(ctx), **options)
+
+    opened.__doc__ = verb.__doc__
+    opened.__name__ = verb.__name__
+    opened.__dict__.update(verb.__dict__)
+    return opened
+
+
+def problem() -> NoReturn:
+    """End with the exit code that says: looked, and found something wrong."""
+    click.get_current_context().exit(PROBLEM)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # An ASCII terminal must not turn a name into a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    cli(prog_name="python -m ezpyp.inspect")

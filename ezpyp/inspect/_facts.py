@@ -1,0 +1,125 @@
+"""Everything that the index knows of one step."""
+
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+from ezpyp.inspect._find import Found
+from ezpyp.inspect._reader import PRESENT, Columns, Reader
+from ezpyp.inspect._rows import Status, StepRow
+
+# As various as JSON.
+Fact = dict[str, Any]
+
+
+def step_facts(reader: Reader, found: Found) -> Fact:
+    """Identity, arguments, neighbours, result, error and history of a step, ready for JSON."""
+    step = found.step
+    return {
+        "name": step.name,
+        "phase": step.phase,
+        "status": int(step.status),
+        "cached": step.cached,
+        "reason": step.reason,
+        "revision": found.view.revision,
+        "present": found.is_present,
+        "key": step.key,
+        "codec": step.codec,
+        **_declared(reader, step),
+        "function": function_facts(reader, step.step),
+        "args": step.args,
+        "kwargs": step.kwargs,
+        "upstream": _neighbours(reader, found, "e.step = :step", "e.upstream", "e.ordinal"),
+        "downstream": _neighbours(reader, found, "e.upstream = :step", "e.step", "e.step"),
+        "result": _result(reader, step),
+        "run": step.run,
+        "started_at": step.started_at,
+        "seconds": step.seconds,
+        "rank": step.rank,
+        "host": step.host,
+        "error": _error(reader, step),
+        "history": _history(reader, step.name),
+        "revisions": _revisions(reader, step.name),
+    }
+
+
+def _dicts(names: str, rows: Iterable[Columns]) -> list[Fact]:
+    return [dict(zip(names.split(), row, strict=True)) for row in rows]
+
+
+def _declared(reader: Reader, step: StepRow) -> Fact:
+    params, settings = reader.must("SELECT params, settings FROM steps WHERE id = ?", [step.step])
+    return {"params": reader.load(params), "settings": reader.load(settings)}
+
+
+def function_facts(reader: Reader, step: int) -> Fact:
+    """The function of a step, with its source as it was recorded."""
+    row = reader.must(
+        "SELECT f.name, f.module, f.file, f.line, f.python, lower(hex(f.digest)), f.source FROM steps s"
+        " JOIN functions f ON f.id = s.function WHERE s.id = ?",
+        [step],
+    )
+    facts = _dicts("name module file line python digest", [row[:6]])[0]
+    return facts | {"source": unpacked(row[6])}
+
+
+def unpacked(data: bytes | None) -> str | None:
+    """Text that stands compressed in the index; None where there is none, or it is damaged."""
+    if data is None:
+        return None
+    try:
+        return zlib.decompress(data).decode()
+    except (zlib.error, ValueError):
+        return None
+
+
+def _neighbours(reader: Reader, found: Found, where: str, other: str, order: str) -> list[Fact]:
+    """The steps at the other end of a step's edges, as far as the same revision has them."""
+    rows = reader.ask(
+        f"SELECT s.name, e.kind, e.slot, coalesce((SELECT w.status FROM step_rows w WHERE w.step = s.id"
+        f" AND w.run <= :run ORDER BY w.run DESC LIMIT 1), {Status.PENDING:d}) FROM edges e"
+        f" JOIN steps s ON s.id = {other} WHERE {where} AND {PRESENT} ORDER BY {order}",
+        {"step": found.step.step, "run": found.view.run, "revision": found.view.revision},
+    )
+    return _dicts("name kind slot status", rows)
+
+
+def _result(reader: Reader, step: StepRow) -> Fact | None:
+    row = reader.one(
+        "SELECT r.type, r.preview, r.size, r.codec, r.codec_version, lower(hex(r.digest)),"
+        " lower(hex(r.value_digest)), lower(hex(r.input_key)), r.run, r.origin, d.reason FROM results r"
+        " LEFT JOIN damages d ON d.result = coalesce(r.origin, r.id) WHERE r.id = ?",
+        [step.result_id],
+    )
+    if row is None:
+        return None
+    names = "type preview size codec codec_version digest value_digest input_key run origin damage"
+    return _dicts(names, [row])[0] | {"path": step.result}
+
+
+def _error(reader: Reader, step: StepRow) -> Fact | None:
+    names = "type message file line blame traceback"
+    columns = names.replace(" ", ", ")
+    row = reader.one(f"SELECT {columns} FROM errors WHERE step = ? AND run = ?", [step.step, step.run])
+    return _dicts(names, [row])[0] if row else None
+
+
+def _history(reader: Reader, name: str) -> list[Fact]:
+    rows = reader.ask(
+        "SELECT w.run, u.revision, w.status, w.cached, lower(hex(s.key)), w.started_at, w.seconds, w.rank,"
+        " w.host, r.preview, w.reason FROM steps s JOIN step_rows w ON w.step = s.id"
+        " LEFT JOIN runs u ON u.run = w.run LEFT JOIN results r ON r.id = w.result"
+        " WHERE s.name = ? ORDER BY w.run, s.id",
+        [name],
+    )
+    facts = _dicts("run revision status cached key started_at seconds rank host result reason", rows)
+    return [fact | {"cached": bool(fact["cached"])} for fact in facts]
+
+
+def _revisions(reader: Reader, name: str) -> list[Fact]:
+    rows = reader.ask(
+        "SELECT c.revision, lower(hex(s.key)), c.present FROM steps s JOIN schema_changes c ON c.step = s.id"
+        " WHERE s.name = ? ORDER BY c.revision, c.present",
+        [name],
+    )
+    return [fact | {"present": bool(fact["present"])} for fact in _dicts("revision key present", rows)]

@@ -1,0 +1,65 @@
+"""Whether a run that is recorded as running still runs."""
+
+import json
+import time
+from dataclasses import dataclass, replace
+
+from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._rows import Run, Status, StepRow
+from ezpyp.store._holder import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the location."""
+
+    owner: Owner
+    heartbeat: float | None
+    is_dead: bool
+
+    def __str__(self) -> str:
+        if self.is_dead:
+            return f"{self.owner}, which is gone"
+        if self.heartbeat is None:
+            return str(self.owner)
+        return f"{self.owner}, last heard of {max(0, round(time.time() - self.heartbeat))} s ago"
+
+
+def holder(reader: Reader) -> Holder | None:
+    """Who holds the location, or None when nobody does (or what is written there means nothing)."""
+    row = reader.one("SELECT owner, heartbeat FROM holder")
+    if row is None or row[0] is None:
+        return None
+    try:
+        owner = Owner(**json.loads(row[0]))
+        return Holder(owner, row[1], owner.is_dead(row[1]))
+    except (TypeError, ValueError):
+        return None
+
+
+def with_truth(runs: list[Run], holder: Holder | None) -> list[Run]:
+    """The runs, with status ``killed`` for those that are recorded as running and are not.
+
+    Nobody can write down that a run was killed: a run is alive only while its own process holds the location.
+    """
+    return [
+        replace(run, status="killed") if run.status == "running" and not _is_alive(run, holder) else run
+        for run in runs
+    ]
+
+
+def live_run(reader: Reader) -> int | None:
+    """The run that goes on right now."""
+    last = reader.run()
+    return last.run if last and with_truth([last], holder(reader))[0].status == "running" else None
+
+
+def state(step: StepRow, live: int | None) -> str:
+    """The status in words; a step that was running when its run was killed is not running any more."""
+    return "killed" if step.status is Status.RUNNING and step.run != live else step.status.word
+
+
+def _is_alive(run: Run, holder: Holder | None) -> bool:
+    if holder is None or holder.is_dead:
+        return False
+    return (run.host, run.pid) == (holder.owner.host, holder.owner.pid)

@@ -1,0 +1,157 @@
+"""Open an index so that nothing is created, changed or locked for long, wherever it lies.
+
+``mode=ro`` alone is not enough. On a WAL index without its -wal and -shm files it makes both and leaves
+them behind (measured with SQLite 3.40), owned by whoever looked; in a read-only folder it fails.
+``immutable=1`` makes nothing, but does not see the rows of a -wal. So the files that lie there decide, and
+where neither way sees every row, a private copy in the temporary folder is read.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
+from ezpyp.store._tables import FORMAT
+
+INDEX = "ezpyp.sqlite"
+# A rollback-journal writer locks readers out for the milliseconds of its commit.
+BUSY_TIMEOUT_S = 10.0
+# An index with a flipped byte can make messages of SQLite that are no UTF-8.
+SQL_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+WAL_VERSION = 2
+"""Byte 18 of a database's header when it is in WAL mode (SQLite file format, section 1.3.3)."""
+
+
+@dataclass(slots=True)
+class Index:
+    """An index open for reading.
+
+    Args:
+        location: Absolute path of the cache.
+        connection: Cannot write.
+        is_frozen: The file is read without locks; what a run changes meanwhile may tear the reading.
+        is_copy: A private copy is read, because the folder lets nobody see its last rows in place.
+    """
+
+    location: Path
+    connection: sqlite3.Connection
+    is_frozen: bool = False
+    is_copy: bool = False
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the connection and remove the private copy, if there is one."""
+        self.connection.close()
+        for close in self._closers:
+            close()
+
+
+def open_index(cache: str | Path) -> Index:
+    """Open the index of a cache; never creates anything beside it.
+
+    Args:
+        cache: Folder of the cache.
+
+    Raises:
+        CacheNotFoundError: There is no such folder, it is a file, or no index is in it.
+        CacheFormatError: The index is none, or of a newer format.
+        StoreError: The index cannot be read, for want of permission or of room for a copy.
+    """
+    location = Path(cache).absolute()
+    file = location / INDEX
+    check_there(location, file)
+    try:
+        index = _open(location, file)
+    except OSError as error:
+        raise StoreError(f"the index {file} cannot be read: {error.strerror or error}") from error
+    except SQL_ERRORS as error:
+        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
+    try:
+        _check_format(index)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
+def check_there(location: Path, file: Path) -> None:
+    """Refuse what is no folder with an index in it, with what it is instead."""
+    try:
+        if not location.exists():
+            raise CacheNotFoundError(f"no cache at {location}: there is no such folder")
+        if not location.is_dir():
+            raise CacheNotFoundError(
+                f"no cache at {location}: it is a file; give the folder that holds {INDEX}"
+            )
+        if not file.exists():
+            raise CacheNotFoundError(f"no cache at {location}: the folder holds no {INDEX}")
+        if not file.is_file():
+            raise CacheFormatError(f"{file} is no index of ezpyp: it is not a file")
+    except PermissionError as error:
+        raise StoreError(f"the cache at {location} cannot be read: {error.strerror}") from error
+
+
+def _open(location: Path, file: Path) -> Index:
+    wal, shm, journal = (file.with_name(INDEX + end) for end in ("-wal", "-shm", "-journal"))
+    with file.open("rb") as head:
+        is_wal = head.read(20)[18:19] == bytes([WAL_VERSION])
+    if is_wal and wal.exists() and shm.exists():
+        return Index(location, _connect(file, "mode=ro"))
+    if is_wal and wal.exists() and wal.stat().st_size:
+        return _open_copy(location, [file, wal])
+    if is_wal:
+        # Nobody writes: a writer would have made the -wal. One that starts now is told of by `is_torn`.
+        return Index(location, _connect(file, "mode=ro&immutable=1"), is_frozen=True)
+    try:
+        return Index(location, _connect(file, "mode=ro"))
+    except sqlite3.OperationalError:
+        # A writer died inside a commit: only somebody who may write can roll its journal back.
+        if not journal.exists():
+            raise
+        return _open_copy(location, [file, journal])
+
+
+def _open_copy(location: Path, files: list[Path]) -> Index:
+    folder = tempfile.TemporaryDirectory(prefix="ezpyp-inspect-")
+    try:
+        for file in files:
+            shutil.copyfile(file, Path(folder.name) / file.name)
+        connection = _connect(Path(folder.name) / INDEX, "mode=rw")
+        connection.execute("PRAGMA query_only = 1")
+    except BaseException:
+        folder.cleanup()
+        raise
+    return Index(location, connection, is_copy=True, _closers=[folder.cleanup])
+
+
+def _connect(file: Path, options: str) -> sqlite3.Connection:
+    # as_uri() quotes what a folder's name may hold: '?', '#', '%'.
+    connection = sqlite3.connect(
+        f"{file.as_uri()}?{options}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
+    try:
+        # One transaction for the whole verb: every query sees the same moment of a live run.
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_format(index: Index) -> None:
+    file = index.location / INDEX
+    try:
+        row = index.connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+    except SQL_ERRORS as error:
+        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
+    number = str(row[0]) if row else "none"
+    if not number.isdecimal():
+        raise CacheFormatError(f"{file} is no index of ezpyp: its format is {number}")
+    if int(number) > FORMAT:
+        raise CacheFormatError(
+            f"{file} has format {number}; this ezpyp reads up to {FORMAT}: install a newer one"
+        )

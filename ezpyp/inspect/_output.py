@@ -1,0 +1,162 @@
+"""Rows as a table for people, and as JSON or CSV for programs."""
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+import click
+
+from ezpyp.inspect._text import one_line
+
+GAP = "  "
+COLOURS = {"done": "green", "failed": "red", "skipped": "yellow", "running": "cyan", "pending": "blue"}
+COLOURS |= {"completed": "green", "killed": "red", "interrupted": "yellow", "cached": "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: Its key in a row, and its heading where it has no ``title``.
+        text: How people see a value; by default ``str``, and ``-`` for None.
+        is_number: Aligned to the right.
+    """
+
+    name: str
+    text: Callable[..., str] | None = None
+    is_number: bool = False
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands above the column."""
+        return self.title or self.name
+
+    def show(self, value: object) -> str:
+        """The value on one line."""
+        if self.text is not None:
+            return one_line(self.text(value))
+        return "-" if value is None else one_line(str(value))
+
+
+Row = Mapping[str, object]
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="For people, or for programs.",
+)
+
+
+def write_rows(
+    rows: Iterable[Row], columns: Sequence[Column], form: str, *, fields: Sequence[str], empty: str = ""
+) -> None:
+    """Write rows to standard output.
+
+    Args:
+        rows: Each a mapping of all ``fields``.
+        columns: What people see.
+        form: ``table``, ``json`` or ``csv``.
+        fields: What programs get, in this order.
+        empty: What a table says when there are no rows.
+    """
+    if form == "json":
+        write_json_rows({field: row[field] for field in fields} for row in rows)
+    elif form == "csv":
+        _write_csv(rows, fields)
+    else:
+        _write_table(rows, columns, empty)
+
+
+def write_json_rows(rows: Iterable[Row]) -> None:
+    """A JSON array, one row a line, so that a million rows stream and ``grep`` works."""
+    out, between = sys.stdout, "[\n"
+    for row in rows:
+        out.write(between + json.dumps(row, ensure_ascii=not _is_utf8(out)))
+        between = ",\n"
+    out.write("[]\n" if between == "[\n" else "\n]\n")
+
+
+def write_json(value: object) -> None:
+    """One JSON value, indented."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not _is_utf8(sys.stdout)) + "\n")
+
+
+def _is_utf8(out: TextIO) -> bool:
+    return (out.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(fields)
+    # 0 and 1 as in SQLite, not Python's True and False.
+    out.writerows(
+        [int(value) if isinstance(value, bool) else value for value in map(row.__getitem__, fields)]
+        for row in rows
+    )
+
+
+def _write_table(rows: Iterable[Row], columns: Sequence[Column], empty: str) -> None:
+    cells = [[column.show(row[column.name]) for column in columns] for row in rows]
+    if not cells and empty:
+        click.echo(empty)
+        return
+    for line in table_lines(cells, columns, room=terminal_width()):
+        sys.stdout.write(line)
+        sys.stdout.write("\n")
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal, or None where the output goes to a pipe or a file and nothing is left out."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def table_lines(cells: list[list[str]], columns: Sequence[Column], room: int | None) -> Iterator[str]:
+    """The lines of a table; a terminal too narrow loses columns from the right, and says so."""
+    widths = [
+        max(map(width, column)) for column in zip([column.heading for column in columns], *cells, strict=True)
+    ]
+    shown = len(columns) if room is None else _fitting(widths, room)
+    yield _line([column.heading for column in columns[:shown]], widths, columns)
+    for row in cells:
+        yield _line(row[:shown], widths, columns, is_coloured=room is not None)
+    if shown < len(columns):
+        left_out = ", ".join(column.heading for column in columns[shown:])
+        yield f"(this terminal has no room for {left_out}; a pipe, --format json and csv show all)"
+
+
+def _fitting(widths: Sequence[int], room: int) -> int:
+    used = -len(GAP)
+    for number, needed in enumerate(widths):
+        used += needed + len(GAP)
+        if used > room:
+            return max(number, 3)
+    return len(widths)
+
+
+def _line(
+    cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column], *, is_coloured: bool = False
+) -> str:
+    padded = []
+    for cell, wide, column in zip(cells, widths, columns, strict=False):
+        blanks = " " * (wide - width(cell))
+        shown = click.style(cell, fg=COLOURS.get(cell)) if is_coloured and cell in COLOURS else cell
+        padded.append(blanks + shown if column.is_number else shown + blanks)
+    return GAP.join(padded).rstrip(" ")
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal: two for a Chinese character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # 20 ms at import: only for those who need it
+
+    return cell_len(text)

@@ -1,0 +1,132 @@
+"""``show NAME``: everything about one step."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from ezpyp.inspect._cli import reads
+from ezpyp.inspect._facts import Fact, step_facts
+from ezpyp.inspect._find import find_step, name_argument
+from ezpyp.inspect._liveness import live_run, state
+from ezpyp.inspect._output import Column, table_lines, terminal_width, write_json
+from ezpyp.inspect._page import code, entry, heading, title
+from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._rows import Status
+from ezpyp.inspect._text import duration, moment, size
+
+SHOWN_NEIGHBOURS = 20
+HISTORY = (
+    Column("run", is_number=True),
+    Column("revision", is_number=True),
+    Column("status", lambda status: Status(status).word),
+    Column("started_at", moment, title="started"),
+    Column("seconds", duration, is_number=True, title="took"),
+    Column("rank", is_number=True),
+    Column("host"),
+    Column("key", lambda key: key[:12]),
+    Column("result"),
+)
+
+
+@click.command(epilog="Example: python -m ezpyp.inspect cache show alpha x=3")
+@name_argument
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="For people, or for programs.",
+)  # fmt: skip
+@click.option("--run", type=int, help="As it stood after this run.")
+@click.option("--revision", type=int, help="As this revision of the schema has it.")
+@reads
+def command(reader: Reader, words: tuple[str, ...], form: str, run: int | None, revision: int | None) -> None:
+    """Everything about one step.
+
+    Key, function and source, arguments, upstream, result, times, traceback, history over runs and revisions.
+
+    NAME is a step's name, a function's name with PARAM=VALUE, a glob in which brackets are literal, the
+    start of a name, or the start of a key.
+    """
+    found = find_step(reader, words, reader.view(run=run, revision=revision))
+    facts = step_facts(reader, found)
+    if form == "json":
+        write_json(facts)
+        return
+    title(facts["name"], state(found.step, live_run(reader)), _how(facts))
+    _identity(facts)
+    _result(facts["result"])
+    _error(facts["error"])
+    _history(facts["history"])
+    if source := facts["function"].get("source"):
+        heading("Source as recorded")
+        code(source, "python")
+
+
+def _how(facts: Fact) -> str:
+    if facts["run"] is None:
+        return ", never run"
+    where = f", rank {facts['rank']} of {facts['host']}" if facts["rank"] is not None else ""
+    took = f" in {duration(facts['seconds'])}" if facts["seconds"] is not None else ""
+    cached = ", cached since" if facts["cached"] else ""
+    return f"{took} (run {facts['run']}, {moment(facts['started_at'])}{where}){cached}"
+
+
+def _identity(facts: Fact) -> None:
+    function = facts["function"]
+    entry("key", facts["key"])
+    if not facts["present"]:
+        entry("revision", f"{facts['revision']} was the last that has it")
+    entry(
+        "function", f"{function['name']}, {function['file']}:{function['line']} (module {function['module']})"
+    )
+    entry("phase", str(facts["phase"]))
+    entry("args", facts["args"])
+    entry("kwargs", facts["kwargs"])
+    entry("params", [f"{param} = {value}" for param, value in facts["params"].items()])
+    entry("settings", [f"{name} = {value}" for name, value in facts["settings"].items()])
+    entry("upstream", _neighbours(facts["upstream"]))
+    entry("needed by", _neighbours(facts["downstream"]))
+    if facts["reason"]:
+        entry("because", facts["reason"])
+
+
+def _neighbours(steps: Sequence[Fact]) -> Iterator[str]:
+    for step in steps[:SHOWN_NEIGHBOURS]:
+        where = "order only" if step["kind"] == "order" else step["slot"]
+        yield f"{step['name']}  ({Status(step['status']).word}, {where})"
+    if len(steps) > SHOWN_NEIGHBOURS:
+        yield f"and {len(steps) - SHOWN_NEIGHBOURS} more (--format json has all)"
+
+
+def _result(result: Fact | None) -> None:
+    if result is None:
+        return
+    heading("Result")
+    entry("type", result["type"])
+    entry("value", result["preview"])
+    entry("size", f"{size(result['size'])} as {result['codec']} {result['codec_version']}")
+    entry("digest", result["digest"])
+    entry("path", result["path"])
+    if result["origin"] is not None:
+        entry("taken over", f"from result {result['origin']}: same inputs, so it did not run")
+    if result["damage"]:
+        entry("damaged", f"{result['damage']}; it runs again when something needs it")
+
+
+def _error(error: Fact | None) -> None:
+    if error is None:
+        return
+    if error["blame"]:
+        entry("skipped", f"because {error['blame']} failed")
+    if error["type"]:
+        place = f" ({error['file']}:{error['line']})" if error["file"] else ""
+        heading(f"{error['type']}: {error['message']}{place}")
+    if error["traceback"]:
+        code(error["traceback"], "pytb")
+
+
+def _history(history: Sequence[Fact]) -> None:
+    if not history:
+        return
+    heading("History")
+    cells = [[column.show(row[column.name]) for column in HISTORY] for row in history]
+    for line in table_lines(cells, HISTORY, terminal_width()):
+        click.echo(line)

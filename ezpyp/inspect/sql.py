@@ -1,0 +1,62 @@
+"""``sql QUERY``: any question, in SQL."""
+
+import sqlite3
+
+import click
+
+from ezpyp.errors import CacheFormatError
+from ezpyp.inspect._cli import reads
+from ezpyp.inspect._output import Column, format_option, write_rows
+from ezpyp.inspect._reader import Reader
+
+ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+READING_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list"}
+
+
+@click.command(epilog="Example: python -m ezpyp.inspect cache sql 'SELECT name, seconds FROM current_steps'")
+@click.argument("query")
+@format_option
+@reads
+def command(reader: Reader, query: str, form: str) -> None:
+    """Any question in SQL; it can only read.
+
+    Views for it: current_steps (every step of the newest revision with its latest row), summary (the
+    columns of pipeline.summary), failures. Keys and digests are bytes in the tables: lower(hex(key)).
+    """
+    reader.connection.set_authorizer(_authorize)
+    try:
+        cursor = reader.connection.execute(query)
+        if cursor.description is None:
+            raise click.UsageError("SQL: there is no query in it")
+        names = _unique([entry[0] for entry in cursor.description])
+        rows = (dict(zip(names, map(_plain, row), strict=True)) for row in cursor)
+        write_rows(rows, [Column(name) for name in names], form, fields=names)
+    except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.Warning) as error:
+        raise click.UsageError(f"SQL: {error}") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if "not authorized" in str(error) or "prohibited" in str(error):
+            raise click.UsageError("SQL: only queries that read are allowed here") from error
+        raise CacheFormatError(f"{reader.file} cannot be read to its end, it is damaged: {error}") from error
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Nothing but reading: ``mode=ro`` alone would let ATTACH create another file."""
+    if action in ALLOWED and not (action == sqlite3.SQLITE_FUNCTION and second == "load_extension"):
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_PRAGMA and first in READING_PRAGMAS:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _plain(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names of columns, the second ``name`` of a join as ``name:2``."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}:{seen[name]}")
+    return unique
