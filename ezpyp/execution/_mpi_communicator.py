@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from os import _exit
@@ -28,10 +29,11 @@ class MpiTransport:
 
     Args:
         comm: Communicator that nobody else uses.
+        finalizes: Whether closing it finalizes MPI.
         piece_bytes: Longest single MPI message. MPI counts bytes in a C int: 2 GiB and more would fail.
     """
 
-    def __init__(self, comm: "MPI.Intracomm", *, piece_bytes: int = 1 << 30) -> None:
+    def __init__(self, comm: "MPI.Intracomm", *, finalizes: bool = False, piece_bytes: int = 1 << 30) -> None:
         from mpi4py import MPI
 
         self.rank = comm.rank
@@ -41,6 +43,7 @@ class MpiTransport:
         self.threaded = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
         self._mpi = MPI
         self._comm = comm
+        self._finalizes = finalizes
         self._piece_bytes = piece_bytes
         self._sending: list[tuple[int, MPI.Request]] = []
         self._receiving: list[_Piece] = []
@@ -98,6 +101,13 @@ class MpiTransport:
     def unsent(self) -> Collection[int]:
         return {dest for dest, _ in self._sending} if self._sending else ()
 
+    def is_open(self) -> bool:
+        return not self._mpi.Is_finalized()
+
+    def close(self) -> None:
+        if self._finalizes:
+            self._mpi.Finalize()
+
     def abort(self, code: int) -> NoReturn:
         self._mpi.COMM_WORLD.Abort(code)
         _exit(code)
@@ -122,13 +132,13 @@ def join(launch: Launch) -> RankCommunicator:
     Raises:
         LaunchError: See `ezpyp.execution.connect`.
     """
-    comm = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
-    communicator = RankCommunicator(MpiTransport(comm))
+    transport = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
+    communicator = RankCommunicator(transport)
     Farewell(communicator).install()
     return communicator
 
 
-def every_rank_must_join_within_ezpyp_join_timeout_s(launch: Launch, timeout_s: float) -> "MPI.Intracomm":
+def every_rank_must_join_within_ezpyp_join_timeout_s(launch: Launch, timeout_s: float) -> MpiTransport:
     """Start MPI and make a private communicator, or end the process when other ranks do not come.
 
     A rank that ended before MPI_Init leaves the others inside it, holding the GIL: only the watchdog's C
@@ -137,26 +147,48 @@ def every_rank_must_join_within_ezpyp_join_timeout_s(launch: Launch, timeout_s: 
     if timeout_s > 0:
         faulthandler.dump_traceback_later(timeout_s, exit=True, file=STDERR)
     try:
-        return _private_communicator(launch)
+        finalizes = _start_mpi(launch)
+        _check_world(launch)
+        return MpiTransport(_private_communicator(), finalizes=finalizes)
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _private_communicator(launch: Launch) -> "MPI.Intracomm":
+def _start_mpi(launch: Launch) -> bool:
+    """Load and initialize MPI; returns whether finalizing it is this module's business."""
+    is_first = "mpi4py.MPI" not in sys.modules
     try:
+        import mpi4py
+
+        if is_first:
+            # mpi4py's own finalizer also runs in a process that this one forks and that ends with sys.exit():
+            # it would finalize the parent's MPI. The farewell finalizes instead, in this process alone.
+            mpi4py.rc.finalize = False
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         # mpi4py's wheel imports without any MPI library, and raises RuntimeError when it looks for one.
         raise LaunchError(_no_library(launch, error), launcher=launch.launcher) from error
-    if not MPI.Is_initialized():
-        # The user set mpi4py.rc.initialize = False.
-        MPI.Init_thread()
-    world = MPI.COMM_WORLD
-    if world.size != (launch.size or world.size) or world.size < (launch.local_size or 1):
+    if MPI.Is_initialized():
+        return is_first
+    # The user set mpi4py.rc.initialize = False.
+    MPI.Init_thread()
+    return True
+
+
+def _check_world(launch: Launch) -> None:
+    from mpi4py import MPI
+
+    size = MPI.COMM_WORLD.size
+    if size != (launch.size or size) or size < (launch.local_size or 1):
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
-        raise LaunchError(_mismatch(launch, world.size, library), launcher=launch.launcher, size=world.size)
+        raise LaunchError(_mismatch(launch, size, library), launcher=launch.launcher, size=size)
+
+
+def _private_communicator() -> "MPI.Intracomm":
+    from mpi4py import MPI
+
     # Not Dup(): a rank that waits inside it burns a core and handles no signal.
-    comm, request = world.Idup()
+    comm, request = MPI.COMM_WORLD.Idup()
     backoff = Backoff()
     while not request.Test():
         backoff.wait()

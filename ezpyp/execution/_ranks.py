@@ -64,6 +64,12 @@ class Transport(Protocol):
     def unsent(self) -> Collection[int]:
         """Ranks to which something is still to be sent, as of the last `poll`."""
 
+    def is_open(self) -> bool:
+        """Whether messages can still be carried."""
+
+    def close(self) -> None:
+        """Stop, once every rank has said farewell."""
+
     def abort(self, code: int) -> NoReturn:
         """End the whole job."""
 
@@ -140,10 +146,13 @@ class RankCommunicator:
         The wait polls. Without it a rank that is done early would burn a core inside MPI_Finalize, which
         waits for the others, and would handle no signal there.
         """
+        if not self._transport.is_open():
+            return
         self._send(self._others, Kind.FAREWELL, self.host.encode())
         backoff = Backoff()
         while self._progress() or not self._is_over():
             backoff.wait()
+        self._transport.close()
 
     def abort(self, message: str, code: int) -> NoReturn:
         say_last_words(message)

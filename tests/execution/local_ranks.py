@@ -38,6 +38,12 @@ class LocalTransport:
     def unsent(self) -> Collection[int]:
         return ()
 
+    def is_open(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
     def abort(self, code: int) -> NoReturn:
         raise JobAborted(code)
 
