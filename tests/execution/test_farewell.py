@@ -45,9 +45,8 @@ def test_a_users_excepthook_still_runs(hook: str) -> None:
     assert "ezpyp: ValueError on rank 1 of 3" in job.stderr
 
 
-@pytest.mark.parametrize(("how", "detail"), [("interrupt", ""), ("signal", "SIGINT")])
-def test_ctrl_c_on_a_rank_ends_the_job_as_interrupted(how: str, detail: str) -> None:
-    job = ends("calls", 1, how, detail)
+def test_ctrl_c_on_a_rank_ends_the_job_as_interrupted() -> None:
+    job = ends("calls", 1, "signal", "SIGINT")
 
     assert job.returncode == 130
     assert "ezpyp: KeyboardInterrupt on rank 1 of 3" in job.stderr
@@ -59,7 +58,6 @@ def test_ctrl_c_on_a_rank_ends_the_job_as_interrupted(how: str, detail: str) -> 
         ("calls", 0, "exit", "0"),
         ("calls", 1, "exit", "3"),
         ("receive", 0, "exit", "3"),
-        ("receive", 2, "exit", "0"),
         ("flush", 1, "exit", "0"),
         ("calls", 1, "exit handler", ""),
     ],
@@ -73,7 +71,7 @@ def test_a_rank_that_leaves_is_named_by_those_that_wait(
     assert re.search(rf"RankLeftError: rank {victim} on host \S+ ended the script", job.stderr)
 
 
-@pytest.mark.parametrize(("victim", "status"), [(0, 0), (1, 0), (1, 3)])
+@pytest.mark.parametrize(("victim", "status"), [(0, 0), (1, 3)])
 def test_os_exit_of_a_rank_is_no_success(victim: int, status: int) -> None:
     """MPICH's launcher kills the other ranks then, and reports the status, 0 included."""
     job = ends("receive", victim, "os._exit", str(status))
@@ -82,7 +80,7 @@ def test_os_exit_of_a_rank_is_no_success(victim: int, status: int) -> None:
     assert f"ezpyp: os._exit({status}) on rank {victim} of 3" in job.stderr
 
 
-@pytest.mark.parametrize(("victim", "name"), [(0, "SIGKILL"), (1, "SIGKILL"), (1, "SIGTERM")])
+@pytest.mark.parametrize(("victim", "name"), [(0, "SIGKILL"), (1, "SIGTERM")])
 def test_a_killed_rank_ends_the_job(victim: int, name: str) -> None:
     job = ends("calls", victim, "signal", name)
 

@@ -13,7 +13,7 @@ def main(how: str) -> None:
     ended = 0.0
 
     def left() -> None:
-        print(f"left after {time.perf_counter() - ended:.4f} s", flush=True)
+        sys.stdout.write(f"left after {time.perf_counter() - ended:.4f} s\n")
 
     # Before ezpyp's own exit handler is registered, so that it runs after it.
     atexit.register(left)
@@ -28,7 +28,7 @@ def main(how: str) -> None:
             time.sleep(1)
         communicator.share(None)
         share = (time.process_time() - processor) / (time.perf_counter() - wall)
-        print(f"rank {communicator.rank} used {share:.4f}", flush=True)
+        sys.stdout.write(f"rank {communicator.rank} used {share:.4f}\n")
     communicator.collect(None)
     communicator.share(None)
     ended = time.perf_counter()

@@ -12,10 +12,8 @@ def end(how: str, detail: str) -> None:
     match how:
         case "raise":
             raise ValueError("broken script")
-        case "interrupt":
-            raise KeyboardInterrupt
         case "later hook":
-            sys.excepthook = lambda kind, error, trace: print("later hook saw", repr(error), file=sys.stderr)
+            sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"later hook saw {error!r}\n")
             raise ValueError("broken script")
         case "earlier hook":
             raise ValueError("broken script")
@@ -32,7 +30,7 @@ def end(how: str, detail: str) -> None:
 
 def main(wait: str, victim: int, how: str, detail: str = "") -> None:
     if how == "earlier hook":
-        sys.excepthook = lambda kind, error, trace: print("earlier hook saw", repr(error), file=sys.stderr)
+        sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"earlier hook saw {error!r}\n")
     rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
     if wait == "join" and rank == victim:
         return end(how, detail)
@@ -42,7 +40,8 @@ def main(wait: str, victim: int, how: str, detail: str = "") -> None:
     communicator = connect()
     communicator.collect(None)
     communicator.share(None)
-    print(f"joined {communicator.rank}", flush=True)
+    sys.stdout.write(f"joined {communicator.rank}\n")
+    sys.stdout.flush()
     if rank == victim:
         return end(how, detail)
     while wait == "calls":
