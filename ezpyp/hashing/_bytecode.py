@@ -1,7 +1,9 @@
 """Bytecode as instructions: what ``dis`` does, in a fraction of its time and without importing it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from opcode import cmp_op, hasconst, hasfree, hasjrel, haslocal, hasname, opmap, opname
+from functools import partial
+from opcode import hasconst, hasfree, hasjrel, haslocal, hasname, opmap, opname
 from types import CodeType
 
 _CACHE = opmap.get("CACHE", 0)
@@ -16,11 +18,29 @@ GOTOS = frozenset(
 ENDS = frozenset(
     opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE") if name in opmap
 )
+# Of the two directions of a branch, the one that is written as the other with its arms exchanged.
+INVERTED = frozenset(op for op in JUMPS if opname[op].startswith("POP_JUMP") and opname[op].endswith(("_IF_TRUE", "NOT_NONE")))
+# Whether these are inside a handler's stretch depends on the layout alone: what a branch tests was computed before it,
+# and a plain load cannot fail where the compiler joins two in one (3.13).
+SILENT = JUMPS - {opmap["FOR_ITER"], opmap["SEND"]} | (
+    {opmap["LOAD_FAST"], opmap["STORE_FAST"]} if "LOAD_FAST_LOAD_FAST" in opmap else frozenset()
+)
 CONSTS = frozenset(op for op in hasconst if op < 256)
 NAMES = frozenset(op for op in hasname if op < 256)
 LOCALS = frozenset(op for op in haslocal if op < 256)
 FREES = frozenset(op for op in hasfree if op < 256)
-COMPARISONS = tuple(cmp_op)
+
+# Two operations in one instruction, which the compiler makes only of those that stand on one line.
+_DOUBLE: dict[int, Callable[[int], tuple[tuple[int, int], tuple[int, int]]]] = {}
+for _name, _first, _second in (
+    ("LOAD_FAST_LOAD_FAST", "LOAD_FAST", "LOAD_FAST"),
+    ("STORE_FAST_LOAD_FAST", "STORE_FAST", "LOAD_FAST"),
+    ("STORE_FAST_STORE_FAST", "STORE_FAST", "STORE_FAST"),
+):
+    if _name in opmap:
+        _DOUBLE[opmap[_name]] = partial(lambda one, two, arg: ((one, arg >> 4), (two, arg & 15)), opmap[_first], opmap[_second])
+if "RETURN_CONST" in opmap:
+    _DOUBLE[opmap["RETURN_CONST"]] = lambda arg: ((opmap["LOAD_CONST"], arg), (opmap["RETURN_VALUE"], 0))
 
 
 @dataclass(slots=True)
@@ -51,7 +71,10 @@ def decode(code: CodeType) -> list[Instruction]:
             extended = arg << 8
             continue
         extended = 0
-        found.append(Instruction(op, arg, -1, unit))
+        if op in _DOUBLE:
+            found.extend(Instruction(*part, -1, unit) for part in _DOUBLE[op](arg))
+        else:
+            found.append(Instruction(op, arg, -1, unit))
     index_at[units] = len(found)
     for instruction in found:
         if instruction.op in JUMPS:

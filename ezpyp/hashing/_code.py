@@ -11,8 +11,8 @@ from marshal import dumps
 from opcode import opmap, opname
 from types import CodeType
 
-from ezpyp.hashing._bytecode import CONSTS, FREES, JUMPS, LOCALS, NAMES, Instruction
-from ezpyp.hashing._flow import Place, in_order_of_control
+from ezpyp.hashing._bytecode import CONSTS, FREES, INVERTED, JUMPS, LOCALS, NAMES, Instruction
+from ezpyp.hashing._flow import INHERITED, Place, in_order_of_control
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._uses import Uses, Use
 
@@ -34,23 +34,11 @@ _LOAD_FAST = opmap["LOAD_FAST"]
 _LOAD_CLOSURE = opmap.get("LOAD_CLOSURE", -1)
 _CELLS = frozenset(opmap[name] for name in ("MAKE_CELL", "COPY_FREE_VARS"))
 _STORE_NAME = opmap["STORE_NAME"]
-_LOAD_CONST = opmap["LOAD_CONST"]
-_RETURN_CONST = opmap.get("RETURN_CONST", -1)
-_RETURN_VALUE = opmap["RETURN_VALUE"]
-# Two loads or stores in one instruction exist only where both stand on one line.
-_PAIRS = {
-    opmap[name]: (opmap[first], opmap[second])
-    for name, first, second in (
-        ("LOAD_FAST_LOAD_FAST", "LOAD_FAST", "LOAD_FAST"),
-        ("STORE_FAST_LOAD_FAST", "STORE_FAST", "LOAD_FAST"),
-        ("STORE_FAST_STORE_FAST", "STORE_FAST", "STORE_FAST"),
-    )
-    if name in opmap
-}
 # Arguments that hold flags in their low bits, and the index of the name above them.
 _SHIFTS = {_LOAD_GLOBAL: 1, _LOAD_SUPER: 2} | ({} if "LOAD_METHOD" in opname[:256] else {_LOAD_ATTR: 1})
 # 3.11 has four instructions for one conditional jump, by direction.
 _JUMP_NAMES = {op: opname[op].replace("FORWARD_", "").replace("BACKWARD_", "") for op in JUMPS}
+_JUMP_NAMES |= {op: name.replace("TRUE", "FALSE").replace("NOT_", "") for op, name in _JUMP_NAMES.items() if op in INVERTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +158,7 @@ class _Body:
             if instruction is None:
                 out.append(("to", place.target))
                 continue
-            if place.handler != handler:
+            if place.handler != handler and place.handler is not INHERITED:
                 handler = place.handler
                 out.append(("handler", handler))
             self.write_place(position, place, instruction, places)
@@ -179,11 +167,7 @@ class _Body:
     def write_place(self, position: int, place: Place, instruction: Instruction, places: list[Place]) -> None:
         op, arg = instruction.op, instruction.arg
         line = self.lines[instruction.unit] if instruction.unit < len(self.lines) else 0
-        if op in _PAIRS:
-            first, second = _PAIRS[op]
-            self.write_variable(first, arg >> 4, line)
-            self.write_variable(second, arg & 15, line)
-        elif op in CONSTS:
+        if op in CONSTS:
             self.write_constant(op, self.code.co_consts[arg], position, places, line)
         elif op in NAMES:
             self.write_name(op, arg, line)
@@ -241,10 +225,7 @@ class _Body:
             return
         self.writer.uses.constant(value)
         value = self.adjusted(value, position, places)
-        if op == _RETURN_CONST:
-            out += (_LOAD_CONST, plain_constant(value), _RETURN_VALUE, 0)
-        else:
-            out += (op, plain_constant(value))
+        out += (op, plain_constant(value))
         self.token("constant", repr(value), line)
 
     def adjusted(self, value: object, position: int, places: list[Place]) -> object:

@@ -7,7 +7,11 @@ Following control from the entry, and dropping jumps that only continue elsewher
 from dataclasses import dataclass
 from types import CodeType
 
-from ezpyp.hashing._bytecode import ENDS, GOTOS, JUMPS, Handler, Instruction, decode, handlers
+from ezpyp.hashing._bytecode import ENDS, GOTOS, INVERTED, JUMPS, SILENT, Handler, Instruction, decode, handlers
+
+
+INHERITED = (-1, -1)
+"""Stands for the handler of the instruction before."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,9 @@ class _Tracer:
     def __init__(self, code: CodeType) -> None:
         self.instructions = decode(code)
         self.table = handlers(code)
-        self.entries = {i.unit: index for index, i in enumerate(self.instructions)} if self.table else {}
+        self.entries: dict[int, int] = {}
+        for index, instruction in enumerate(self.instructions):
+            self.entries.setdefault(instruction.unit, index)
         self.place_of: dict[int, int] = {}
         self.places: list[Place] = []
         self.pending: list[int] = []
@@ -52,10 +58,21 @@ class _Tracer:
             if instruction.op in ENDS or instruction.op in GOTOS:
                 # A jump that is left here is one that leads to itself for ever.
                 return
-            if instruction.op in JUMPS:
-                self.pending.append(instruction.target)
-            index = self.follow(index + 1)
+            index = self.go_on(index, instruction)
         self.places.append(Place(None, index))
+
+    def go_on(self, index: int, instruction: Instruction) -> int:
+        """Return what comes after an instruction; the other arm of a branch comes later."""
+        if instruction.op in JUMPS:
+            straight, aside = self.arms(index, instruction)
+            self.pending.append(aside)
+            return straight
+        return self.follow(index + 1)
+
+    def arms(self, index: int, instruction: Instruction) -> tuple[int, int]:
+        """Return the arm to go on with and the other, the same ones whichever of the two the compiler made a jump."""
+        arms = (self.follow(index + 1), self.follow(instruction.target))
+        return arms[::-1] if instruction.op in INVERTED else arms
 
     def follow(self, index: int) -> int:
         """Return where control goes on from ``index`` when plain jumps are followed."""
@@ -66,7 +83,7 @@ class _Tracer:
         return index
 
     def note_handler(self, instruction: Instruction) -> None:
-        handler = self.handler_of(instruction)
+        handler = None if instruction.op in SILENT else self.handler_of(instruction)
         if handler is not None:
             self.pending.append(self.index_of_unit(handler.target))
 
@@ -81,14 +98,21 @@ class _Tracer:
             unit += 1
         return self.entries[unit]
 
+    def index_of(self, instruction: Instruction) -> int:
+        return self.entries[instruction.unit]
+
     def settle(self, place: Place) -> None:
         """Turn indexes into places, which are known now."""
         instruction = place.instruction
         if instruction is None:
             place.target = self.place_of[place.target]
             return
-        if instruction.op in JUMPS and instruction.op not in GOTOS:
-            place.target = self.place_of[self.follow(instruction.target)]
+        if instruction.op in JUMPS:
+            if instruction.op not in GOTOS:
+                place.target = self.place_of[self.arms(self.index_of(instruction), instruction)[1]]
+        if instruction.op in SILENT:
+            place.handler = INHERITED
+            return
         handler = self.handler_of(instruction)
         if handler is not None:
             place.handler = (self.place_of[self.follow(self.index_of_unit(handler.target))], handler.depth)
