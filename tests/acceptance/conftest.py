@@ -22,7 +22,7 @@ def location(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bodies:
     """The bodies that note themselves with `ran`."""
     path = tmp_path / "trace"

@@ -190,8 +190,8 @@ def test_the_same_call_made_twice_is_one_step(location: Path) -> None:
     pipeline = declared(location, SIMULATE + "simulate(3); simulate(seed=3); simulate(3, 1.0)")
     pipeline.initialize_schema()
 
-    assert len({step.key for step in pipeline.steps}) == 1
-    assert {step.name for step in pipeline.steps} == {"simulate"}
+    assert [step.name for step in pipeline.steps] == ["simulate"]
+    assert [[step.name for step in phase] for phase in pipeline.phases] == [["simulate"]]
 
 
 def test_the_same_call_made_a_hundred_times_is_said_once(

@@ -40,10 +40,11 @@ def finished(location: Path) -> Path:
 
 
 def listing(location: Path) -> dict[str, tuple[int, int]]:
-    """Give every file and folder with its size and time of change."""
+    """Give every file and folder with its size and time of change, but for SQLite's shared memory and log."""
     return {
         str(path.relative_to(location)): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in location.rglob("*")
+        if not path.name.startswith("ezpyp.sqlite-")
     }
 
 

@@ -170,7 +170,7 @@ def test_the_environment_says_it_too_and_beats_the_script(
 def test_an_unknown_output_is_an_error_before_anything_runs(location: Path, bodies: Bodies) -> None:
     source = edit(SWEEP.format(size=3), ("return seed", "ran('simulate'); return seed"))
 
-    with pytest.raises(ValueError, match=r"loud[^\0]*steps"):
+    with pytest.raises(ValueError, match="loud"):
         executed(location, source, output="loud")
 
     assert bodies.take() == []

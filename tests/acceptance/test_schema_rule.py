@@ -124,7 +124,7 @@ def test_a_conflict_says_the_price_and_every_way_on(location: Path) -> None:
 
     message = str(conflict(location, BETA_4))
 
-    assert re.search(r"\b2 steps\b", message)
+    assert re.search(r"\b2 step(s|\(s\)) would run again\b", message)
     assert re.search(r"\d ?(ms|s|seconds)\b", message)
     assert "revise=True" in message
     assert re.search(r"revise=\[['\"]beta['\"]\]", message)
@@ -157,6 +157,15 @@ def test_an_argument_conflict_speaks_of_a_sweep(location: Path) -> None:
 
     error = conflict(location, edit(LONE, ("{options}", ""), ("{arguments}", "4")))
 
+    assert re.search(r"sweep|\.map\(", str(error))
+
+
+def test_an_argument_conflict_with_steps_below_speaks_of_a_sweep(location: Path) -> None:
+    executed(location, BASE)
+
+    error = conflict(location, edit(BASE, ("alpha(3)", "alpha(4)")))
+
+    assert set(error.changed) == {"alpha", "gamma"}
     assert re.search(r"sweep|\.map\(", str(error))
 
 

@@ -20,7 +20,7 @@ def total(parts):
     ran("total")
     return sum(parts)
 
-total(simulate.map(range({size})))
+total(simulate.map(range(SIZE)))
 """
 
 
@@ -172,10 +172,10 @@ def test_results_of_a_sweep_with_a_failure_raise(pipeline: Pipeline) -> None:
 def test_a_sweep_grown_from_200_to_400_runs_200_and_the_reduce(
     location: Path, bodies: Bodies, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    executed(location, STUDY.format(size=200))
+    executed(location, STUDY.replace("SIZE", "200"))
     first = bodies.take()
 
-    pipeline = executed(location, STUDY.format(size=400))
+    pipeline = executed(location, STUDY.replace("SIZE", "400"))
     grown = bodies.take()
 
     assert len(first) == 201
@@ -186,11 +186,11 @@ def test_a_sweep_grown_from_200_to_400_runs_200_and_the_reduce(
 
 
 def test_the_smaller_sweep_is_cached_again_after_growth(location: Path, bodies: Bodies) -> None:
-    executed(location, STUDY.format(size=20))
-    executed(location, STUDY.format(size=40))
+    executed(location, STUDY.replace("SIZE", "20"))
+    executed(location, STUDY.replace("SIZE", "40"))
     bodies.take()
 
-    pipeline = executed(location, STUDY.format(size=20))
+    pipeline = executed(location, STUDY.replace("SIZE", "20"))
 
     assert bodies.take() == []
     assert pipeline.get_result("total") == sum(seed**2 for seed in range(20))

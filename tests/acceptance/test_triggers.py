@@ -50,7 +50,7 @@ def test_every_column_of_every_row_refuses_update(connection: sqlite3.Connection
         with pytest.raises(sqlite3.IntegrityError, match=table):
             connection.execute(f"UPDATE {table} SET {column} = {column}")
         with pytest.raises(sqlite3.IntegrityError, match=table):
-            connection.execute(f"UPDATE OR REPLACE {table} SET {column} = NULL")
+            connection.execute(f"UPDATE OR REPLACE {table} SET {column} = {column}")
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -88,7 +88,8 @@ def declared(location: Path, source: str, *, pipeline_id: str = "study", revise:
     location. Returns the pipeline.
     """
     pipeline = Pipeline(location, pipeline_id, revise=revise)  # type: ignore[arg-type]  # any form is passed on
-    script = location.parent / "script.py"
+    # A location below a file has no folder to write beside.
+    script = next(folder for folder in location.parents if folder.is_dir()) / "script.py"
     script.write_text(textwrap.dedent(source))
     public = {name: getattr(ezpyp, name) for name in ezpyp.__all__}
     names: dict[str, object] = {**public, "__name__": "study", "pipeline": pipeline, "ran": ran}
