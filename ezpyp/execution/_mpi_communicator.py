@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import sys
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from os import _exit
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 JOIN_TIMEOUT = "EZPYP_JOIN_TIMEOUT_S"
 STDERR = 2
+
+TRANSFER_BYTES_PER_S = 200e6
+"""While a transfer may be under way at this rate, a poll goes on polling: long messages move only inside MPI
+calls, a little in each, and with sleeps between them 2 GB took a minute."""
 
 MORE_FOLLOWS = 0
 """Tag of the pieces of a long message but the last, whose tag is the message's kind."""
@@ -49,6 +54,7 @@ class MpiTransport:
         self._receiving: list[_Piece] = []
         self._pieces: dict[int, list[bytearray]] = {}
         self._status = MPI.Status()
+        self._busy_until = 0.0
 
     def send(self, dest: int, kind: Kind, data: bytes) -> None:
         view, length = memoryview(data), self._piece_bytes
@@ -62,8 +68,22 @@ class MpiTransport:
         request = self._comm.Isend((piece, self._mpi.BYTE), dest, tag)
         if not request.Test():
             self._sending.append((dest, request))
+            self._expect(len(piece))
 
     def poll(self) -> list[Arrival]:
+        arrivals = self._poll_once()
+        while self._is_busy() and not arrivals:
+            arrivals = self._poll_once()
+        return arrivals
+
+    def _expect(self, size_bytes: int) -> None:
+        """Allow time for a transfer that has just begun."""
+        self._busy_until = max(self._busy_until, time.monotonic()) + size_bytes / TRANSFER_BYTES_PER_S
+
+    def _is_busy(self) -> bool:
+        return bool(self._sending or self._receiving) and time.monotonic() < self._busy_until
+
+    def _poll_once(self) -> list[Arrival]:
         if self._sending:
             self._sending = [(dest, request) for dest, request in self._sending if not request.Test()]
         self._match()
@@ -79,6 +99,7 @@ class MpiTransport:
                 buffer = bytearray(status.Get_count(mpi.BYTE))
                 request = message.Irecv((buffer, mpi.BYTE))
                 self._receiving.append(_Piece(status.source, status.tag, buffer, request))
+                self._expect(len(buffer))
 
     def _complete(self) -> list[Arrival]:
         """Take what has come in whole, in order for each source; one slow source holds up no other."""
