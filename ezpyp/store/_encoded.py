@@ -75,7 +75,7 @@ def encode_result(value: object, codec_name: str) -> Encoded:
         >>> encode_result(5, "pickle").size
         5
         >>> encode_result(5, "numpy").fallback
-        'numpy: the result is a int, not a plain numpy array'
+        'numpy: the result is a int, no plain numpy array'
     """
     if codec_name == "pickle" and type(value) in _SCALARS:
         # The commonest results of a sweep, without a pickler and its list of pieces: 1 us instead of 4.

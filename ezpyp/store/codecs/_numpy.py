@@ -56,18 +56,22 @@ class NumpyCodec:
 
 def _storable_array(value: object) -> "Array":
     """The value as an array in one piece of memory; CodecError where the format would lose something."""
-    if "numpy" not in sys.modules:
-        raise CodecError(f"the result is a {type(value).__qualname__}, no numpy array")
+    # Subclasses (masked arrays, matrices, records) would come back as plain arrays; a memmap is meant to.
+    if "numpy" not in sys.modules or type(value) not in _array_types():
+        raise CodecError(f"the result is a {type(value).__qualname__}, no plain numpy array")
     import numpy as np
 
-    # Subclasses (masked arrays, matrices, records) would come back as plain arrays; a memmap is meant to.
-    if type(value) not in (np.ndarray, np.memmap):
-        raise CodecError(f"the result is a {type(value).__qualname__}, no plain numpy array")
     array: Array = np.asarray(value)
     if not _is_kept(array.dtype):
         raise CodecError(f"the .npy format does not keep the dtype {array.dtype}")
     is_one_piece = array.flags.c_contiguous or array.flags.f_contiguous
     return array if is_one_piece else np.ascontiguousarray(array)
+
+
+def _array_types() -> tuple[type, ...]:
+    import numpy as np
+
+    return np.ndarray, np.memmap
 
 
 def _is_kept(dtype: "np.dtype[Any]") -> bool:
@@ -122,6 +126,9 @@ def _parsed(header: str) -> "_Described":
     if not isinstance(described, dict) or described.keys() != {"descr", "fortran_order", "shape"}:
         raise ValueError("its header is no description of an array")
     dtype = np.lib.format.descr_to_dtype(described["descr"])
+    if dtype.hasobject:
+        # The bytes would be taken for addresses: a segmentation fault, not an exception.
+        raise ValueError("its header tells of Python objects")
     return _Described(dtype, "F" if described["fortran_order"] else "C", described["shape"])
 
 

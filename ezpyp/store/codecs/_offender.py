@@ -148,11 +148,12 @@ def _state(value: object) -> Iterator[Part]:
     if isinstance(reduced, str):
         return
     arguments, state, items, pairs = (*reduced[1:5], None, None, None)[:4]
-    for attributes in state if isinstance(state, tuple) else (state,):
-        if isinstance(attributes, dict):
-            yield from ((f".{name}", item) for name, item in attributes.items())
-        else:
-            yield "'s state", attributes
+    # Of an object with slots it is a pair: __dict__ or None, and the slots.
+    pair = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    if all(isinstance(attributes, dict | None) for attributes in pair):
+        yield from ((f".{name}", item) for attributes in pair for name, item in (attributes or {}).items())
+    else:
+        yield "'s state", state
     yield from ((f"'s argument {index}", item) for index, item in enumerate(arguments))
     yield from ((f"[{index}]", item) for index, item in enumerate(items or ()))
     yield from _dict_parts(dict(pairs or ()))

@@ -1,0 +1,59 @@
+"""One location on each kind of file system that clusters have."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ezpyp.store import _new_file, _objects
+from ezpyp.store._encoded import Encoded, encode_result
+from ezpyp.store._filesystem import FileSystem
+from ezpyp.store._objects import ObjectStore
+from tests.store.objects.tools import VALUES, Late, refuse
+
+LINK, OPEN = os.link, os.open
+MODES = [
+    "local",
+    "network",
+    "no links (EPERM)",
+    "no links (ENOTSUP)",
+    "answers lost",
+    "late folders",
+    "durable",
+]
+
+
+def answer_lost(source: str, target: str) -> None:
+    """What NFS may do: link, lose the answer, and report the second attempt."""
+    LINK(source, target)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+@pytest.fixture(params=MODES)
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """One location on each kind of file system that clusters have."""
+    mode = request.param
+    if mode != "local":
+        monkeypatch.setattr(
+            _objects, "filesystem_of", lambda _: FileSystem("nfs4", is_network=mode != "durable")
+        )
+    if mode.startswith("no links"):
+        monkeypatch.setattr(os, "link", refuse(errno.EPERM if "EPERM" in mode else errno.ENOTSUP))
+    if mode == "answers lost":
+        monkeypatch.setattr(os, "link", answer_lost)
+    if mode == "late folders":
+        monkeypatch.setattr(_new_file, "LATE_S", (0.0, 0.001, 0.001, 0.001, 0.001))
+        monkeypatch.setattr(os, "link", Late(LINK))
+        monkeypatch.setattr(os, "open", Late(OPEN))
+    return ObjectStore(tmp_path, durable=mode == "durable")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path)
+
+
+@pytest.fixture(params=VALUES)
+def encoded(request: pytest.FixtureRequest) -> Encoded:
+    return encode_result(VALUES[request.param], "pickle")

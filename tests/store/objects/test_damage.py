@@ -1,0 +1,108 @@
+"""Damage is found when an object is opened, and mended when it is published again."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ezpyp.errors import DamagedResultError
+from ezpyp.store._encoded import Encoded, encode_result
+from ezpyp.store._objects import ObjectStore
+from tests.store.objects.tools import (
+    MEDIUM,
+    SMALL,
+    append,
+    content,
+    empty,
+    flip,
+    garbage,
+    into_dangling_link,
+    into_folder,
+    into_link_to_itself,
+    into_pipe,
+    opened,
+    path_of,
+    refuse,
+    truncate,
+)
+
+DAMAGES = {
+    truncate: "size",
+    empty: "size",
+    append: "size",
+    flip: "digest",
+    garbage: "digest",
+    into_folder: "kind",
+    into_pipe: "kind",
+    Path.unlink: "missing",
+    into_dangling_link: "missing",
+    into_link_to_itself: "missing",
+}
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_damage_is_found_told_and_mended(
+    local: ObjectStore, encoded: Encoded, damage: Callable[[Path], None], reason: str
+) -> None:
+    local.publish(encoded)
+    damage(path_of(local, encoded))
+
+    with pytest.raises(DamagedResultError, match=r"is damaged: .*; run the pipeline again") as caught:
+        opened(local, encoded)
+    assert (caught.value.reason, caught.value.digest) == (reason, encoded.digest.hex())
+
+    local.publish(encoded)
+    assert opened(local, encoded) == content(encoded)
+
+
+def test_what_was_damaged_is_kept_aside(local: ObjectStore, encoded: Encoded) -> None:
+    path = path_of(local, encoded)
+    for _ in range(2):
+        local.publish(encoded)
+        flip(path)
+    local.publish(encoded)
+
+    assert {other.name for other in path.parent.iterdir()} == {
+        path.name,
+        f"{path.name}.damaged",
+        f"{path.name}.2.damaged",
+    }
+
+
+def test_setting_aside_what_is_not_there_is_nothing(local: ObjectStore) -> None:
+    assert local.set_aside(bytes(16), ".pickle") is None
+
+
+def test_without_verification_the_size_is_checked_still(local: ObjectStore) -> None:
+    encoded = encode_result(MEDIUM, "pickle")
+    local.publish(encoded)
+    flip(path_of(local, encoded))
+    opened(local, encoded, verify=False)
+
+    truncate(path_of(local, encoded))
+
+    with pytest.raises(DamagedResultError, match=r"bytes instead of"):
+        opened(local, encoded, verify=False)
+
+
+def test_an_object_of_another_digest_is_never_handed_out(local: ObjectStore) -> None:
+    right, wrong = encode_result(MEDIUM, "pickle"), encode_result(MEDIUM[::-1], "pickle")
+    local.publish(right)
+    local.publish(wrong)
+    path_of(local, wrong).replace(path_of(local, right))
+
+    with pytest.raises(DamagedResultError, match="not what was stored"):
+        opened(local, right)
+
+
+def test_a_disk_that_cannot_read_is_damage(local: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = encode_result(SMALL, "pickle")
+    local.publish(encoded)
+    monkeypatch.setattr(os, "readv", refuse(errno.EIO))
+
+    with pytest.raises(DamagedResultError, match="cannot be read: Input/output error"):
+        opened(local, encoded)
