@@ -5,6 +5,7 @@
     EzpypError
     ├── DeclarationError (TypeError)            a step declared in a way that cannot mean anything
     │   └── DuplicateNameError (ValueError)     two different functions, or two steps, of one name
+    ├── OptionError (ValueError)                an option with a value that it cannot have
     ├── NotEvaluatedError (TypeError)           a Step or PlaceHolder used as if it were its value
     ├── InitializationError (RuntimeError)      the right call at the wrong moment
     ├── UnhashableValueError (TypeError)        an argument without stable content
@@ -63,6 +64,10 @@ class DeclarationError(EzpypError, TypeError):
 
 class DuplicateNameError(DeclarationError, ValueError):
     """Two different functions, or two different steps, would have one name."""
+
+
+class OptionError(EzpypError, ValueError):
+    """An option was given a value that it cannot have."""
 
 
 class NotEvaluatedError(EzpypError, TypeError):

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ezpyp.errors import DamagedResultError
 from ezpyp.execution import _lines as lines
 from ezpyp.execution._outcome import DONE, FAILED, PENDING, SKIPPED, Failure, Outcome, Ref
 from ezpyp.execution._plan import token_of
@@ -16,7 +17,7 @@ from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._scheduler import Scheduler
 from ezpyp.graph import Program
 from ezpyp.schema import resolved_texts
-from ezpyp.store import NewResult, RunCounts, StoredResult, payload_of, result_of_input
+from ezpyp.store import KnownResult, NewResult, RunCounts, StoredResult, payload_of, result_of_input, results_by_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class RunState:
     """
 
     program: Program
-    known: dict[bytes, StoredResult]
-    found: Sequence[StoredResult | None]
+    known: dict[bytes, KnownResult]
+    found: Sequence[KnownResult | None]
     rows: Sequence[tuple[int, int | None] | None] | None
     location: str
 
@@ -60,9 +61,10 @@ class Coordinator:
         self._recorder = recorder
         self._connection = connection
         self._status = [DONE if result else PENDING for result in state.found]
-        self._results: list[StoredResult | NewResult | None] = list(state.found)
+        self._results: list[KnownResult | NewResult | None] = list(state.found)
         self._ids = [result.id if result else 0 for result in state.found]
         self._inputs: dict[int, bytes] = {}
+        self._stored: dict[int, StoredResult] = {}
         self._seconds = 0.0
         self.failures: dict[str, Failure] = {}
         self._cached = sum(result is not None for result in state.found)
@@ -175,7 +177,7 @@ class Coordinator:
         row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
         return int(row[0])
 
-    def _take(self, position: int, result: StoredResult | NewResult | None, id_: int) -> None:
+    def _take(self, position: int, result: KnownResult | NewResult | None, id_: int) -> None:
         self._status[position] = DONE
         self._results[position] = result
         self._ids[position] = id_
@@ -212,8 +214,7 @@ class Coordinator:
         return {up: self._ref(up) for up in set(self._program.values[position]) if not knows(up)}
 
     def _ref(self, position: int) -> Ref:
-        result = self._results[position]
-        assert result is not None
+        result = self._full(position)
         payload = result.payload
         if payload is None:
             payload = payload_of(self._connection, self._ids[position])
@@ -226,8 +227,24 @@ class Coordinator:
         return resolved_texts(self._program, position, self._preview)
 
     def _preview(self, up: int) -> str:
-        result = self._results[up]
-        return f"TMP for {self._program.names[up]}" if result is None else result.preview
+        return f"TMP for {self._program.names[up]}" if self._results[up] is None else self._full(up).preview
+
+    def _full(self, position: int) -> StoredResult | NewResult:
+        """All of a result's row; of most results that are found only the identity is ever read."""
+        result = self._results[position]
+        if isinstance(result, NewResult):
+            return result
+        if position not in self._stored:
+            id_, key = self._ids[position], self._program.keys[position]
+            stored = results_by_id(self._connection, [id_]).get(id_)
+            if stored is None or stored.key != key:
+                raise DamagedResultError(
+                    f"the row of the result of {self._program.names[position]!r} is damaged: set it aside with "
+                    f"python -m ezpyp.inspect {shlex.quote(self._state.location)} verify --repair",
+                    digest="",
+                )
+            self._stored[position] = stored
+        return self._stored[position]
 
     def counts(self) -> RunCounts:
         """How many steps came to which end."""

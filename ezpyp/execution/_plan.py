@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xxhash import xxh3_128_digest
 
 from ezpyp.graph import Program
-from ezpyp.store import NewResult, StoredResult
+from ezpyp.store import NewResult, KnownResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Plan:
         return "\n".join([first, *(f"{s.action:<7} {s.name:<{width}}  {s.reason}".rstrip() for s in self.steps)])
 
 
-def token_of(result: StoredResult | NewResult, *, cached: bool, id_: int) -> bytes:
+def token_of(result: KnownResult | NewResult, *, cached: bool, id_: int) -> bytes:
     """What stands for an upstream's result in an input key.
 
     Its value digest where it has one. Otherwise the upstream's key with the object's digest: nothing is cut
@@ -75,12 +75,12 @@ def token_of(result: StoredResult | NewResult, *, cached: bool, id_: int) -> byt
     return xxh3_128_digest(b"opaque" + result.key + result.digest + nonce)
 
 
-def found_results(program: Program, known: Mapping[bytes, StoredResult]) -> list[StoredResult | None]:
+def found_results(program: Program, known: Mapping[bytes, KnownResult]) -> list[KnownResult | None]:
     """The result of each step that is known before anything runs, None for the others.
 
     A result counts while it was computed from the values that its upstreams have now.
     """
-    found: list[StoredResult | None] = []
+    found: list[KnownResult | None] = []
 
     def token(up: int) -> bytes:
         result = found[up]
@@ -100,7 +100,7 @@ def found_results(program: Program, known: Mapping[bytes, StoredResult]) -> list
     return found
 
 
-def plan_of(program: Program, known: Mapping[bytes, StoredResult], found: Sequence[StoredResult | None]) -> Plan:
+def plan_of(program: Program, known: Mapping[bytes, KnownResult], found: Sequence[KnownResult | None]) -> Plan:
     """Say for each step what would happen, and why."""
     steps = []
     for position, result in enumerate(found):
@@ -110,7 +110,7 @@ def plan_of(program: Program, known: Mapping[bytes, StoredResult], found: Sequen
 
 
 def _decision(
-    program: Program, position: int, known: Mapping[bytes, StoredResult], found: Sequence[StoredResult | None]
+    program: Program, position: int, known: Mapping[bytes, KnownResult], found: Sequence[KnownResult | None]
 ) -> tuple[str, str]:
     if not program.steps[position].function.options.cache:
         return "run", "cache=False"

@@ -11,7 +11,7 @@ from ezpyp.graph import Program
 from ezpyp.hashing import cutoff_digest, describe
 from ezpyp.schema import argument_texts
 from ezpyp.steps import PLAIN_TYPES, RUNNING, Step, fill
-from ezpyp.store import INLINE_LIMIT, NewResult, ObjectStore, decode_result, encode_result
+from ezpyp.store import INLINE_LIMIT, NewResult, ObjectStore, check_payload, decode_result, encode_result
 
 
 class Worker:
@@ -87,10 +87,10 @@ class Worker:
         if position in self._plain:
             return self._plain[position]
         ref = self._refs[position]
-        data = ref.payload
-        if data is None:
-            data = self._objects.open(ref.digest, ref.suffix, ref.size)
-        return decode_result(data, ref.codec, ref.codec_version)
+        if ref.payload is None:
+            return decode_result(self._objects.open(ref.digest, ref.suffix, ref.size), ref.codec, ref.codec_version)
+        check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
+        return decode_result(ref.payload, ref.codec, ref.codec_version)
 
     def _stored(self, position: int, step: Step, value: object) -> tuple[NewResult, str | None]:
         """Turn a result into bytes; large ones are published before anything refers to them."""

@@ -25,7 +25,7 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
     for parameter, default, value in zip(binder.parameters, binder.defaults, step.values, strict=True):
         if value is default or (type(value) in _NUMBERS and type(default) is type(value) and value == default):
             continue
-        if parameter in ignored or (value in ((), {}) and not isinstance(value, Hole)):
+        if parameter in ignored or (type(value) in (tuple, dict) and not value):
             continue
         text = _part(parameter, value, upstreams)
         if text is None:

@@ -6,7 +6,7 @@ import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ezpyp.pipeline._reading import Reader, params_of
+from ezpyp.pipeline._reading import Reader, plain_params
 from ezpyp.store import KnownStep
 
 
@@ -20,7 +20,8 @@ class Cache:
     def __init__(self, location: Path) -> None:
         self.location = location
         self._reader = Reader(location)
-        self._reader.steps()  # asks now, so that a missing cache is told where it is opened
+        with self._reader:
+            pass  # now, so that a missing cache is told where it is opened
 
     def names(self, pattern: str = "*", revision: int | None = None) -> list[str]:
         """Names of the steps of a revision that fit a pattern, by phase.
@@ -30,7 +31,8 @@ class Cache:
             revision: The newest one by default.
         """
         literal = pattern.replace("[", "[[]")
-        return [step.name for step in self._steps(revision) if fnmatchcase(step.name, literal)]
+        with self._reader:
+            return [step.name for step in self._steps(revision) if fnmatchcase(step.name, literal)]
 
     def get_result(self, name: str, revision: int | None = None, **params: object) -> object:
         """The result of a step.
@@ -45,24 +47,25 @@ class Cache:
             ResultUnavailableError: The step failed, was skipped or has not run; the message says which.
             DamagedResultError: What is stored is not what was stored.
         """
-        return self._reader.result(self._reader.find(name, revision, params))
+        with self._reader:
+            return self._reader.result(self._reader.find(name, revision, params))
 
-    def get_status(self, name: str) -> int:
+    def get_status(self, name: str, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running."""
-        return self._reader.row(self._reader.find(name, None, {}).id)[0]
+        with self._reader:
+            return self._reader.row(self._reader.find(name, revision, params).id)[0]
 
     def table(self, name: str = "*", revision: int | None = None) -> list[dict[str, object]]:
         """A row for each step of a function, or for each that fits a glob: parameters, status, seconds, result.
 
-        Parameters are text, as they were recorded; the result of a step that has none is None.
+        A parameter whose recorded text does not say all of it is that text; the result of a step that has none
+        is None.
         """
         literal = name.replace("[", "[[]")
-        found = [s for s in self._steps(revision) if s.name.split("[")[0] == name or fnmatchcase(s.name, literal)]
-        return [self._row(step) for step in found]
-
-    def close(self) -> None:
-        """Close the index; the next call opens it again."""
-        self._reader.close()
+        with self._reader:
+            steps = self._steps(revision)
+            found = [s for s in steps if s.name.split("[")[0] == name or fnmatchcase(s.name, literal)]
+            return [self._row(step) for step in found]
 
     def _steps(self, revision: int | None) -> list[KnownStep]:
         return sorted(self._reader.steps(revision), key=lambda step: (step.phase, step.id))
@@ -70,7 +73,7 @@ class Cache:
     def _row(self, step: KnownStep) -> dict[str, object]:
         status, _, seconds = self._reader.row(step.id)
         result = self._reader.result(step) if status == 0 else None
-        return {**params_of(step), "name": step.name, "status": status, "seconds": seconds, "result": result}
+        return {**plain_params(step), "name": step.name, "status": status, "seconds": seconds, "result": result}
 
     def __repr__(self) -> str:
         return f"Cache({str(self.location)!r})"

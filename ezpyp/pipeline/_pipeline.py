@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ezpyp.errors import (
-    DeclarationError,
     EzpypError,
     InitializationError,
+    OptionError,
     PipelineFailedError,
     StepPendingError,
     StoreError,
@@ -36,7 +36,7 @@ from ezpyp.pipeline._identifying import build_program, check_arguments, check_fu
 from ezpyp.pipeline._reading import Reader
 from ezpyp.schema import asked_for
 from ezpyp.steps import Declarations, Step, StepFunction, as_step
-from ezpyp.store import Index, KnownStep, ObjectStore, newest_results
+from ezpyp.store import Index, KnownStep, ObjectStore, is_cache, newest_results
 from ezpyp.version import __version__
 
 _OUTPUTS = ("steps", "summary", "none")
@@ -79,7 +79,7 @@ class Pipeline:
         self, cache_location: str | os.PathLike[str], pipeline_id: str, revise: bool | Iterable[str] = False
     ) -> None:
         if not isinstance(pipeline_id, str) or not pipeline_id:
-            raise DeclarationError(f"pipeline_id must be a name, not {pipeline_id!r}")
+            raise OptionError(f"pipeline_id must be a name, not {pipeline_id!r}")
         # SQLite resolves links too: one spelling everywhere, in the exports and in the views.
         self.location = Path(os.path.realpath(os.fspath(cache_location)))
         if self.location.exists() and not self.location.is_dir():
@@ -266,18 +266,28 @@ class Pipeline:
             ResultUnavailableError: The step failed, was skipped or has not run; the message says which.
             DamagedResultError: What is stored is not what was stored.
         """
-        return self._reader.result(self._recorded(step, revision, params))
+        with self._reader:
+            return self._reader.result(self._recorded(step, revision, params))
 
-    def get_status(self, step: Step | str) -> int:
+    def get_results(self, steps: Sequence[Step]) -> list[object]:
+        """The results of several steps, by one opening of the index."""
+        with self._reader:
+            return [self.get_result(step) for step in steps]
+
+    def get_status(self, step: Step | str, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running; local, like `get_result`."""
-        if isinstance(step, Step):
-            self._check_own(step)
-            recorded = self._record_of(step)
-            return PENDING if recorded is None else self._reader.row(recorded.id)[0]
-        return self._reader.row(self._recorded(step, None, {}).id)[0]
+        with self._reader:
+            if isinstance(step, Step) and self._record_of(step) is None:
+                self._check_own(step)
+                return PENDING
+            return self._reader.row(self._recorded(step, revision, params).id)[0]
 
-    def table_row(self, step: Step) -> dict[str, object]:
-        """Parameters, name, status, seconds and result of a step: a row of `Sweep.table`."""
+    def table_rows(self, steps: Sequence[Step]) -> list[dict[str, object]]:
+        """Parameters, name, status, seconds and result of each step: the rows of `Sweep.table`."""
+        with self._reader:
+            return [self._table_row(step) for step in steps]
+
+    def _table_row(self, step: Step) -> dict[str, object]:
         function = step.function
         row: dict[str, object] = dict(zip(function.binder.parameters, step.values, strict=True))
         row.update(zip(("name", "status", "seconds", "result"), (None, PENDING, None, None), strict=True))
@@ -300,7 +310,7 @@ class Pipeline:
         return self._reader.find(step, revision, params)
 
     def _record_of(self, step: Step) -> KnownStep | None:
-        if self._program is None or not self._reader.exists():
+        if not step.is_settled or not is_cache(self.location):
             return None
         return self._reader.recorded(step.name, bytes.fromhex(step.key))
 
@@ -386,7 +396,7 @@ class Pipeline:
 
 def _checked_output(output: str) -> str:
     if output not in _OUTPUTS:
-        raise DeclarationError(f"output is one of {', '.join(_OUTPUTS)}, not {output!r}")
+        raise OptionError(f"output={output!r} is none of {', '.join(_OUTPUTS)}")
     return output
 
 

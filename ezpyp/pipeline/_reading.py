@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-
-from xxhash import xxh3_128_digest
 
 from ezpyp.errors import (
     DamagedResultError,
@@ -23,9 +22,9 @@ from ezpyp.hashing import describe
 from ezpyp.store import (
     KnownStep,
     ObjectStore,
+    check_payload,
     decode_result,
     error_of,
-    is_cache,
     latest_revision,
     open_for_reading,
     payload_of,
@@ -37,7 +36,8 @@ from ezpyp.store import (
 
 
 class Reader:
-    """Reads one location; opens the index when it is first asked.
+    """Reads one location, inside ``with``: between questions no file is open, so that the location can be moved,
+    no lock is held, and SQLite's helper files are gone.
 
     Args:
         location: Folder of the cache.
@@ -47,23 +47,24 @@ class Reader:
         self._location = location
         self._objects = ObjectStore(location)
         self._opened: sqlite3.Connection | None = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._opened is None:
+            self._opened = open_for_reading(self._location)
+        self._depth += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self._depth -= 1
+        if self._depth == 0 and self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     @property
     def connection(self) -> sqlite3.Connection:
         """The index, open for reading."""
-        if self._opened is None:
-            self._opened = open_for_reading(self._location)
+        assert self._opened is not None, "ask a Reader inside `with`"
         return self._opened
-
-    def exists(self) -> bool:
-        """Whether there is an index to read."""
-        return self._opened is not None or is_cache(self._location)
-
-    def close(self) -> None:
-        """Close the index; the next question opens it again."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
 
     def steps(self, revision: int | None = None) -> list[KnownStep]:
         """Steps of a revision; of the newest one by default.
@@ -108,11 +109,11 @@ class Reader:
             status, result, _ = self.row(step.id)
             if status != DONE or result is None:
                 raise self._unavailable(step, status)
-            return self._load(step.name, result)
+            return self._load(step.name, step.key, result)
 
-    def _load(self, name: str, result: int) -> object:
+    def _load(self, name: str, key: bytes, result: int) -> object:
         stored = results_by_id(self.connection, [result]).get(result)
-        if stored is None:
+        if stored is None or stored.key != key:
             raise DamagedResultError(
                 f"the row of {name!r}'s result is damaged: run the pipeline again to compute it anew", digest=""
             )
@@ -131,20 +132,34 @@ class Reader:
             )
         if status == SKIPPED and error is not None:
             return StepSkippedError(
-                f"step {step.name!r} was skipped: it needs {error.blame!r}, which has no result", step=step.name
+                f"step {step.name!r} was skipped: it needs {self._root_cause(error.blame)}", step=step.name
             )
         what = "is running" if status == RUNNING else "has not run yet"
         return StepPendingError(f"step {step.name!r} {what}: call pipeline.execute() first", step=step.name)
 
 
-def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:
-    """Compare a small result with its digest before anything unpickles it."""
-    if len(data) != size or xxh3_128_digest(data) != digest:
-        raise DamagedResultError(
-            f"the stored result of {name!r} is damaged (its digest is not {digest.hex()}): "
-            "run the pipeline again to compute it anew",
-            digest=digest.hex(),
-        )
+    def _root_cause(self, blame: str | None) -> str:
+        """The dependency, and where that was skipped too, the failed step at the bottom."""
+        text, bottom = repr(blame), blame
+        by_name = {step.name: step for step in self.steps()}
+        while bottom in by_name and (error := error_of(self.connection, by_name[bottom].id)) is not None:
+            if error.blame is None:
+                failed = f"which failed with {error.type}: {error.message}"
+                return f"{text}, {failed}" if bottom == blame else f"{text}, which needs {bottom!r}, {failed}"
+            bottom = error.blame
+        return f"{text}, which has no result"
+
+
+def plain_params(step: KnownStep) -> dict[str, object]:
+    """Parameter -> its value where the recorded text says all of it, else the text."""
+    return {name: _plain(text) for name, text in json.loads(step.params).items()}
+
+
+def _plain(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text.rpartition(" #")[0] or text
 
 
 def params_of(step: KnownStep) -> dict[str, str]:

@@ -138,6 +138,9 @@ def _by_place(edges: Sequence[tuple[str, str]]) -> dict[str, list[tuple[str, str
     for name, slot in edges:
         ends = [slot.find(mark) for mark in ("[]", "{") if mark in slot]
         places.setdefault(slot[: min(ends)] + "[]" if ends else slot, []).append((name, slot))
+    for members in places.values():
+        if all("{}" in slot for _, slot in members):
+            members.sort()  # a set has no order to keep
     return places
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter
 
 from ezpyp.errors import DeclarationError
+from ezpyp.hashing import describe
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -41,7 +42,8 @@ class Binder:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise DeclarationError(f"{self._label}{self._signature}: {error}") from None
+            given = ", ".join([*map(describe, args), *(f"{name}={describe(value)}" for name, value in kwargs.items())])
+            raise DeclarationError(f"{self._label}({given}) does not fit {self._label}{self._signature}: {error}") from None
         bound.apply_defaults()
         return tuple(bound.arguments.values())
 

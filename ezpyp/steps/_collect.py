@@ -123,7 +123,7 @@ def _children(value: object) -> Iterable[object]:
 
 
 def located(values: tuple[object, ...], parameters: tuple[str, ...]) -> list[str]:
-    """Where each hole stands: ``x``, ``parts[]`` for a member of a collection, ``parts{'a'}`` for a dict's.
+    """Where each hole stands: ``x``, ``parts[]`` in a sequence, ``parts{}`` in a set, ``parts{'a'}`` in a dict.
 
     The place within its own collection is left out: it is what changes when a sweep grows.
     """
@@ -141,7 +141,10 @@ def _locate(value: object, here: str, as_member: str, places: dict[int, str]) ->
         for key, member in value.items():
             _locate(key, f"{here}.keys", f"{here}.keys[]", places)
             _locate(member, f"{here}[{key!r}]", f"{here}{{{key!r}}}", places)
-    elif isinstance(value, (*_SEQUENCES, *_SETS)):
+    elif isinstance(value, _SETS):
+        for member in value:
+            _locate(member, f"{here}{{}}", f"{here}{{}}", places)
+    elif isinstance(value, _SEQUENCES):
         for i, member in enumerate(value):
             _locate(member, f"{here}[{i}]", f"{here}[]", places)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -150,7 +153,7 @@ def _locate(value: object, here: str, as_member: str, places: dict[int, str]) ->
             _locate(getattr(value, field.name, None), place, place, places)
 
 
-_MEMBERS = Hole(-1)
+_MEMBERS = "\0steps of this collection"
 
 
 def skeleton(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ezpyp.errors import DeclarationError, DuplicateNameError, InitializationError
@@ -21,8 +22,11 @@ class ResultSource(Protocol):
     def get_status(self, step: Step) -> int:
         """The step's status."""
 
-    def table_row(self, step: Step) -> dict[str, object]:
-        """Parameters, name, status, seconds and result of a step."""
+    def get_results(self, steps: Sequence[Step]) -> list[object]:
+        """The results of several steps."""
+
+    def table_rows(self, steps: Sequence[Step]) -> list[dict[str, object]]:
+        """Parameters, name, status, seconds and result of each step."""
 
 
 class RunningFlag:
@@ -92,8 +96,17 @@ class Declarations:
         if known is None or known.function is function.function or not is_interactive():
             return
         self.refuse_while_frozen(function.name)
-        self.steps = [step for step in self.steps if step.function.name != function.name]
+        self._drop(function.name)
         del self._functions[function.name]
+
+    def _drop(self, name: str) -> None:
+        """Drop the steps of a function, and those that depend on them: their upstream is no step any more."""
+        dropped: set[int] = set()
+        for step in self.steps:
+            upstreams = [slot.step for slot in step.slots] + list(step.function.options.depends_on)
+            if step.function.name == name or any(id(upstream) in dropped for upstream in upstreams):
+                dropped.add(id(step))
+        self.steps = [step for step in self.steps if id(step) not in dropped]
 
     def check_own(self, step: Step, user: str) -> None:
         """Raise `DeclarationError` for a step of another pipeline."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
-from ezpyp.errors import DeclarationError, UnknownCodecError
+from ezpyp.errors import DeclarationError, OptionError, UnknownCodecError
 from ezpyp.steps._declarations import Declarations
 from ezpyp.steps._function import Options, StepFunction
 from ezpyp.steps._step import PlaceHolder, Step
@@ -21,8 +21,12 @@ class HasDeclarations(Protocol):
     declarations: Declarations
 
 
+# Forgetting the pipeline is an error that shows the right spelling, not a TypeError about arguments.
+_MISSING: Any = object()
+
+
 def as_step(
-    pipeline: HasDeclarations,
+    pipeline: HasDeclarations = _MISSING,
     depends_on: Iterable[Step] = (),
     codec: str = "pickle",
     *,
@@ -65,7 +69,7 @@ def as_step(
         >>> step.get_result()
         {'x': 3}
     """
-    declarations = _declarations_of(pipeline)
+    declarations = _declarations_of(pipeline, "as_step")
     options = Options(
         _steps_of(depends_on), codec, _title_of(codec), name, _version_of(version), _names("ignore", ignore), cache,
         _names("track", track), _names("no_track", no_track),
@@ -81,7 +85,9 @@ def as_step(
     return decorate
 
 
-def as_pickle_step(pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **options: object) -> Decorator:
+def as_pickle_step(
+    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: object
+) -> Decorator:
     """`as_step` with results stored by pickle, protocol 5; falls back to cloudpickle.
 
     Args:
@@ -99,11 +105,12 @@ def as_pickle_step(pipeline: HasDeclarations, depends_on: Iterable[Step] = (), *
         >>> alpha(3)
         Pickle Step Object 'alpha(...)'
     """
+    _declarations_of(pipeline, "as_pickle_step")
     return as_step(pipeline, depends_on, "pickle", **options)  # type: ignore[arg-type]  # checked by as_step
 
 
 def as_cloudpickle_step(
-    pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **options: object
+    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: object
 ) -> Decorator:
     """`as_step` with results stored by cloudpickle: lambdas, local classes, closures.
 
@@ -124,10 +131,13 @@ def as_cloudpickle_step(
         >>> step.get_result()(40)
         42
     """
+    _declarations_of(pipeline, "as_cloudpickle_step")
     return as_step(pipeline, depends_on, "cloudpickle", **options)  # type: ignore[arg-type]  # checked by as_step
 
 
-def as_numpy_step(pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **options: object) -> Decorator:
+def as_numpy_step(
+    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: object
+) -> Decorator:
     """`as_step` with results stored in the ``.npy`` format; what is no plain array falls back to pickle.
 
     Args:
@@ -148,19 +158,22 @@ def as_numpy_step(pipeline: HasDeclarations, depends_on: Iterable[Step] = (), **
         >>> step.get_result().tolist()
         [0, 1, 2]
     """
+    _declarations_of(pipeline, "as_numpy_step")
     return as_step(pipeline, depends_on, "numpy", **options)  # type: ignore[arg-type]  # checked by as_step
 
 
-def _declarations_of(pipeline: object) -> Declarations:
+def _declarations_of(pipeline: object, decorator: str) -> Declarations:
     declarations = getattr(pipeline, "declarations", None)
     if isinstance(declarations, Declarations) and not isinstance(pipeline, StepFunction):
         return declarations
+    if pipeline is _MISSING:
+        raise DeclarationError(f"the decorator needs its pipeline: write @{decorator}(pipeline)")
     if callable(pipeline):
         raise DeclarationError(
             f"the decorator was used without its pipeline on {getattr(pipeline, '__name__', pipeline)!r}: "
-            "write @as_pickle_step(pipeline)"
+            f"write @{decorator}(pipeline)"
         )
-    raise DeclarationError(f"the first argument must be a Pipeline, not {pipeline!r}")
+    raise DeclarationError(f"{decorator}(pipeline): the first argument must be a Pipeline, not {pipeline!r}")
 
 
 def _steps_of(depends_on: Iterable[Step]) -> tuple[Step, ...]:
@@ -192,17 +205,17 @@ def _title_of(codec: str) -> str:
     except UnknownCodecError:
         raise
     except TypeError:
-        raise DeclarationError(f"codec must be the name of a codec, not {codec!r}") from None
+        raise OptionError(f"codec must be the name of a codec, not {codec!r}") from None
 
 
 def _version_of(version: object) -> str | None:
     if version is not None and not isinstance(version, (str, int)):
-        raise DeclarationError(f"version must be a string or a whole number, not {version!r}")
+        raise OptionError(f"version must be a string or a whole number, not {version!r}")
     return None if version is None else str(version)
 
 
 def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
     found = (names,) if isinstance(names, str) else tuple(names)
     if not all(isinstance(name, str) for name in found):
-        raise DeclarationError(f"{option} takes names, not {found!r}")
+        raise OptionError(f"{option} takes names, not {found!r}")
     return tuple(sorted(set(found)))

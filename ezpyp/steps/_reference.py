@@ -16,7 +16,7 @@ _PLAIN_VALUES = (int, float, complex, str, bytes, type(None))
 # `__getitem__` alone would let `for part in step` count up for ever.
 _VALUE_USES = (
     "bool len iter next reversed contains call int float complex index round trunc floor ceil abs neg pos invert"
-    " array array_interface add radd sub rsub mul rmul matmul rmatmul truediv rtruediv floordiv rfloordiv mod rmod"
+    " array array_ufunc array_function add radd sub rsub mul rmul matmul rmatmul truediv rtruediv floordiv rfloordiv mod rmod"
     " divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or ror xor rxor lt le gt ge iadd isub imul"
     " itruediv setitem delitem enter aenter await aiter"
 ).split()
@@ -29,8 +29,6 @@ class Reference:
     """
 
     __slots__ = ()
-    # numpy then leaves `array + step` to the step's own operator, which explains itself.
-    __array_ufunc__ = None
     __ezpyp_untracked__ = True
 
     step: Step
@@ -69,8 +67,7 @@ def _refusal(use: str) -> Any:
 
 
 for _use in _VALUE_USES:
-    if _use != "array_interface":
-        setattr(Reference, f"__{_use}__", _refusal(_use))
+    setattr(Reference, f"__{_use}__", _refusal(_use))
 
 
 def refuse_fspath(self: Reference) -> NoReturn:

@@ -115,6 +115,11 @@ class Step(Reference):
         self._name, self._key, self._phase = name, key, phase
 
     @property
+    def is_settled(self) -> bool:
+        """Whether freezing has given it a name and a key."""
+        return self._key is not None
+
+    @property
     def settled_name(self) -> str | None:
         """The name if freezing has given one already: it stays in this process."""
         return self._name if self.twin is None else None

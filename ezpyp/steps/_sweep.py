@@ -53,11 +53,11 @@ class Sweep(Sequence[Step]):
         Raises:
             ResultUnavailableError: A step has none; the message says which and why.
         """
-        return [step.get_result() for step in self._steps]
+        return self._steps[0].function.declarations.source.get_results(self._steps) if self._steps else []
 
     def table(self) -> list[dict[str, object]]:
         """One row a step: its parameters, then name, status, seconds and result; ``pandas.DataFrame`` takes it.
 
         The result of a step that has none is None; its status says why.
         """
-        return [step.function.declarations.source.table_row(step) for step in self._steps]
+        return self._steps[0].function.declarations.source.table_rows(self._steps) if self._steps else []

@@ -8,6 +8,7 @@ from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._records import (
     Edge,
     ErrorRow,
+    KnownResult,
     KnownStep,
     NewResult,
     RunRow,
@@ -16,6 +17,7 @@ from ezpyp.store._records import (
     StoredResult,
 )
 from ezpyp.store._results import (
+    check_payload,
     insert_results,
     newest_results,
     payload_of,
@@ -57,6 +59,7 @@ __all__ = [
     "Encoded",
     "ErrorRow",
     "Index",
+    "KnownResult",
     "KnownStep",
     "NewResult",
     "ObjectStore",
@@ -69,6 +72,7 @@ __all__ = [
     "all_rows_current",
     "all_steps",
     "batch_job",
+    "check_payload",
     "bound_steps",
     "current_owner",
     "decode_result",

@@ -50,7 +50,11 @@ def open_for_writing(location: Path, *, shared: bool = False) -> sqlite3.Connect
 
 
 def open_for_reading(location: Path) -> sqlite3.Connection:
-    """Open the index of a location without ever writing or creating anything."""
+    """Open the index of a location without ever writing or creating a row.
+
+    Where the folder can be written the file is opened so: the last connection to a WAL database then takes
+    SQLite's helper files away when it closes, which a read-only one would leave behind.
+    """
     path = index_path(location)
     if not location.is_dir():
         what = "a file, not a folder" if location.exists() else "no such folder"
@@ -74,7 +78,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     that ends leaves none.
     """
     address = "file:" + quote(str(path))
-    for mode in ("mode=ro", "immutable=1"):
+    for mode in ("mode=rw", "mode=ro", "immutable=1"):
         connection = sqlite3.connect(
             f"{address}?{mode}",
             uri=True,
@@ -83,11 +87,12 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return connection
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             connection.close()
-            if mode == "immutable=1" or os.access(path.parent, os.W_OK):
+            if mode == "immutable=1" or "locked" in str(error):
                 raise
     raise AssertionError("unreachable")
 
@@ -96,9 +101,9 @@ def prepare_folder(location: Path) -> None:
     """Create the folder of a location, or say why it cannot hold a cache."""
     try:
         location.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
+    except (FileExistsError, NotADirectoryError):
         raise StoreError(
-            f"{location} is a file; a cache location must be a folder: choose another path"
+            f"{location} is a file or lies below one; a cache location must be a folder: choose another path"
         ) from None
     except OSError as error:
         raise StoreError(f"cannot create the cache location {location}: {error.strerror}") from error

@@ -9,6 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class KnownResult(NamedTuple):
+    """As much of a result as planning needs; the fields of a `StoredResult` of those names."""
+
+    id: int
+    key: bytes
+    input_key: bytes | None
+    value_digest: bytes | None
+    digest: bytes
+
+
 class StoredResult(NamedTuple):
     """A result as the index knows it, without its bytes.
 
