@@ -1,8 +1,11 @@
 """Classes as parts of a walk: the user's by content, a library's by name."""
 
+import sys
 from enum import EnumMeta
+from types import FunctionType
 
 from ezpyp.hashing._framing import tag, text
+from ezpyp.hashing._functions import noted
 from ezpyp.hashing._walk import Children, Walker
 
 _CLASS = tag("class")
@@ -16,7 +19,8 @@ _LEFT_OUT = frozenset(
 )
 _ENUM_OWN = frozenset(
     "_member_map_ _value2member_map_ _member_names_ _member_type_ _value_repr_ _use_args_ _unhashable_values_"
-    " _hashable_values_ _unhashable_values_map_ _new_member_ __new__ _generate_next_value_ _sort_order_ __reduce_ex__".split()
+    " _hashable_values_ _unhashable_values_map_ _new_member_ __new__ _generate_next_value_ _sort_order_ __reduce_ex__"
+    " _boundary_ _flag_mask_ _singles_mask_ _all_bits_ _inverted_".split()
 )
 _SLOT_TYPES = frozenset({"member_descriptor", "getset_descriptor"})
 
@@ -27,28 +31,49 @@ def walk_class(w: Walker, kind: type) -> Children:
         w.emit(_NAMED + text(kind.__qualname__))
         return
     if kind is not w.root and w.policy.is_library(kind):
-        w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}"))
+        w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}") + w.policy.extension_digest(kind.__module__))
+        if w.recorder is not None:
+            w.recorder.library(kind.__module__)
         return
     if w.met(kind):
         return
-    w.emit(_CLASS + text(kind.__name__))
+    w.emit(_CLASS + text(kind.__name__) + w.policy.extension_digest(kind.__module__))
     w.in_code += 1
-    yield type(kind)
-    yield kind.__bases__
+    yield from _ancestry(w, kind)
     yield from _enum_members(w, kind)
-    for name, value in sorted(kind.__dict__.items()):
-        if not _is_left_out(kind, name, value):
-            w.emit(text(name))
-            yield value
+    yield from _contents(w, kind)
     w.in_code -= 1
     w.emit(_END)
+
+
+def _ancestry(w: Walker, kind: type) -> Children:
+    yield type(kind)
+    yield from noted(w, "class", f"{kind.__qualname__} bases", (file_of(kind), 0), kind.__bases__)
 
 
 def _enum_members(w: Walker, kind: type) -> Children:
     if isinstance(kind, EnumMeta):
         for name, member in kind.__members__.items():
             w.emit(_ENUM_MEMBER + text(name))
-            yield member._value_
+            yield from noted(w, "class", f"{kind.__qualname__}.{name}", (file_of(kind), 0), member._value_)
+
+
+def _contents(w: Walker, kind: type) -> Children:
+    # The order of methods means nothing; that of fields and members stands in annotations and in the enumeration.
+    for name, value in sorted(kind.__dict__.items(), key=lambda item: str(item[0])):
+        if _is_left_out(kind, name, value):
+            continue
+        w.emit(text(str(name)))
+        if isinstance(value, FunctionType):
+            w.role, w.direct = "method", value
+            yield value
+        else:
+            yield from noted(w, "class", f"{kind.__qualname__}.{name}", (file_of(kind), 0), value)
+
+
+def file_of(kind: type) -> str:
+    """Return the file of the module in which a class is defined; "" where there is none."""
+    return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
 
 
 def _is_left_out(kind: type, name: str, value: object) -> bool:

@@ -129,14 +129,18 @@ class _Writer:
             self.out.append(("locals", code.co_varnames, code.co_cellvars, code.co_freevars))
 
     def write_head(self, code: CodeType, scope: _Scope) -> None:
-        named = code.co_argcount + code.co_kwonlyargcount
         extra = bool(code.co_flags & 4) + bool(code.co_flags & 8)
-        parameters = code.co_varnames[: named + extra]
-        for name in parameters:
+        for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + extra]:
             scope.number(name)
-        counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS)
-        # Names that no caller can use are local names.
-        self.out.append(("code", counts, parameters[code.co_posonlyargcount : named]))
+        self.out.append(("code", signature(code)))
+
+
+def signature(code: CodeType) -> tuple[object, ...]:
+    """Return what callers see of a code object: counts and names of parameters, and what a call gives."""
+    named = code.co_argcount + code.co_kwonlyargcount
+    # Names that no caller can use are local names.
+    usable = code.co_varnames[code.co_posonlyargcount : named]
+    return (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS, usable)
 
 
 class _Body:

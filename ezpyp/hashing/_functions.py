@@ -1,13 +1,13 @@
 """Functions, methods and what wraps them, as parts of a walk."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 
 from ezpyp.hashing._code import canonical
 from ezpyp.hashing._containers import dict_items
-from ezpyp.hashing._describe import describe
-from ezpyp.hashing._framing import count, digest, tag, text
+from ezpyp.hashing._environment import variables_read
+from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._names import Lead, is_code, leads
 from ezpyp.hashing._walk import Children, Walker
 
@@ -29,27 +29,29 @@ _ANNOTATIONS = tag("annotations")
 
 def walk_function(w: Walker, function: FunctionType) -> Children:
     """A function: the user's by content, a library's by name."""
+    direct, w.direct = w.direct is function, None
     plain = function.__dict__.get("__ezpyp_function__")
     if plain is not None and plain is not function:
         yield plain
-        return
-    if w.by_name:
+    elif w.by_name:
         w.emit(_NAMED + text(function.__qualname__))
-        return
-    if function is not w.root and not w.policy.owns_function(function):
+    elif function is not w.root and not w.policy.owns_function(function):
         yield from _library_function(w, function)
-        return
-    if w.met(function):
-        if function is w.root and not w.root_defaults:
-            # Called again from its own helpers, its defaults count: those calls bind them.
-            w.root_defaults = True
-            yield from _defaults(w, function)
-        return
+    elif w.met(function):
+        yield from _again(w, function, direct)
+    else:
+        w.in_code += 1
+        yield from _content(w, function)
+        yield from _seen(w, function, direct)
+        w.in_code -= 1
+
+
+def _content(w: Walker, function: FunctionType) -> Children:
     form = canonical(function.__code__)
     w.emit(_FUNCTION + form.digest)
-    w.in_code += 1
     if w.recorder is not None:
-        w.recorder.function(function, form, "code" if function is w.root else "helper")
+        w.recorder.function(function, form, "code" if function is w.root else w.role)
+    w.role = "helper"
     if function is not w.root:
         yield from _defaults(w, function)
     space = id(function.__globals__)
@@ -57,37 +59,82 @@ def walk_function(w: Walker, function: FunctionType) -> Children:
     w.reads.extend((space, use.name) for use in form.uses if use.kind == "global")
     for lead in leads(function, form.uses, w.policy):
         yield from _lead(w, function, lead)
+    if w.recorder is not None:
+        for variable in variables_read(function.__globals__, form.uses):
+            w.recorder.environment(variable)
     yield from _attributes(w, function)
+
+
+def _again(w: Walker, function: FunctionType, direct: bool) -> Children:
+    if function is w.root and not w.root_defaults:
+        # Called again from its own helpers, its defaults count: those calls bind them.
+        w.root_defaults = True
+        w.in_code += 1
+        yield from _defaults(w, function)
+        w.in_code -= 1
+    yield from _seen(w, function, direct)
+
+
+def _seen(w: Walker, function: FunctionType, direct: bool) -> Children:
+    """Annotations, which only those who get the function as a thing can see: decorators, registries."""
+    if direct or id(function) in w.annotated:
+        return
+    w.annotated.add(id(function))
+    w.in_code += 1
+    yield from _annotations(w, function)
     w.in_code -= 1
 
 
+def _annotations(w: Walker, function: FunctionType) -> Children:
+    if function.__annotations__:
+        w.emit(_ANNOTATIONS)
+        yield from dict_items(w, function.__annotations__)
+
+
 def _defaults(w: Walker, function: FunctionType) -> Children:
+    code = function.__code__
+    values = function.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount - len(values) : code.co_argcount]
     keywords = function.__kwdefaults__ or {}
-    if not function.__defaults__ and not keywords:
-        return
-    w.emit(_DEFAULTS)
-    yield function.__defaults__
-    yield from dict_items(w, {name: keywords[name] for name in sorted(keywords)})
+    found = [*zip(names, values, strict=False), *sorted(keywords.items())]
+    if found:
+        w.emit(_DEFAULTS + count(len(values)) + count(len(keywords)))
+    for name, value in found:
+        w.emit(text(name) if name in keywords else b"")
+        label = f"{function.__qualname__}({name})"
+        yield from noted(w, "default", label, (code.co_filename, code.co_firstlineno), value)
 
 
-def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
-    if lead.label is not None:
-        w.emit(_LABEL + text(lead.label))
-        return
-    value = lead.value
-    w.emit(_LEAD)
+def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object) -> Children:
+    """Walk a value, and note it as a part by itself."""
     recorder = w.recorder
-    if recorder is None or is_code(value):
+    if recorder is None:
         yield value
         return
-    recorder.reading.append(lead.name)
+    recorder.reading.append(name)
     outer = w.begin()
     yield value
     data = w.end(outer)
     w.emit(data)
     recorder.reading.pop()
-    file = str(function.__globals__.get("__file__", function.__code__.co_filename))
-    recorder.value(lead.kind, lead.name, file, digest(data), describe(value))
+    if is_code(value):
+        recorder.name(name, place[0], value)
+    else:
+        recorder.value(kind, name, *place, data, value)
+
+
+def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
+    if lead.label is not None:
+        w.emit(_LABEL + text(lead.label))
+        if w.recorder is not None and lead.kind in ("library", "import"):
+            w.recorder.library(lead.label.partition(":")[2])
+        return
+    w.emit(_LEAD)
+    if lead.kind != "closure":
+        # A closure holds what a decorator was given, annotations and all.
+        w.direct = lead.value
+    file = lead.file or str(function.__globals__.get("__file__") or function.__code__.co_filename)
+    yield from noted(w, lead.kind, lead.name, (file, 0), lead.value)
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:
@@ -99,39 +146,44 @@ def _attributes(w: Walker, function: FunctionType) -> Children:
 
 def _library_function(w: Walker, function: FunctionType) -> Children:
     """A library's function by name, with what of the user's it was given (a decorator's closure)."""
-    module = function.__globals__.get("__name__", "")
+    module = str(function.__globals__.get("__name__", ""))
     w.emit(_NAMED + text(f"{module}.{function.__code__.co_qualname}"))
-    wrapped = function.__dict__.get("__wrapped__")
-    if function.__closure__ is None and wrapped is None:
-        return
-    if w.met(function):
+    if w.recorder is not None:
+        w.recorder.library(module)
+    if function.__closure__ is None and "__wrapped__" not in function.__dict__ or w.met(function):
         return
     w.emit(_CLOSURE)
     w.in_code += 1
-    if wrapped is not None:
-        yield wrapped
-    for cell in function.__closure__ or ():
-        yield from _given(w, cell)
+    yield from _given_to(w, function)
     w.in_code -= 1
 
 
-def _given(w: Walker, cell: CellType) -> Children:
+def _given_to(w: Walker, function: FunctionType) -> Children:
+    attributes = function.__dict__
+    if "__wrapped__" in attributes:
+        yield attributes["__wrapped__"]
+    if "registry" in attributes:
+        # functools.singledispatch: which function for which class.
+        yield dict(attributes["registry"])
+    for cell in function.__closure__ or ():
+        yield from _given(w, cell)
+
+
+def _given(w: Walker, cell: CellType) -> Iterator[object]:
     try:
         value = cell.cell_contents
     except ValueError:
         return
     # A library's own caches and counters in its closures change from call to call; code and constants do not.
-    if is_code(value) or isinstance(
-        value, bool | int | float | str | bytes | tuple | functools.partial | MethodType
-    ):
-        yield value
-    elif not w.policy.is_library(type(value)):
+    lasting = isinstance(value, bool | int | float | str | bytes | tuple | functools.partial | MethodType)
+    if is_code(value) or lasting or not w.policy.is_library(type(value)):
         yield value
 
 
 def walk_method(w: Walker, method: MethodType) -> Children:
     """A bound method: the function and what it is bound to."""
     w.emit(_METHOD)
+    w.direct = method.__func__
     yield method.__func__
     yield method.__self__
 
@@ -140,8 +192,11 @@ def walk_builtin(w: Walker, function: BuiltinFunctionType) -> Children:
     """A function in C: its name, and what it is bound to."""
     owner = function.__self__
     bound = owner is not None and not isinstance(owner, ModuleType)
-    module = function.__module__ if isinstance(function.__module__, str) else ""
-    w.emit(_NAMED + text(f"{module}.{function.__qualname__}") + count(bound))
+    module = getattr(function, "__module__", None)
+    module = module if isinstance(module, str) else ""
+    if w.recorder is not None:
+        w.recorder.library(module)
+    w.emit(_NAMED + text(f"{module}.{function.__qualname__}") + count(bound) + w.policy.extension_digest(module))
     if bound:
         yield owner
 
@@ -155,7 +210,9 @@ def walk_named(w: Walker, value: Callable[..., object]) -> Children:
 def walk_wrapper(w: Walker, value: object) -> Children:
     """``functools.lru_cache`` and the like: what is wrapped counts, the cache does not."""
     w.emit(_WRAPPED)
-    yield value.__wrapped__  # type: ignore[attr-defined]  # the dispatch looked
+    wrapped = value.__wrapped__  # type: ignore[attr-defined]  # the dispatch looked
+    w.direct = wrapped
+    yield wrapped
 
 
 def walk_descriptor(w: Walker, value: object) -> Children:
@@ -163,7 +220,9 @@ def walk_descriptor(w: Walker, value: object) -> Children:
     w.emit(_DESCRIPTOR + text(type(value).__name__))
     for name in ("__func__", "fget", "fset", "fdel", "func"):
         if hasattr(value, name):
-            yield getattr(value, name)
+            w.role = "method"
+            w.direct = getattr(value, name)
+            yield w.direct
 
 
 def walk_cell(w: Walker, cell: CellType) -> Children:
@@ -188,13 +247,16 @@ def walk_module(w: Walker, module: ModuleType) -> Children:
     """A module that is used as a thing: a library's by name, the user's by all that it defines."""
     if w.by_name or not w.policy.is_user_module(module.__name__):
         w.emit(_NAMED + text(module.__name__))
+        if w.recorder is not None:
+            w.recorder.library(module.__name__)
         return
     if w.met(module):
         return
     w.emit(_MODULE)
     w.in_code += 1
     for name, value in sorted(vars(module).items()):
-        if not name.startswith("__"):
+        if not name.startswith("__") or name == "__getattr__":
             w.emit(text(name))
-            yield value
+            w.direct = value
+            yield from noted(w, "global", f"{module.__name__}.{name}", (getattr(module, "__file__", None) or "", 0), value)
     w.in_code -= 1

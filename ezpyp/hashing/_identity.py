@@ -8,6 +8,7 @@ from ezpyp.hashing._framing import digest, tag
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._record import Part, Recorder
 from ezpyp.hashing._registry import REGISTRY
+from ezpyp.hashing._source import source_of
 from ezpyp.hashing._walk import Walker
 
 _IDENTITY = tag("function identity")
@@ -76,9 +77,7 @@ def function_identity(
     while getattr(function, "__ezpyp_function__", None) is not None:
         function = function.__ezpyp_function__  # type: ignore[attr-defined]  # just looked
     recorder = Recorder()
-    walker = Walker(REGISTRY, Ownership(track, no_track), recorder=recorder)
-    walker.root = function
-    walker.in_code = 1
+    walker = Walker(REGISTRY, Ownership(track, no_track), root=function, recorder=recorder)
     data = walker.write(function)
     code = getattr(function, "__code__", None)
     return FunctionIdentity(
@@ -88,7 +87,7 @@ def function_identity(
         qualname=getattr(function, "__qualname__", None) or describe(function),
         file=code.co_filename if code else "",
         line=code.co_firstlineno if code else 0,
-        source=None,
-        parts=tuple(recorder.parts),
+        source=source_of(code) if code else None,
+        parts=recorder.all_parts(),
         not_tracked=tuple(recorder.not_tracked),
     )

@@ -25,13 +25,15 @@ class Lead:
         name: Name as the code reads it.
         value: What it leads to; None where ``label`` stands for it.
         label: Says what counts where no value does: a library's name, a missing name.
-        kind: "global", "closure", "import", "attribute" or "builtin".
+        kind: "global", "closure", "import", "library", "builtin" or "missing".
+        file: Where it is defined, if not beside the code that reads it.
     """
 
     name: str
     value: object = None
     label: str | None = None
     kind: str = "global"
+    file: str = ""
 
 
 def leads(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> Iterator[Lead]:
@@ -86,6 +88,13 @@ def _thing(name: str, value: object, use: Use, policy: Ownership, kind: str) -> 
             yield Lead(f"{name}.{attribute}", vars(value)[attribute], kind=kind)
         return
     yield Lead(name, value, kind=kind)
+    yield from _docstrings(name, value, use.chains)
+
+
+def _docstrings(name: str, value: object, chains: tuple[Chain, ...]) -> Iterator[Lead]:
+    """Docstrings count where code reads them."""
+    if isinstance(value, FunctionType | type) and ("__doc__",) in chains:
+        yield Lead(f"{name}.__doc__", value.__doc__)
 
 
 def _is_read_by_attributes(value: object, chains: tuple[Chain, ...]) -> bool:
@@ -105,6 +114,7 @@ def _is_read_by_attributes(value: object, chains: tuple[Chain, ...]) -> bool:
 def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> Lead:
     """Follow attributes from a module to the first thing that is no module."""
     value: object = module
+    owner = module
     read = [name]
     for attribute in chain:
         if not isinstance(value, ModuleType):
@@ -116,7 +126,7 @@ def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> Le
             return Lead(".".join(read), label=f"missing:{owner.__name__}.{attribute}", kind="missing")
         if not isinstance(value, ModuleType) and not policy.is_user_module(owner.__name__):
             return _library_member(".".join(read), owner, attribute, value, policy)
-    return Lead(".".join(read), value)
+    return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or ""))
 
 
 def _member(module: ModuleType, attribute: str, policy: Ownership) -> tuple[object, bool]:

@@ -12,8 +12,11 @@ import sys
 from functools import cache
 from types import FunctionType, ModuleType
 
+from ezpyp.hashing._framing import digest
+
 _INSTALLED = ("site-packages", "dist-packages")
 _OWN = __name__.partition(".")[0]
+_EXTENSIONS = (".so", ".pyd", ".dylib")
 _BUILT_IN = frozenset({"built-in", "frozen"})
 
 
@@ -46,6 +49,13 @@ class Ownership:
         name = function.__globals__.get("__name__")
         return not isinstance(name, str) or self.is_user_module(name)
 
+    def extension_digest(self, name: str) -> bytes:
+        """Return the digest of the file of a compiled module of the user's; nothing for other modules."""
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if not isinstance(path, str) or not path.endswith(_EXTENSIONS) or not self.is_user_module(name):
+            return b""
+        return _content(path, os.stat(path).st_mtime_ns)
+
     def owns_spec(self, name: str, origin: str | None) -> bool:
         """Tell whether a module that is not loaded yet is the user's, by where it would be loaded from."""
         if _is_within(name, self.no_track):
@@ -60,6 +70,12 @@ class Ownership:
         if name.partition(".")[0] == _OWN:
             return False
         return is_user_module(name, sys.modules.get(name))
+
+
+@cache
+def _content(path: str, _mtime_ns: int) -> bytes:
+    with open(path, "rb") as file:
+        return digest(file.read())
 
 
 def _is_within(name: str, packages: tuple[str, ...]) -> bool:

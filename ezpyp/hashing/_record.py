@@ -1,9 +1,17 @@
 """What is written down of a walk, so that a later difference can be named."""
 
+import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import FunctionType
 
 from ezpyp.hashing._code import Form
+from ezpyp.hashing._describe import describe
+from ezpyp.hashing._framing import digest
+from ezpyp.hashing._source import source_of
+
+_SECRETS = ("token", "secret", "password", "passwd", "api_key", "apikey", "credential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,14 +19,15 @@ class Part:
     """One thing that a function's identity is made of.
 
     Attributes:
-        kind: "code", "default", "global", "closure", "class", "library", "environment", ...
+        kind: "code" (the function itself), "helper", "method", "default", "global", "closure", "class", "name" (which
+            function or class a name leads to), "library" (its version), "environment" (a variable; in no digest).
         name: Name as a reader of the code knows it.
         file: Where it is defined; "" where that is unknown.
         line: First line there; 0 where that is unknown.
         digest: Hex digest of the part by itself.
         text: Short text of its value.
         tokens: Operations of code as (kind, text, line).
-        source: Source text of code, where it is the source of that code.
+        source: Source text of code, where it is the source of that very code.
     """
 
     kind: str
@@ -38,33 +47,55 @@ class Recorder:
         self.parts: list[Part] = []
         self.not_tracked: dict[str, None] = {}
         self.reading: list[str] = []
+        self.libraries: dict[str, None] = {}
+        self.variables: dict[str, None] = {}
 
     def function(self, function: FunctionType, form: Form, kind: str) -> None:
         """Note the code of a function."""
         code = function.__code__
         tokens = tuple((token.kind, token.text, token.line) for token in form.tokens)
+        place = (os.path.abspath(code.co_filename) if os.path.exists(code.co_filename) else code.co_filename)
         self.parts.append(
-            Part(
-                kind,
-                function.__qualname__,
-                code.co_filename,
-                code.co_firstlineno,
-                form.digest.hex(),
-                "",
-                tokens,
-            )
+            Part(kind, function.__qualname__, place, code.co_firstlineno, form.digest.hex(), "", tokens, source_of(code))
         )
 
-    def value(self, kind: str, name: str, file: str, data: bytes, text: str) -> None:
-        """Note a value that code reads."""
-        self.parts.append(Part(kind, name, file, 0, data.hex(), text))
+    def value(self, kind: str, name: str, file: str, line: int, data: bytes, value: object) -> None:
+        """Note a value that code reads; of one that looks like a secret only the digest."""
+        secret = any(word in name.lower() for word in _SECRETS)
+        text = "<secret>" if secret else describe(value)
+        self.parts.append(Part(kind, name, file, line, digest(data).hex(), text))
+
+    def name(self, name: str, file: str, value: object) -> None:
+        """Note which function or class a name leads to."""
+        text = getattr(value, "__qualname__", "")
+        self.parts.append(Part("name", name, file, 0, digest(text.encode()).hex(), text))
 
     def untracked(self, what: str) -> None:
         """Note that something counts by its type only."""
         name = self.reading[-1] if self.reading else ""
         self.not_tracked[f"{name} ({what})" if name else what] = None
 
+    def library(self, module: str) -> None:
+        """Note that a library is used."""
+        top = module.partition(".")[0]
+        if top and top not in sys.stdlib_module_names:
+            self.libraries[top] = None
 
-def file_of(code: CodeType) -> str:
-    """Return the file that a code object was compiled from."""
-    return code.co_filename
+    def environment(self, variable: str) -> None:
+        """Note that an environment variable is read."""
+        self.variables[variable] = None
+
+    def all_parts(self, environment: Mapping[str, str] = os.environ) -> tuple[Part, ...]:
+        """Return all parts, versions of libraries and digests of environment variables last."""
+        versions = [Part("library", name, text=_version(name)) for name in self.libraries]
+        variables = [Part("environment", name, digest=_digest_of(environment.get(name))) for name in self.variables]
+        return (*self.parts, *versions, *variables)
+
+
+def _version(package: str) -> str:
+    version = getattr(sys.modules.get(package), "__version__", "")
+    return version if isinstance(version, str) else ""
+
+
+def _digest_of(value: str | None) -> str:
+    return "" if value is None else digest(value.encode("utf-8", "surrogateescape")).hex()

@@ -54,6 +54,7 @@ class Walker:
         dispatch: Finds the way to write a type: a leaf, or a node.
         policy: Whose code is whose.
         by_name: Functions and classes count by name only.
+        root: What is decorated: counts by content whoever owns it, and is reached directly.
         recorder: Is told about code and globals on the way.
     """
 
@@ -63,6 +64,7 @@ class Walker:
         policy: "Ownership",
         *,
         by_name: bool = False,
+        root: object = None,
         recorder: "Recorder | None" = None,
     ) -> None:
         self.dispatch = dispatch
@@ -70,7 +72,7 @@ class Walker:
         self.by_name = by_name
         self.recorder = recorder
         self.strings: list[object] | None = None
-        self.root: object = None
+        self.root = root
         self.shared = False
         self._reset()
 
@@ -79,11 +81,15 @@ class Walker:
         self.seen: dict[int, int] = {}
         self.keep: list[object] = []
         self.local = 0
-        self.in_code = 0
+        self.in_code = int(self.root is not None)
         # Globals that code reads, in order, and those that code binds: (id of the namespace, name).
         self.reads: list[tuple[int, str]] = []
         self.binds: set[tuple[int, str]] = set()
         self.root_defaults = False
+        # The function that is reached by its name, not handed on as a thing; what kind of part it is.
+        self.direct: object = self.root
+        self.role = "helper"
+        self.annotated: set[int] = set()
         self._tuples = 0
         self._owners: list[object] = []
         self._shelters: list[_Shelter] = []

@@ -1,0 +1,85 @@
+"""Switches that turn one rule of the hashing off, to show that a scenario depends on it."""
+
+import types
+from functools import lru_cache
+
+from ezpyp.hashing import _classes, _code, _functions, _instances, _names, _registry, _values, _walk
+
+
+def nothing(*_args):
+    """A node or generator that writes and yields nothing."""
+    return iter(())
+
+
+def _nodes(**by_kind):
+    def off():
+        for kind in by_kind["kinds"]:
+            _registry.REGISTRY.nodes[kind] = nothing
+
+    return off
+
+
+def _set(module, name, value):
+    def off():
+        setattr(module, name, value)
+
+    return off
+
+
+def _code_off():
+    _code.digest = lambda data: b""
+
+
+def _constants_off():
+    _code.plain_constant = lambda value: None
+    real = _code._Body.write_name
+    # A lambda or class inside is a constant too.
+    _code._Body.write_name = real
+
+
+def _values_off():
+    _values.plain_bytes = lambda value: b""
+    _values.are_plain = lambda value: False
+    _values.dumps = lambda value, version: b""
+    _values.leaf_hole = lambda hole: b""
+
+
+def _names_off():
+    _code._Body.write_name = lambda self, op, arg, line: self.writer.out.append(op)
+
+
+def _follow_off(name, module, chain, policy):
+    return _names.Lead(name, label=name)
+
+
+def _of_package_off():
+    _registry._of_package = lambda kind: None
+
+
+RULES = {
+    "code": _code_off,
+    "constants": _constants_off,
+    "attribute names": _names_off,
+    "signatures": _set(_code, "signature", lambda code: None),
+    "local names": _set(_code, "_SEES_LOCALS", frozenset()),
+    "docstrings": _set(_names, "_docstrings", nothing),
+    "globals": _set(_names, "_global", nothing),
+    "closures": _set(_names, "_free", nothing),
+    "imports": _set(_names, "_imported", nothing),
+    "modules": _set(_names, "follow", _follow_off),
+    "whole modules": _nodes(kinds=[types.ModuleType]),
+    "defaults": _set(_functions, "_defaults", nothing),
+    "own defaults": _set(_functions, "_defaults", nothing),
+    "function attributes": _set(_functions, "_attributes", nothing),
+    "annotations": _set(_functions, "_annotations", nothing),
+    "library closures": _set(_functions, "_given_to", nothing),
+    "wrappers": _nodes(kinds=[type(lru_cache(len))]),
+    "class contents": _set(_classes, "_contents", nothing),
+    "class bases": _set(_classes, "_ancestry", nothing),
+    "descriptors": _nodes(kinds=[property, staticmethod, classmethod, __import__("functools").cached_property]),
+    "enums": _set(_classes, "_enum_members", nothing),
+    "instances": _set(_instances, "_reduced", nothing),
+    "decorated steps": _set(_registry, "walk_plain_function", nothing),
+    "bindings": _set(_walk.Walker, "_write_bindings", lambda self: None),
+    "values": _values_off,
+}
