@@ -128,11 +128,10 @@ class Backoff:
     Example:
         >>> backoff = Backoff()
         >>> backoff.wait()
-        ... backoff.wait()
-        ... backoff.delay_s
-        8e-05
+        >>> backoff.delay_s
+        4e-05
         >>> backoff.reset()
-        ... backoff.delay_s
+        >>> backoff.delay_s
         2e-05
     """
 
