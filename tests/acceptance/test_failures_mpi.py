@@ -85,7 +85,8 @@ def test_a_checked_run_raises_on_all_ranks_and_exits_non_zero(tmp_path: Path, lo
     assert job.returncode != 0
     expected = [f"{rank} raised ['bad', 'leave']" for rank in range(4)]
     assert sorted(trace.take()) == sorted([*expected, *(f"{rank} traceback True" for rank in range(4))])
-    assert job.stderr.count("PipelineFailedError") == 1
+    assert job.stderr.count("Traceback (most recent call last)") == 1
+    assert job.stderr.count("\nezpyp.errors.PipelineFailedError: ") == 1
 
 
 def test_a_checked_run_records_what_finished(tmp_path: Path, location: Path) -> None:

@@ -91,11 +91,13 @@ class Job:
             "SELECT name, key, function, codec, phase, status, cached, args, kwargs, result, reason, params "
             "FROM current_steps ORDER BY name",
         )
-        return [tuple(str(value).replace(str(self.location), "HERE") for value in row) for row in found]
+        return [
+            tuple(str(value).replace(str(self.location.parent), "HERE") for value in row) for row in found
+        ]
 
     def lines(self) -> list[str]:
         """Give the lines of the steps, two by two, sorted, without rank, location and times."""
-        text = self.process.stdout.replace(str(self.location), "HERE")
+        text = self.process.stdout.replace(str(self.location.parent), "HERE")
         text = re.sub(r"MPI process \d\d", "MPI process 00", text)
         return sorted(re.findall(r"^\[MPI process.*\n  ╰─> .*$", text, re.MULTILINE))
 
@@ -178,7 +180,7 @@ def test_failures_are_recorded_with_the_user_s_line(parallel: Job) -> None:
 
 def test_exports_are_those_of_a_serial_run(serial: Job, parallel: Job) -> None:
     def export(one: Job, name: str) -> str:
-        return (one.location / name).read_text().replace(str(one.location), "HERE")
+        return (one.location / name).read_text().replace(str(one.location.parent), "HERE")
 
     assert export(parallel, "pipeline.summary").split() == export(serial, "pipeline.summary").split()
     assert json.loads(export(parallel, "pipeline.schema")) == json.loads(export(serial, "pipeline.schema"))
