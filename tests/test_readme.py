@@ -54,8 +54,9 @@ def run(command: str, folder: Path) -> str:
 
 
 def assert_prints(shown: str, got: str, command: str) -> None:
-    """Compare as doctest does: ``...`` stands for anything."""
-    checker, options = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.REPORT_NDIFF
+    """Compare as doctest does: ``...`` stands for anything, and columns have any width."""
+    checker = doctest.OutputChecker()
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_NDIFF
     if not checker.check_output(shown, got, options):
         pytest.fail(
             f"$ {command}\n{checker.output_difference(doctest.Example(command, shown), got, options)}"
