@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import shlex
 import sqlite3
 import warnings
@@ -17,7 +16,15 @@ from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._scheduler import Scheduler
 from ezpyp.graph import Program
 from ezpyp.schema import resolved_texts
-from ezpyp.store import KnownResult, NewResult, RunCounts, StoredResult, payload_of, result_of_input, results_by_id
+from ezpyp.store import (
+    KnownResult,
+    NewResult,
+    RunCounts,
+    StoredResult,
+    payload_of,
+    result_of_input,
+    results_by_id,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,9 @@ class Coordinator:
         return True
 
     def _origin_of(self, result: int) -> int:
-        row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
+        row = self._connection.execute(
+            "SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)
+        ).fetchone()
         return int(row[0])
 
     def _take(self, position: int, result: KnownResult | NewResult | None, id_: int) -> None:
@@ -199,7 +208,9 @@ class Coordinator:
             self._results[position] = result
             self._ids[position] = self._recorder.done(outcome, result)
             if outcome.reason:
-                warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=2)
+                warnings.warn(
+                    f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=2
+                )
         else:
             assert outcome.failure is not None
             name = self._program.names[position]
@@ -255,4 +266,6 @@ class Coordinator:
 
     def names_with(self, status: int) -> tuple[str, ...]:
         """Names of the steps that came to an end of one kind."""
-        return tuple(name for name, found in zip(self._program.names, self._status, strict=True) if found == status)
+        return tuple(
+            name for name, found in zip(self._program.names, self._status, strict=True) if found == status
+        )

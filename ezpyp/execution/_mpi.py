@@ -119,8 +119,10 @@ class _Loop:
         self._coordinator = coordinator
         self._recorder = recorder
         self._local = local
-        self._idle = list(range(communicator.size - 1, -1, -1)) if communicator.threaded else list(
-            range(communicator.size - 1, 0, -1)
+        self._idle = (
+            list(range(communicator.size - 1, -1, -1))
+            if communicator.threaded
+            else list(range(communicator.size - 1, 0, -1))
         )
         self._known: list[set[int]] = [set() for _ in range(communicator.size)]
         self._busy: dict[int, int] = {}

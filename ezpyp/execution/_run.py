@@ -27,13 +27,13 @@ from ezpyp.execution._worker import Worker
 from ezpyp.graph import Program
 from ezpyp.store import (
     Index,
-    ObjectStore,
     RunRow,
     all_rows_current,
     batch_job,
     finish_run,
     latest_rows,
     newest_results,
+    record_missing,
     recorded_durations,
     replace_file,
     start_run,
@@ -108,6 +108,10 @@ class _Run:
         program, connection = self._program, self._index.connection
         known = newest_results(connection, program.keys)
         found = found_results(program, known)
+        missing = record_missing(self._index, [result for result in found if result])
+        if missing:
+            known = {key: result for key, result in known.items() if result.id not in missing}
+            found = found_results(program, known)
         rows: Sequence[tuple[int, int | None] | None] | None = None
         step_ids: list[int] = []
         current = all_rows_current(connection, self._request.revision, len(program))
@@ -151,7 +155,7 @@ class _Run:
         sys.stdout.flush()
 
     def _work(self, coordinator: Coordinator, recorder: Recorder) -> None:
-        worker = Worker(self._program, ObjectStore(self._index.location), 0, self._communicator.host)
+        worker = Worker(self._program, self._index.location, 0, self._communicator.host)
         if self._communicator.size == 1:
             run_serially(self._program, coordinator, recorder, worker)
         else:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
+from ezpyp.errors import DamagedResultError
 from ezpyp.execution._failure import failure_of
 from ezpyp.execution._outcome import Outcome, Ref
 from ezpyp.graph import Program
 from ezpyp.hashing import cutoff_digest, describe
 from ezpyp.schema import argument_texts
 from ezpyp.steps import PLAIN_TYPES, RUNNING, Step, fill
-from ezpyp.store import INLINE_LIMIT, NewResult, ObjectStore, check_payload, decode_result, encode_result
+from ezpyp.store import (
+    INLINE_LIMIT,
+    NewResult,
+    ObjectStore,
+    check_payload,
+    decode_result,
+    encode_result,
+    mark_damage,
+)
 
 
 class Worker:
@@ -19,14 +29,15 @@ class Worker:
 
     Args:
         program: The steps; every rank declares the same ones, so that functions never travel.
-        objects: Where large results go.
+        location: The cache, where large results go.
         rank: Number of this rank.
         host: Name of this machine.
     """
 
-    def __init__(self, program: Program, objects: ObjectStore, rank: int, host: str) -> None:
+    def __init__(self, program: Program, location: Path, rank: int, host: str) -> None:
         self._program = program
-        self._objects = objects
+        self._location = location
+        self._objects = ObjectStore(location)
         self.rank = rank
         self.host = host
         self._refs: dict[int, Ref] = {}
@@ -63,7 +74,9 @@ class Worker:
             return Outcome(
                 position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None
             )
-        return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
+        return Outcome(
+            position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason
+        )
 
     def _values_for(self, position: int, step: Step) -> tuple[object, ...]:
         """Arguments that are the step's own: no step ever holds what another one holds."""
@@ -87,10 +100,17 @@ class Worker:
         if position in self._plain:
             return self._plain[position]
         ref = self._refs[position]
-        if ref.payload is None:
-            return decode_result(self._objects.open(ref.digest, ref.suffix, ref.size), ref.codec, ref.codec_version)
-        check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
-        return decode_result(ref.payload, ref.codec, ref.codec_version)
+        try:
+            if ref.payload is None:
+                data = self._objects.open(ref.digest, ref.suffix, ref.size)
+                return decode_result(data, ref.codec, ref.codec_version)
+            check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
+            return decode_result(ref.payload, ref.codec, ref.codec_version)
+        except DamagedResultError:
+            mark_damage(
+                self._location, ref.digest
+            )  # this step fails; the next run computes the upstream anew
+            raise
 
     def _stored(self, position: int, step: Step, value: object) -> tuple[NewResult, str | None]:
         """Turn a result into bytes; large ones are published before anything refers to them."""
@@ -111,5 +131,3 @@ class Worker:
         )  # fmt: skip
         reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
         return result, reason
-
-

@@ -87,7 +87,12 @@ class _Settler:
             step = self._steps[top]
             encoding = step.function.encoded(step.values, step.given, by_name=True)
             below = sorted if any(slot.group is not None for slot in step.slots) else list
-            parts = [step.function.name.encode(), b"\0", encoding, *below(self._tags[up] for up in self._values[top])]
+            parts = [
+                step.function.name.encode(),
+                b"\0",
+                encoding,
+                *below(self._tags[up] for up in self._values[top]),
+            ]
             self._tags[top] = xxh3_128_digest(b"".join(parts))
         return self._tags[position]
 

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 
 
 def reduced(
-    candidates: set[int], others: Sequence[int], phases: Sequence[int], upstreams: Callable[[int], Sequence[int]]
+    candidates: set[int],
+    others: Sequence[int],
+    phases: Sequence[int],
+    upstreams: Callable[[int], Sequence[int]],
 ) -> tuple[int, ...]:
     """Leave out the candidates that another candidate, or one of the others, depends on anyway.
 

@@ -102,7 +102,9 @@ def _verdict(reports: Sequence[tuple[str, bytes | None, EzpypError | None]]) -> 
     operations = [report[0] for report in reports]
     if len(set(operations)) > 1:
         calls = ", ".join(f"rank {rank} {operation}()" for rank, operation in enumerate(operations))
-        return RanksDisagreeError(f"the ranks call different things: {calls}; every rank must run the same script")
+        return RanksDisagreeError(
+            f"the ranks call different things: {calls}; every rank must run the same script"
+        )
     for rank, (_, _, error) in enumerate(reports):
         if error is not None:
             return error if rank == 0 else type(error)(f"on rank {rank}: {error}")
@@ -122,4 +124,6 @@ def _disagreement(named: Sequence[Sequence[tuple[str, bytes]]]) -> RanksDisagree
                     f"{', '.join(map(str, ranks))}. An argument from the clock, random numbers or a set's order "
                     "differs from rank to rank: make it the same everywhere, or make it a step"
                 )
-    return RanksDisagreeError("the ranks declared the same steps in different orders: declare them in one order")
+    return RanksDisagreeError(
+        "the ranks declared the same steps in different orders: declare them in one order"
+    )

@@ -73,7 +73,13 @@ class Cache:
     def _row(self, step: KnownStep) -> dict[str, object]:
         status, _, seconds = self._reader.row(step.id)
         result = self._reader.result(step) if status == 0 else None
-        return {**plain_params(step), "name": step.name, "status": status, "seconds": seconds, "result": result}
+        return {
+            **plain_params(step),
+            "name": step.name,
+            "status": status,
+            "seconds": seconds,
+            "result": result,
+        }
 
     def __repr__(self) -> str:
         return f"Cache({str(self.location)!r})"

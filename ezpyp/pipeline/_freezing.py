@@ -34,6 +34,7 @@ from ezpyp.store import (
     function_tags,
     latest_revision,
     record_functions,
+    record_markers,
     record_revision,
     record_steps,
     recorded_durations,
@@ -64,6 +65,7 @@ def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
     Raises:
         SchemaConflictError: A name that has a result would change its meaning; nothing was written.
     """
+    record_markers(index)
     revision, digest = latest_revision(index.connection)
     # One digest over all names and keys: an unchanged script needs no look at its steps at all.
     if digest == program.digest:
@@ -121,7 +123,8 @@ class _Freezing:
             self._records[conflict.position].name: self._changes(conflict.position, conflict.old)
             for conflict in refused
         }
-        only_arguments = all(line.startswith("argument") for lines in changes.values() for line in lines)
+        own = [line for lines in changes.values() for line in lines if not line.startswith("upstream")]
+        only_arguments = bool(own) and all(line.startswith("argument") for line in own)
         raise SchemaConflictError(
             conflict_message(str(self._index.location), changes, self._price(verdict), only_arguments),
             changed=tuple(changes),
@@ -162,7 +165,9 @@ def _export(index: Index, records: Sequence[StepRecord]) -> None:
     """Write ``pipeline.schema``: the current revision, then names bound earlier and now left out."""
     names = {record.name for record in records}
     bound = bound_steps(index.connection)
-    left_out = {step.name: step for step in all_steps(index.connection) if step.id in bound and step.name not in names}
+    left_out = {
+        step.name: step for step in all_steps(index.connection) if step.id in bound and step.name not in names
+    }
     text = schema_text(records, left_out.values(), str(index.location))
     replace_file(Path(index.location) / SCHEMA_NAME, text)
     index.note(_HERE, str(index.location))

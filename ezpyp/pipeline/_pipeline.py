@@ -36,7 +36,7 @@ from ezpyp.pipeline._identifying import build_program, check_arguments, check_fu
 from ezpyp.pipeline._reading import Reader
 from ezpyp.schema import asked_for
 from ezpyp.steps import Declarations, Step, StepFunction, as_step
-from ezpyp.store import Index, KnownStep, ObjectStore, is_cache, newest_results
+from ezpyp.store import Index, KnownStep, is_cache, newest_results
 from ezpyp.version import __version__
 
 _OUTPUTS = ("steps", "summary", "none")
@@ -83,7 +83,9 @@ class Pipeline:
         # SQLite resolves links too: one spelling everywhere, in the exports and in the views.
         self.location = Path(os.path.realpath(os.fspath(cache_location)))
         if self.location.exists() and not self.location.is_dir():
-            raise StoreError(f"{self.location} is a file; a cache location must be a folder: choose another path")
+            raise StoreError(
+                f"{self.location} is a file; a cache location must be a folder: choose another path"
+            )
         self.pipeline_id = pipeline_id
         self.declarations = Declarations(self, pipeline_id)
         self._revise = revise
@@ -121,9 +123,8 @@ class Pipeline:
 
     @property
     def steps(self) -> list[Step]:
-        """The declared steps, in order; once frozen, each call once."""
-        frozen = self._program if self.declarations.frozen else None
-        return list(frozen.steps if frozen else self.declarations.steps)
+        """The declared steps, in order; once they were frozen, each call once."""
+        return [step for step in self.declarations.steps if step.twin is None]
 
     @property
     def phases(self) -> list[list[Step]]:
@@ -303,10 +304,14 @@ class Pipeline:
             self._check_own(step)
             recorded = self._record_of(step)
             if recorded is None:
-                raise StepPendingError(f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step))
+                raise StepPendingError(
+                    f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step)
+                )
             return recorded
         if not isinstance(step, str):
-            raise UnknownStepError(f"a step is asked for by name or as the step itself, not by {step!r}", name=str(step))
+            raise UnknownStepError(
+                f"a step is asked for by name or as the step itself, not by {step!r}", name=str(step)
+            )
         return self._reader.find(step, revision, params)
 
     def _record_of(self, step: Step) -> KnownStep | None:
@@ -355,7 +360,8 @@ class Pipeline:
             if name not in self._told:
                 self._told.add(name)
                 warnings.warn(
-                    f"{count} calls of {name} are one step (same arguments); for replicates pass a seed", stacklevel=4
+                    f"{count} calls of {name} are one step (same arguments); for replicates pass a seed",
+                    stacklevel=4,
                 )
 
     def _freeze(self, program: Program, revise: bool | Iterable[str] | None) -> Frozen:
@@ -374,11 +380,13 @@ class Pipeline:
             def step_ids() -> list[int]:
                 return frozen.step_ids or step_ids_of(index.connection, program, frozen.revision)
 
-            request = RunRequest(program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__)
+            request = RunRequest(
+                program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__
+            )
             return run_on_rank_0(index, self._ranks.communicator, request)
 
     def _worker(self, program: Program) -> Worker:
-        return Worker(program, ObjectStore(self.location), self.rank, self._ranks.communicator.host)
+        return Worker(program, self.location, self.rank, self._ranks.communicator.host)
 
     def _opened(self) -> Index:
         if self._index is None:
@@ -391,7 +399,7 @@ class Pipeline:
             self._index = None
 
     def __repr__(self) -> str:
-        return f"Pipeline({str(self.location)!r}, {self.pipeline_id!r}: {len(self.declarations.steps)} steps)"
+        return f"Pipeline({str(self.location)!r}, {self.pipeline_id!r}: {len(self.steps)} steps)"
 
 
 def _checked_output(output: str) -> str:

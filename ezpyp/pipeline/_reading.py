@@ -26,6 +26,7 @@ from ezpyp.store import (
     decode_result,
     error_of,
     latest_revision,
+    mark_damage,
     open_for_reading,
     payload_of,
     results_by_id,
@@ -74,7 +75,9 @@ class Reader:
         """
         newest = latest_revision(self.connection)[0]
         if revision is not None and not 1 <= revision <= newest:
-            raise UnknownStepError(f"there is no revision {revision}; the newest is {newest}", name=str(revision))
+            raise UnknownStepError(
+                f"there is no revision {revision}; the newest is {newest}", name=str(revision)
+            )
         return steps_of_revision(self.connection, newest if revision is None else revision)
 
     def find(self, name: str, revision: int | None, params: Mapping[str, object]) -> KnownStep:
@@ -89,7 +92,9 @@ class Reader:
 
     def recorded(self, name: str, key: bytes) -> KnownStep | None:
         """The record of a step by name and key."""
-        return next((step for step in steps_named(self.connection, [name]).get(name, []) if step.key == key), None)
+        return next(
+            (step for step in steps_named(self.connection, [name]).get(name, []) if step.key == key), None
+        )
 
     def row(self, step: int) -> tuple[int, int | None, float | None]:
         """Status, result and seconds of a step's newest row; status -1 if it has none."""
@@ -115,20 +120,26 @@ class Reader:
         stored = results_by_id(self.connection, [result]).get(result)
         if stored is None or stored.key != key:
             raise DamagedResultError(
-                f"the row of {name!r}'s result is damaged: run the pipeline again to compute it anew", digest=""
+                f"the row of {name!r}'s result is damaged: run the pipeline again to compute it anew",
+                digest="",
             )
-        data = payload_of(self.connection, result)
-        if data is None:
-            data = self._objects.open(stored.digest, stored.suffix, stored.size)
-        else:
-            check_payload(name, data, stored.digest, stored.size)
-        return decode_result(data, stored.codec, stored.codec_version)
+        try:
+            data = payload_of(self.connection, result)
+            if data is None:
+                data = self._objects.open(stored.digest, stored.suffix, stored.size)
+            else:
+                check_payload(name, data, stored.digest, stored.size)
+            return decode_result(data, stored.codec, stored.codec_version)
+        except DamagedResultError:
+            mark_damage(self._location, stored.digest)
+            raise
 
     def _unavailable(self, step: KnownStep, status: int) -> ResultUnavailableError:
         error = error_of(self.connection, step.id)
         if status == FAILED and error is not None:
             return StepFailedError(
-                f"step {step.name!r} failed with {error.type}: {error.message}\n\n{error.traceback}", step=step.name
+                f"step {step.name!r} failed with {error.type}: {error.message}\n\n{error.traceback}",
+                step=step.name,
             )
         if status == SKIPPED and error is not None:
             return StepSkippedError(
@@ -136,7 +147,6 @@ class Reader:
             )
         what = "is running" if status == RUNNING else "has not run yet"
         return StepPendingError(f"step {step.name!r} {what}: call pipeline.execute() first", step=step.name)
-
 
     def _root_cause(self, blame: str | None) -> str:
         """The dependency, and where that was skipped too, the failed step at the bottom."""

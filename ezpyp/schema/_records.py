@@ -52,7 +52,11 @@ def _settings(function: StepFunction) -> str | None:
     options = function.options
     settings = {
         name: value
-        for name, value in (("version", options.version), ("ignore", list(options.ignore)), ("cache", options.cache))
+        for name, value in (
+            ("version", options.version),
+            ("ignore", list(options.ignore)),
+            ("cache", options.cache),
+        )
         if value not in (None, [], True)
     }
     return json.dumps(settings) if settings else None
@@ -66,7 +70,9 @@ def _plain_texts(step: Step) -> tuple[str, str, str]:
     """The same as `_texts` for the step of a sweep: positional arguments without steps."""
     texts = [describe(value) for value in step.values]
     args = f"[{', '.join(texts[: step.given[0]])}]"
-    params = ", ".join([f'"{name}": {quoted(text)}' for name, text in zip(step.function.binder.parameters, texts)])
+    params = ", ".join(
+        [f'"{name}": {quoted(text)}' for name, text in zip(step.function.binder.parameters, texts)]
+    )
     if not PLAIN_TYPES.issuperset(map(type, step.values)):
         return _shortened(args), "{}", params_text(step.function, step.values, texts)
     return _shortened(args), "{}", f"{{{params}}}"
@@ -119,7 +125,9 @@ def _edges(program: Program, position: int) -> tuple[tuple[int, str, str], ...]:
     return (*value_edges, *((up, "order", "depends_on[]") for up in program.orders[position]))
 
 
-def resolved_texts(program: Program, position: int, preview: Callable[[int], str]) -> tuple[str | None, str | None]:
+def resolved_texts(
+    program: Program, position: int, preview: Callable[[int], str]
+) -> tuple[str | None, str | None]:
     """Arguments as text, with ``preview(upstream)`` in place of each step; None where no argument is a step."""
     step = program.steps[position]
     if not step.slots:

@@ -42,8 +42,12 @@ class Binder:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            given = ", ".join([*map(describe, args), *(f"{name}={describe(value)}" for name, value in kwargs.items())])
-            raise DeclarationError(f"{self._label}({given}) does not fit {self._label}{self._signature}: {error}") from None
+            given = ", ".join(
+                [*map(describe, args), *(f"{name}={describe(value)}" for name, value in kwargs.items())]
+            )
+            raise DeclarationError(
+                f"{self._label}({given}) does not fit {self._label}{self._signature}: {error}"
+            ) from None
         bound.apply_defaults()
         return tuple(bound.arguments.values())
 

@@ -114,7 +114,9 @@ class StepFunction:
     def _sweep(self, rows: Iterable[tuple[object, ...]], positional: int, names: tuple[str, ...]) -> Sweep:
         return Sweep(
             [
-                self._declare(row[:positional], dict(zip(names, row[positional:], strict=True)), bracketed=True)
+                self._declare(
+                    row[:positional], dict(zip(names, row[positional:], strict=True)), bracketed=True
+                )
                 for row in rows
             ]
         )
@@ -142,7 +144,11 @@ class StepFunction:
         self._adopted = True
 
     def encoded(
-        self, values: tuple[object, ...], given: tuple[int, tuple[str, ...]] = (0, ()), *, by_name: bool = False
+        self,
+        values: tuple[object, ...],
+        given: tuple[int, tuple[str, ...]] = (0, ()),
+        *,
+        by_name: bool = False,
     ) -> bytes:
         """Canonical bytes of bound values, those of ignored parameters left out."""
         if self._ignored:

@@ -44,7 +44,18 @@ class Step(Reference):
     """
 
     # Not a dataclass: one is made for every call, and plain slot assignment is three times as fast.
-    __slots__ = ("_key", "_name", "_phase", "bracketed", "encoding", "function", "given", "slots", "twin", "values")
+    __slots__ = (
+        "_key",
+        "_name",
+        "_phase",
+        "bracketed",
+        "encoding",
+        "function",
+        "given",
+        "slots",
+        "twin",
+        "values",
+    )
 
     def __init__(
         self,
@@ -160,7 +171,9 @@ class PlaceHolder(Reference):
 
     def __getitem__(self, part: object) -> PlaceHolder:
         if isinstance(part, Reference):
-            raise DeclarationError(f"{self!r}[...]: a part is picked by a plain value, not by another step's result")
+            raise DeclarationError(
+                f"{self!r}[...]: a part is picked by a plain value, not by another step's result"
+            )
         picked = PlaceHolder(self)
         picked.path = (*self.path, ("item", part))
         return picked

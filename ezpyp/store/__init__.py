@@ -1,6 +1,7 @@
 """What a step gave: codecs, objects, and the SQLite index."""
 
 from ezpyp.store._connection import INDEX_NAME, index_path, open_for_reading, translated
+from ezpyp.store._damage import mark_damage, record_markers, record_missing
 from ezpyp.store._encoded import Encoded, decode_result, encode_result
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
@@ -21,7 +22,6 @@ from ezpyp.store._results import (
     insert_results,
     newest_results,
     payload_of,
-    record_damage,
     result_of_input,
     results_by_id,
 )
@@ -93,7 +93,9 @@ __all__ = [
     "newest_results",
     "open_for_reading",
     "payload_of",
-    "record_damage",
+    "mark_damage",
+    "record_markers",
+    "record_missing",
     "record_functions",
     "record_revision",
     "record_steps",

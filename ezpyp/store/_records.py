@@ -17,6 +17,8 @@ class KnownResult(NamedTuple):
     input_key: bytes | None
     value_digest: bytes | None
     digest: bytes
+    size: int
+    suffix: str
 
 
 class StoredResult(NamedTuple):

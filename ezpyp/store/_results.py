@@ -39,7 +39,7 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
     for start in range(0, len(keys), _KEYS_A_QUERY):
         part = keys[start : start + _KEYS_A_QUERY]
         rows = connection.execute(
-            "SELECT id, key, input_key, value_digest, digest FROM results"
+            "SELECT id, key, input_key, value_digest, digest, size, suffix FROM results"
             f" WHERE key IN ({','.join('?' * len(part))})",
             part,
         ).fetchall()
@@ -94,11 +94,6 @@ def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(id_, run, *new, result_checksum(new[0], new[1], new[2], new[3], new[5])) for id_, run, new in rows],
     )
-
-
-def record_damage(connection: sqlite3.Connection, result: int, found_at: float, reason: str) -> None:
-    """Note that a result must not be used any more."""
-    connection.execute("INSERT OR IGNORE INTO damages VALUES (?, ?, ?)", (result, found_at, reason))
 
 
 def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:
