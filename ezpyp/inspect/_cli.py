@@ -13,8 +13,9 @@ from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._text import one_line
 
 GROUPS = {
-    "What happened": ("runs", "steps", "show"),
-    "The store": ("sql", "trust"),
+    "What happened": ("runs", "steps", "show", "log", "timeline"),
+    "Why": ("why", "diff", "lineage", "graph"),
+    "The store": ("get", "verify", "du", "sql", "trust"),
 }
 VERBS = {verb for verbs in GROUPS.values() for verb in verbs}
 PROBLEM, WRONG_USE = 1, 2
@@ -24,6 +25,12 @@ class Failure(click.ClickException):
     """An error of ours as one line."""
 
     exit_code = WRONG_USE
+
+
+class Problem(click.ClickException):
+    """Something is not as it should be; one line."""
+
+    exit_code = PROBLEM
 
 
 class Verbs(click.Group):

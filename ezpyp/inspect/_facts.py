@@ -37,7 +37,7 @@ def step_facts(reader: Reader, found: Found) -> Fact:
         "seconds": step.seconds,
         "rank": step.rank,
         "host": step.host,
-        "error": _error(reader, step),
+        "error": error_of(reader, step),
         "history": _history(reader, step.name),
         "revisions": _revisions(reader, step.name),
     }
@@ -97,7 +97,8 @@ def _result(reader: Reader, step: StepRow) -> Fact | None:
     return _dicts(names, [row])[0] | {"path": step.result}
 
 
-def _error(reader: Reader, step: StepRow) -> Fact | None:
+def error_of(reader: Reader, step: StepRow) -> Fact | None:
+    """Why a step failed, or which one made it skip."""
     names = "type message file line blame traceback"
     columns = names.replace(" ", ", ")
     row = reader.one(f"SELECT {columns} FROM errors WHERE step = ? AND run = ?", [step.step, step.run])

@@ -1,6 +1,7 @@
 """Find the step that a person names on the command line."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -12,7 +13,12 @@ from ezpyp.inspect._rows import StepRow, View
 
 KEY_PREFIX = re.compile("[0-9a-f]{4,32}")
 
-name_argument = click.argument("words", metavar="NAME [PARAM=VALUE]...", nargs=-1, required=True)
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def name_words(*, required: bool = True) -> Decorator:
+    """The argument of a verb that is about one step."""
+    return click.argument("words", metavar="NAME [PARAM=VALUE]...", nargs=-1, required=required)
 
 
 @dataclass(frozen=True, slots=True)

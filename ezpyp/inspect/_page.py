@@ -1,7 +1,8 @@
 """A page about one thing: labels with values, headings, code and tracebacks."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
 
@@ -29,6 +30,15 @@ def entry(label: str, values: str | Iterable[str]) -> None:
     for number, value in enumerate(lines):
         start = click.style((label if number == 0 else "").ljust(LABEL_WIDTH), dim=True)
         click.echo(f"  {start}  {one_line(value)}")
+
+
+def error_heading(error: Mapping[str, Any]) -> None:
+    """The first thing to know of an error: what it was and where, or who is to blame."""
+    if error["blame"]:
+        entry("skipped", f"because {error['blame']} failed")
+    if error["type"]:
+        place = f" ({error['file']}:{error['line']})" if error["file"] else ""
+        heading(f"{error['type']}: {error['message']}{place}")
 
 
 def code(text: str, language: str) -> None:

@@ -1,6 +1,5 @@
 """No verb: what the last run left behind."""
 
-import os
 import shlex
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ezpyp.inspect._page import entry, heading, title
 from ezpyp.inspect._reader import FROM_ROWS, Reader
 from ezpyp.inspect._rows import Run, Status, View
 from ezpyp.inspect._text import count, duration, moment, one_line, size
+from ezpyp.inspect.du import tree_size
 
 SHOWN_FAILURES = 10
 SHOWN_PHASES = 20
@@ -164,22 +164,9 @@ def _slowest(reader: Reader, view: View) -> None:
 
 def _size(location: Path) -> None:
     index = sum(file.stat().st_size for file in location.glob("ezpyp.sqlite*"))
-    files, total = _tree(location / "objects")
+    files, total = tree_size(location / "objects")
     click.echo()
     entry("size", f"index {size(index)}, {count(files, 'object file')} of {size(total)}")
-
-
-def _tree(folder: Path) -> tuple[int, int]:
-    """Files below a folder and their bytes; what vanishes meanwhile does not count."""
-    files = total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(root, name)).st_size
-                files += 1
-            except OSError:
-                continue
-    return files, total
 
 
 def _next(location: Path, failures: list[str], run: Run | None) -> None:

@@ -6,10 +6,10 @@ import click
 
 from ezpyp.inspect._cli import reads
 from ezpyp.inspect._facts import Fact, step_facts
-from ezpyp.inspect._find import find_step, name_argument
+from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import Column, table_lines, terminal_width, write_json
-from ezpyp.inspect._page import code, entry, heading, title
+from ezpyp.inspect._page import code, entry, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status
 from ezpyp.inspect._text import duration, moment, size
@@ -29,7 +29,7 @@ HISTORY = (
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache show alpha x=3")
-@name_argument
+@name_words()
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="For people, or for programs.",
@@ -114,11 +114,7 @@ def _result(result: Fact | None) -> None:
 def _error(error: Fact | None) -> None:
     if error is None:
         return
-    if error["blame"]:
-        entry("skipped", f"because {error['blame']} failed")
-    if error["type"]:
-        place = f" ({error['file']}:{error['line']})" if error["file"] else ""
-        heading(f"{error['type']}: {error['message']}{place}")
+    error_heading(error)
     if error["traceback"]:
         code(error["traceback"], "pytb")
 

@@ -9,6 +9,7 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
+from ezpyp.hashing import FunctionIdentity
 from ezpyp.store._holder import Owner, current_owner
 from ezpyp.store._tables import FORMAT, SCRIPT
 
@@ -23,6 +24,13 @@ ZeroDivisionError: division by zero
 
 def digest(*parts: object) -> bytes:
     return hashlib.md5(repr(parts).encode()).digest()
+
+
+def identity(name: str, source: str | None) -> str:
+    found = FunctionIdentity(
+        digest(name, source), name, "__main__", name, "/home/me/script.py", 3, source, (), ()
+    )
+    return found.to_json()
 
 
 class Cache:
@@ -54,7 +62,7 @@ class Cache:
                 "python": "cpython-311",
             }
             place = {"file": "/home/me/script.py", "line": line}
-            content = {"identity": zlib.compress(b"{}"), "source": packed}
+            content = {"identity": zlib.compress(identity(name, source).encode()), "source": packed}
             self.functions[name] = self.insert("functions", **values, **place, **content)
         return self.functions[name]
 

@@ -1,0 +1,38 @@
+"""The bytes of results, checked against their digests; never unpickled."""
+
+from xxhash import xxh3_128_digest
+
+from ezpyp.errors import DamagedResultError
+from ezpyp.inspect._reader import Reader
+from ezpyp.store import ObjectStore
+
+
+def content(reader: Reader, result: int) -> memoryview:
+    """The bytes of a result.
+
+    Raises:
+        DamagedResultError: They are missing, or not those that were stored.
+    """
+    digest, suffix, size, payload = reader.must(
+        "SELECT o.digest, o.suffix, o.size, o.payload FROM results r"
+        " JOIN results o ON o.id = coalesce(r.origin, r.id) WHERE r.id = ?",
+        [result],
+    )
+    if payload is None:
+        # Trusted, since the bytes are only looked at; what refuses untrusted folders is loading.
+        return ObjectStore(reader.location, trust=True).open(digest, suffix, size)
+    check(digest, size, payload)
+    return memoryview(payload)
+
+
+def check(digest: bytes, size: int, payload: bytes) -> None:
+    """Refuse bytes of the index that are not those that were stored."""
+    if len(payload) != size:
+        reason = f"{len(payload)} bytes instead of {size}"
+    elif xxh3_128_digest(payload) != digest:
+        reason = "its bytes have another digest"
+    else:
+        return
+    raise DamagedResultError(
+        f"the result {digest.hex()} in the index is damaged: {reason}", digest=digest.hex()
+    )

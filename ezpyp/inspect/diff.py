@@ -1,0 +1,103 @@
+"""``diff REV1 REV2``: what changed between two revisions, grouped by cause."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import click
+
+from ezpyp.inspect._causes import Cause, Differ
+from ezpyp.inspect._cli import reads
+from ezpyp.inspect._output import write_json
+from ezpyp.inspect._page import heading
+from ezpyp.inspect._reader import PRESENT, Reader
+from ezpyp.inspect._text import count, one_line
+
+SHOWN_NAMES = 5
+
+
+@dataclass(slots=True)
+class Difference:
+    """Steps that came, went, and changed; the latter by cause."""
+
+    added: list[str]
+    removed: list[str]
+    changed: dict[str, list[Cause]] = field(default_factory=dict)
+
+    def by_cause(self) -> list[tuple[Cause, list[str]]]:
+        """Each cause with the steps that it changed, the one with the most first."""
+        grouped: dict[str, tuple[Cause, list[str]]] = {}
+        for name, causes in self.changed.items():
+            for cause in causes:
+                grouped.setdefault(cause.text, (cause, []))[1].append(name)
+        # What changed by itself comes before what changed only because of that.
+        return sorted(grouped.values(), key=lambda entry: (entry[0].kind == "upstream", -len(entry[1])))
+
+
+@click.command(epilog="Example: python -m ezpyp.inspect cache diff 3 4")
+@click.argument("revisions", metavar="[REV1 [REV2]]", nargs=-1, type=int)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
+@reads
+def command(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
+    """What changed between two revisions, by cause.
+
+    By default the newest and the one before; with one number, that one and the newest.
+    """
+    if len(revisions) > 2:
+        raise click.UsageError("give at most two revisions")
+    newest = reader.view().revision
+    first, second = (*revisions, newest)[:2] if revisions else (newest - 1, newest)
+    for number in (first, second):
+        if number or revisions:
+            reader.view(revision=number)
+    found = compare(reader, first, second)
+    if form == "json":
+        write_json({"from": first, "to": second, **_facts(found)})
+    else:
+        _print(found, first, second)
+
+
+def compare(reader: Reader, first: int, second: int) -> Difference:
+    """The difference of two revisions; revision 0 has no steps."""
+    before, after = _steps(reader, first), _steps(reader, second)
+    differ = Differ(reader)
+    found = Difference([n for n in after if n not in before], [n for n in before if n not in after])
+    for name, step in after.items():
+        if before.get(name, step) != step:
+            found.changed[name] = differ.causes(differ.recorded(before[name]), differ.recorded(step))
+    return found
+
+
+def _steps(reader: Reader, revision: int) -> dict[str, int]:
+    query = f"SELECT s.name, s.id FROM steps s WHERE {PRESENT} ORDER BY s.phase, s.id"
+    return dict(row[:2] for row in reader.ask(query, {"revision": revision}))
+
+
+def _facts(found: Difference) -> dict[str, object]:
+    changed = {name: [asdict(cause) for cause in causes] for name, causes in found.changed.items()}
+    return {"added": found.added, "removed": found.removed, "changed": changed}
+
+
+def _print(found: Difference, first: int, second: int) -> None:
+    click.echo(
+        f"Revision {first} -> {second}: {len(found.added)} added, {len(found.removed)} left out, "
+        f"{len(found.changed)} changed"
+    )
+    for cause, names in found.by_cause():
+        click.echo(one_line(f"  {cause.text}: {count(len(names), 'step')}: {_listed(names)}"))
+    for label, names in (("Added", found.added), ("Left out", found.removed)):
+        if names:
+            heading(f"{label}: {count(len(names), 'step')}")
+            for line in _wrapped(names):
+                click.echo(f"  {one_line(line)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
+
+
+def _wrapped(names: list[str]) -> Iterator[str]:
+    yield from names[: 4 * SHOWN_NAMES]
+    if len(names) > 4 * SHOWN_NAMES:
+        yield f"and {len(names) - 4 * SHOWN_NAMES} more (--format json has all)"
