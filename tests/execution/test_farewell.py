@@ -20,16 +20,16 @@ LIMIT_S = 15.0
 
 
 def ends(
-    wait: str, victim: int, how: str, detail: str = "0", timeout_s: float = 60
+    wait: str, victim: int, how: str, detail: str = "0", *, ranks: int = 2, timeout_s: float = 60
 ) -> subprocess.CompletedProcess[str]:
     args = (wait, str(victim), how, detail)
     env = {"EZPYP_JOIN_TIMEOUT_S": str(timeout_s)}
-    return mpirun(3, SCRIPTS / "one_rank_ends.py", *args, env=env, timeout=LIMIT_S)
+    return mpirun(ranks, SCRIPTS / "one_rank_ends.py", *args, env=env, timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_an_error_in_the_script_is_shown_and_ends_the_job(victim: int) -> None:
-    job = ends("calls", victim, "raise")
+    job = ends("calls", victim, "raise", ranks=3)
 
     assert job.returncode == 1
     assert "ValueError: broken script" in job.stderr
@@ -42,14 +42,14 @@ def test_a_users_excepthook_still_runs(hook: str) -> None:
 
     assert job.returncode == 1
     assert f"{hook} saw ValueError('broken script')" in job.stderr
-    assert "ezpyp: ValueError on rank 1 of 3" in job.stderr
+    assert "ezpyp: ValueError on rank 1 of 2" in job.stderr
 
 
 def test_ctrl_c_on_a_rank_ends_the_job_as_interrupted() -> None:
     job = ends("calls", 1, "signal", "SIGINT")
 
     assert job.returncode == 130
-    assert "ezpyp: KeyboardInterrupt on rank 1 of 3" in job.stderr
+    assert "ezpyp: KeyboardInterrupt on rank 1 of 2" in job.stderr
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_ctrl_c_on_a_rank_ends_the_job_as_interrupted() -> None:
 def test_a_rank_that_leaves_is_named_by_those_that_wait(
     wait: str, victim: int, how: str, detail: str
 ) -> None:
-    job = ends(wait, victim, how, detail)
+    job = ends(wait, victim, how, detail, ranks=3)
 
     assert job.returncode == 1
     assert re.search(rf"RankLeftError: rank {victim} on host \S+ ended the script", job.stderr)
@@ -77,7 +77,7 @@ def test_os_exit_of_a_rank_is_no_success(victim: int, status: int) -> None:
     job = ends("receive", victim, "os._exit", str(status))
 
     assert job.returncode == (status or 1)
-    assert f"ezpyp: os._exit({status}) on rank {victim} of 3" in job.stderr
+    assert f"ezpyp: os._exit({status}) on rank {victim} of 2" in job.stderr
 
 
 @pytest.mark.parametrize(("victim", "name"), [(0, "SIGKILL"), (1, "SIGTERM")])
