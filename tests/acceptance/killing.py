@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,36 @@ from . import victim
 from .tools import Bodies, query
 
 VICTIM = Path(victim.__file__)
-LONGEST_S = {1: 0.7, 2: 1.2, 4: 1.5}
-"""Random moments are drawn below this: start-up, the whole run, and a little more."""
+STEPS = 2 * len(victim.SEEDS) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a run is killed: so long after so many bodies have begun.
+
+    Counting bodies, not seconds alone, makes the moments fall inside the run however busy the machine is.
+    """
+
+    bodies: int
+    more_s: float
+
+    @classmethod
+    def random(cls, draw: random.Random) -> "Moment":
+        """Draw a moment: one in five during start-up, the others anywhere in the run or just after it."""
+        if draw.random() < 0.2:
+            return cls(0, draw.uniform(0, 0.5))
+        return cls(draw.randint(1, STEPS), draw.uniform(0, 0.01))
+
+    def wait(self, trace: Path, is_running: Callable[[], bool]) -> None:
+        """Return when the moment has come, or the run has ended."""
+        while self.bodies and is_running():
+            if trace.exists() and trace.read_bytes().count(b"\n") >= self.bodies:
+                break
+            time.sleep(0.0005)
+        time.sleep(self.more_s)
+
+    def __str__(self) -> str:
+        return f"{self.more_s * 1000:.1f} ms after body {self.bodies}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +63,18 @@ class Trial:
     """What one trial saw."""
 
     seed: int
-    moments_s: tuple[float, ...]
-    printed: int
+    moments: tuple[Moment, ...]
+    printed: tuple[int, ...]
     problems: tuple[str, ...]
 
     def __str__(self) -> str:
-        moments = ", ".join(f"{moment:.3f} s" for moment in self.moments_s)
-        ending = "; ".join(self.problems) or "nothing lost"
-        return f"seed {self.seed}: killed after {moments}; {self.printed} steps had been printed; {ending}"
+        kills = ", ".join(f"{at} ({n} printed)" for at, n in zip(self.moments, self.printed, strict=True))
+        return f"seed {self.seed}: killed {kills}; {'; '.join(self.problems) or 'nothing lost'}"
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a kill came after a first line was printed and before the last."""
+        return any(0 < printed < STEPS for printed in self.printed)
 
 
 class Subject:
@@ -59,10 +92,10 @@ class Subject:
         launcher = [*mpirun_command(), "-n", str(ranks)] if ranks > 1 else []
         self.command = [*launcher, mpi_python(), str(VICTIM)]
 
-    def killed(self, moment_s: float, draw: random.Random) -> str:
+    def killed(self, moment: Moment, draw: random.Random) -> str:
         """Start a run, kill it whole or one of its processes, and give what it had printed."""
         with start(self.command, env=self.env) as (process, read):
-            time.sleep(moment_s)
+            moment.wait(self.trace.path, lambda: process.poll() is None)
             pids = [int(pid) for pid in self.pids.take()]
             victims = [process.pid, *pids] if draw.random() < 0.5 else [draw.choice(pids or [process.pid])]
             for pid in victims:
@@ -124,13 +157,15 @@ def trial(seed: int, ranks: int, folder: Path) -> Trial:
     """Kill a run once or more, rerun it, and say what was lost."""
     draw = random.Random(seed)
     subject = Subject(folder, ranks)
-    moments = tuple(draw.uniform(0.02, LONGEST_S[ranks]) for _ in range(draw.choice([1, 1, 1, 2, 3])))
+    moments = tuple(Moment.random(draw) for _ in range(draw.choice([1, 1, 1, 2, 3])))
     problems: list[str] = []
     printed: set[str] = set()
+    counts: list[int] = []
     for moment in moments:
         output = subject.killed(moment, draw)
         problems += repeated(subject.trace.take(), printed)
         printed |= passed(output)
+        counts.append(len(printed))
         problems += lost(subject.location, printed)
     code, output, errors = subject.rerun()
     problems += repeated(subject.trace.take(), printed)
@@ -138,7 +173,7 @@ def trial(seed: int, ranks: int, folder: Path) -> Trial:
         problems.append(f"the rerun ended with {code}: {output[-500:]} {errors[-2000:]}")
     else:
         problems += whole(subject.location)
-    return Trial(seed, moments, len(printed), tuple(problems))
+    return Trial(seed, moments, tuple(counts), tuple(problems))
 
 
 def repeated(bodies: list[str], printed: set[str]) -> list[str]:
@@ -153,7 +188,7 @@ def whole(location: Path) -> list[str]:
     """Say what is wrong with the rows and the results after a complete rerun."""
     problems = lost(location, {name for (name,) in query(location, "SELECT name FROM current_steps")})  # type: ignore[misc]
     statuses = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status")
-    if statuses != [(0, 2 * len(victim.SEEDS) + 1)]:
+    if statuses != [(0, STEPS)]:
         problems.append(f"statuses {statuses}")
     if query(location, "PRAGMA integrity_check") != [("ok",)]:
         problems.append("SQLite calls the index damaged")
@@ -166,7 +201,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--ranks", type=int, default=1, choices=sorted(LONGEST_S))
+    parser.add_argument("--ranks", type=int, default=1, help="0 or 1: serial, no mpirun")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first trial; the others follow")
     options = parser.parse_args()
     bad = 0
