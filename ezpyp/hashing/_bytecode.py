@@ -12,14 +12,12 @@ _NOP = opmap["NOP"]
 
 JUMPS = frozenset(op for op in hasjrel if op < 256)
 BACKWARD = frozenset(op for op in JUMPS if "BACKWARD" in opname[op])
-GOTOS = frozenset(
-    op for op in JUMPS if opname[op] in ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
-)
-ENDS = frozenset(
-    opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE") if name in opmap
-)
+GOTOS = frozenset(op for op in JUMPS if opname[op] in ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"))
+ENDS = frozenset(opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE") if name in opmap)
 # Of the two directions of a branch, the one that is written as the other with its arms exchanged.
-INVERTED = frozenset(op for op in JUMPS if opname[op].startswith("POP_JUMP") and opname[op].endswith(("_IF_TRUE", "NOT_NONE")))
+INVERTED = frozenset(
+    op for op in JUMPS if opname[op].startswith("POP_JUMP") and opname[op].endswith(("_IF_TRUE", "NOT_NONE"))
+)
 # Whether these are inside a handler's stretch depends on the layout alone: what a branch tests was computed before it,
 # and a plain load cannot fail where the compiler joins two in one (3.13).
 SILENT = JUMPS - {opmap["FOR_ITER"], opmap["SEND"]} | (
@@ -38,7 +36,9 @@ for _name, _first, _second in (
     ("STORE_FAST_STORE_FAST", "STORE_FAST", "STORE_FAST"),
 ):
     if _name in opmap:
-        _DOUBLE[opmap[_name]] = partial(lambda one, two, arg: ((one, arg >> 4), (two, arg & 15)), opmap[_first], opmap[_second])
+        _DOUBLE[opmap[_name]] = partial(
+            lambda one, two, arg: ((one, arg >> 4), (two, arg & 15)), opmap[_first], opmap[_second]
+        )
 if "RETURN_CONST" in opmap:
     _DOUBLE[opmap["RETURN_CONST"]] = lambda arg: ((opmap["LOAD_CONST"], arg), (opmap["RETURN_VALUE"], 0))
 
@@ -103,9 +103,7 @@ class Handler:
 def handlers(code: CodeType) -> list[Handler]:
     """Return the exception table of a code object, in code units."""
     numbers = _varints(code.co_exceptiontable)
-    return [
-        Handler(s, s + n, target, depth) for s, n, target, depth in zip(*[iter(numbers)] * 4, strict=True)
-    ]
+    return [Handler(s, s + n, target, depth) for s, n, target, depth in zip(*[iter(numbers)] * 4, strict=True)]
 
 
 def _varints(table: bytes) -> list[int]:

@@ -14,13 +14,43 @@ _END = tag("end of class")
 _ENUM_MEMBER = tag("enum member")
 
 _LEFT_OUT = frozenset(
-    "__module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __abstractmethods__"
-    " _abc_impl __dataclass_params__ __parameters__ __classcell__".split()
+    [
+        "__module__",
+        "__dict__",
+        "__weakref__",
+        "__doc__",
+        "__qualname__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__dataclass_params__",
+        "__parameters__",
+        "__classcell__",
+    ]
 )
 _ENUM_OWN = frozenset(
-    "_member_map_ _value2member_map_ _member_names_ _member_type_ _value_repr_ _use_args_ _unhashable_values_"
-    " _hashable_values_ _unhashable_values_map_ _new_member_ __new__ _generate_next_value_ _sort_order_ __reduce_ex__"
-    " _boundary_ _flag_mask_ _singles_mask_ _all_bits_ _inverted_".split()
+    [
+        "_member_map_",
+        "_value2member_map_",
+        "_member_names_",
+        "_member_type_",
+        "_value_repr_",
+        "_use_args_",
+        "_unhashable_values_",
+        "_hashable_values_",
+        "_unhashable_values_map_",
+        "_new_member_",
+        "__new__",
+        "_generate_next_value_",
+        "_sort_order_",
+        "__reduce_ex__",
+        "_boundary_",
+        "_flag_mask_",
+        "_singles_mask_",
+        "_all_bits_",
+        "_inverted_",
+    ]
 )
 _SLOT_TYPES = frozenset({"member_descriptor", "getset_descriptor"})
 
@@ -37,13 +67,18 @@ def walk_class(w: Walker, kind: type) -> Children:
         return
     if w.met(kind):
         return
-    w.emit(_CLASS + text(kind.__name__) + w.policy.extension_digest(kind.__module__))
+    w.emit(_CLASS + text(_name(kind)) + w.policy.extension_digest(kind.__module__))
     w.in_code += 1
     yield from _ancestry(w, kind)
     yield from _enum_members(w, kind)
     yield from _contents(w, kind)
     w.in_code -= 1
     w.emit(_END)
+
+
+def _name(kind: type) -> str:
+    # The bare name, which repr() shows; the qualified one holds the names of enclosing functions.
+    return kind.__name__
 
 
 def _ancestry(w: Walker, kind: type) -> Children:

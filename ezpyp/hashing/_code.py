@@ -14,7 +14,7 @@ from types import CodeType
 from ezpyp.hashing._bytecode import CONSTS, FREES, INVERTED, JUMPS, LOCALS, NAMES, Instruction
 from ezpyp.hashing._flow import INHERITED, Place, in_order_of_control
 from ezpyp.hashing._framing import digest
-from ezpyp.hashing._uses import Uses, Use
+from ezpyp.hashing._uses import Use, Uses
 
 # *args, **kwargs, generator, coroutine, iterable coroutine, async generator; optimized and newlocals tell classes.
 _FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
@@ -23,9 +23,7 @@ _SEES_LOCALS = frozenset({"locals", "vars", "eval", "exec", "dir"})
 _LINES = "__firstlineno__"
 _STATIC = "__static_attributes__"
 
-_GLOBALS = frozenset(
-    opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opmap
-)
+_GLOBALS = frozenset(opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opmap)
 _STORES = frozenset(opmap[name] for name in ("STORE_GLOBAL", "DELETE_GLOBAL"))
 _LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
 _LOAD_ATTR = opmap["LOAD_ATTR"]
@@ -38,7 +36,9 @@ _STORE_NAME = opmap["STORE_NAME"]
 _SHIFTS = {_LOAD_GLOBAL: 1, _LOAD_SUPER: 2} | ({} if "LOAD_METHOD" in opname[:256] else {_LOAD_ATTR: 1})
 # 3.11 has four instructions for one conditional jump, by direction.
 _JUMP_NAMES = {op: opname[op].replace("FORWARD_", "").replace("BACKWARD_", "") for op in JUMPS}
-_JUMP_NAMES |= {op: name.replace("TRUE", "FALSE").replace("NOT_", "") for op, name in _JUMP_NAMES.items() if op in INVERTED}
+_JUMP_NAMES |= {
+    op: name.replace("TRUE", "FALSE").replace("NOT_", "") for op, name in _JUMP_NAMES.items() if op in INVERTED
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class _Body:
 
     def write_variable(self, op: int, arg: int, line: int) -> None:
         name = self.scope.names[arg]
-        if op == _LOAD_CLOSURE or op in _CELLS or op == _LOAD_FAST and self.is_cell(name):
+        if op == _LOAD_CLOSURE or op in _CELLS or (op == _LOAD_FAST and self.is_cell(name)):
             # Which cells a nested function gets, in the order of their names: its own code says so too.
             return
         self.writer.out += (op, self.scope.number(name))

@@ -107,9 +107,7 @@ def _numpy(value: object, kind: type) -> str:
     shape = getattr(value, "shape", None)
     if shape == () and hasattr(value, "item") and kind.__name__ != "ndarray":
         item = value.item()
-        return (
-            describe(item) if type(item) in _NUMBERS or type(item) in (str, bytes) else f"<{kind.__name__}>"
-        )
+        return describe(item) if type(item) in _NUMBERS or type(item) in (str, bytes) else f"<{kind.__name__}>"
     if shape is not None and hasattr(value, "dtype"):
         return f"<{kind.__name__} {value.dtype} {shape}>"
     return f"<{kind.__name__}>"

@@ -57,11 +57,7 @@ def _part(old: Part | None, new: Part | None) -> list[Change]:
     if old is None or new is None:
         part = new or old
         assert part is not None
-        return [
-            Change(
-                part.kind, part.name, part.file, part.line, old.text if old else "", new.text if new else ""
-            )
-        ]
+        return [Change(part.kind, part.name, part.file, part.line, old.text if old else "", new.text if new else "")]
     if old.digest == new.digest:
         return []
     if new.tokens:

@@ -7,8 +7,17 @@ Following control from the entry, and dropping jumps that only continue elsewher
 from dataclasses import dataclass
 from types import CodeType
 
-from ezpyp.hashing._bytecode import ENDS, GOTOS, INVERTED, JUMPS, SILENT, Handler, Instruction, decode, handlers
-
+from ezpyp.hashing._bytecode import (
+    ENDS,
+    GOTOS,
+    INVERTED,
+    JUMPS,
+    SILENT,
+    Handler,
+    Instruction,
+    decode,
+    handlers,
+)
 
 INHERITED = (-1, -1)
 """Stands for the handler of the instruction before."""

@@ -150,7 +150,7 @@ def _library_function(w: Walker, function: FunctionType) -> Children:
     w.emit(_NAMED + text(f"{module}.{function.__code__.co_qualname}"))
     if w.recorder is not None:
         w.recorder.library(module)
-    if function.__closure__ is None and "__wrapped__" not in function.__dict__ or w.met(function):
+    if (function.__closure__ is None and "__wrapped__" not in function.__dict__) or w.met(function):
         return
     w.emit(_CLOSURE)
     w.in_code += 1
@@ -258,5 +258,7 @@ def walk_module(w: Walker, module: ModuleType) -> Children:
         if not name.startswith("__") or name == "__getattr__":
             w.emit(text(name))
             w.direct = value
-            yield from noted(w, "global", f"{module.__name__}.{name}", (getattr(module, "__file__", None) or "", 0), value)
+            yield from noted(
+                w, "global", f"{module.__name__}.{name}", (getattr(module, "__file__", None) or "", 0), value
+            )
     w.in_code -= 1

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._framing import digest, tag
@@ -56,6 +58,19 @@ class FunctionIdentity:
         return cls(digest=found, parts=parts, not_tracked=tuple(facts.pop("not_tracked")), **facts)
 
 
+def _innermost(function: object) -> object:
+    """Return what a call runs first: it counts by content whoever owns it, and its defaults come with the arguments."""
+    while True:
+        if isinstance(function, MethodType | staticmethod | classmethod):
+            function = function.__func__
+        elif isinstance(function, partial):
+            function = function.func
+        elif isinstance(function, FunctionType | type | BuiltinFunctionType):
+            return function
+        else:
+            return getattr(function, "__wrapped__", None) or getattr(type(function), "__call__", function)
+
+
 def function_identity(
     function: object, *, track: tuple[str, ...] = (), no_track: tuple[str, ...] = ()
 ) -> FunctionIdentity:
@@ -77,9 +92,9 @@ def function_identity(
     while getattr(function, "__ezpyp_function__", None) is not None:
         function = function.__ezpyp_function__  # type: ignore[attr-defined]  # just looked
     recorder = Recorder()
-    walker = Walker(REGISTRY, Ownership(track, no_track), root=function, recorder=recorder)
+    walker = Walker(REGISTRY, Ownership(track, no_track), root=_innermost(function), recorder=recorder)
     data = walker.write(function)
-    code = getattr(function, "__code__", None)
+    code = getattr(walker.root, "__code__", None)
     return FunctionIdentity(
         digest=digest(_IDENTITY + data),
         name=getattr(function, "__name__", None) or describe(function),

@@ -2,6 +2,8 @@
 
 from copyreg import __newobj__, dispatch_table
 from enum import Enum
+from functools import partial
+from types import FunctionType, MethodType
 
 from ezpyp.hashing._containers import dict_items, members
 from ezpyp.hashing._framing import count, tag, text
@@ -16,6 +18,7 @@ _ITEMS = tag("items")
 _GLOBAL = tag("global")
 _ENUM = tag("enum")
 _SUBSET = tag("subset")
+_PARTIAL = tag("partial")
 _STAND_IN = tag("stand-in")
 
 # Values of these modules cannot change: equal ones agree, whether shared or not.
@@ -26,21 +29,54 @@ _VALUE_BASES = (tuple, str, int, float, complex, bytes)
 def walk_instance(w: Walker, value: object) -> Children:
     """An instance: its class, then what ``__reduce_ex__`` says of its state."""
     kind = type(value)
-    if is_immutable(kind):
-        if w.met_tuple(value):
-            return
-    elif w.met(value):
-        return
-    sheltered = bool(w.in_code) and w.policy.is_library(kind)
-    if sheltered:
-        w.shelter(value)
+    if getattr(value, "__dict__", None) and "__ezpyp_function__" in value.__dict__:
+        yield from walk_plain_function(w, value)
+    elif w.met_tuple(value) if is_immutable(kind) else w.met(value):
+        pass
+    elif not w.in_code:
+        yield from _parts(w, value)
+    elif w.policy.is_library(kind):
+        w.shelter(value, _code_in(w, value))
+        yield from _parts(w, value)
+        w.unshelter()
+    else:
+        # One level deeper: what of it cannot be hashed is no reason to doubt the objects that hold it.
+        w.in_code += 1
+        yield from _parts(w, value)
+        w.in_code -= 1
+
+
+def walk_plain_function(w: Walker, value: object) -> Children:
+    """A decorated step inside code: the plain function."""
+    yield value.__ezpyp_function__  # type: ignore[attr-defined]  # the caller looked
+
+
+def _parts(w: Walker, value: object) -> Children:
     reduced = _reduce(w, value)
     if reduced is not None:
         # Temporary parts must outlive the walk: their ids are remembered.
         w.keep.append(reduced)
         yield from _reduced(w, value, reduced)
-    if sheltered:
-        w.unshelter()
+
+
+def _code_in(w: Walker, value: object) -> Children:
+    """The code that a library's object was given: it counts also where the object itself is no data."""
+    state = getattr(value, "__dict__", None)
+    for part in state.values() if isinstance(state, dict) else ():
+        if isinstance(part, FunctionType | MethodType | type | partial) or not w.policy.is_library(type(part)):
+            yield part
+
+
+def walk_partial(w: Walker, value: partial[object]) -> Children:
+    """A partial: function and arguments, each by itself."""
+    if w.met(value):
+        return
+    w.emit(_PARTIAL)
+    yield type(value)
+    yield value.func
+    yield value.args
+    yield from dict_items(w, value.keywords)
+    yield from walk_state(w, value, getattr(value, "__dict__", None) or None)
 
 
 def is_immutable(kind: type) -> bool:
@@ -116,9 +152,7 @@ def walk_state(w: Walker, value: object, state: object) -> Children:
 
 
 def _is_slots(state: object) -> bool:
-    return (
-        type(state) is tuple and len(state) == 2 and all(part is None or type(part) is dict for part in state)
-    )
+    return type(state) is tuple and len(state) == 2 and all(part is None or type(part) is dict for part in state)
 
 
 def _without_wrapping(state: dict[object, object]) -> dict[object, object]:

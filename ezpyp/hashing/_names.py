@@ -106,9 +106,7 @@ def _is_read_by_attributes(value: object, chains: tuple[Chain, ...]) -> bool:
     if kind.__getattribute__ is not object.__getattribute__ or hasattr(kind, "__getattr__"):
         return False
     state = getattr(value, "__dict__", {})
-    return all(
-        chain[0] in state and not hasattr(getattr(kind, chain[0], None), "__get__") for chain in chains
-    )
+    return all(chain[0] in state and not hasattr(getattr(kind, chain[0], None), "__get__") for chain in chains)
 
 
 def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> Lead:

@@ -131,12 +131,8 @@ def _standard_places() -> tuple[str, ...]:
     version = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
     places = {library, os.path.realpath(library), os.path.join(os.path.dirname(library), version)}
     # Another interpreter's library (a virtual environment's base) is found by its landmark module.
-    places.update(
-        os.path.join(prefix, "lib", os.path.basename(library)) for prefix in (sys.prefix, sys.base_prefix)
-    )
-    return tuple(
-        place.replace("\\", "/").rstrip("/") + ending for place in places for ending in ("/", ".zip")
-    )
+    places.update(os.path.join(prefix, "lib", os.path.basename(library)) for prefix in (sys.prefix, sys.base_prefix))
+    return tuple(place.replace("\\", "/").rstrip("/") + ending for place in places for ending in ("/", ".zip"))
 
 
 def _is_from_source(folder: str, entry: str) -> bool:

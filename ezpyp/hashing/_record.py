@@ -54,9 +54,11 @@ class Recorder:
         """Note the code of a function."""
         code = function.__code__
         tokens = tuple((token.kind, token.text, token.line) for token in form.tokens)
-        place = (os.path.abspath(code.co_filename) if os.path.exists(code.co_filename) else code.co_filename)
+        place = os.path.abspath(code.co_filename) if os.path.exists(code.co_filename) else code.co_filename
         self.parts.append(
-            Part(kind, function.__qualname__, place, code.co_firstlineno, form.digest.hex(), "", tokens, source_of(code))
+            Part(
+                kind, function.__qualname__, place, code.co_firstlineno, form.digest.hex(), "", tokens, source_of(code)
+            )
         )
 
     def value(self, kind: str, name: str, file: str, line: int, data: bytes, value: object) -> None:

@@ -43,11 +43,6 @@ def walk_label(w: Walker, value: object) -> Children:
     yield from ()
 
 
-def walk_plain_function(w: Walker, value: object) -> Children:
-    """A decorated step inside code: the plain function."""
-    yield value.__ezpyp_function__  # type: ignore[attr-defined]  # the registry looked
-
-
 class Registry:
     """Finds the way to write a type, and remembers it."""
 
@@ -86,7 +81,7 @@ class Registry:
         if getattr(kind, "__ezpyp_untracked__", False):
             return walk_label
         if hasattr(kind, "__ezpyp_function__"):
-            return walk_plain_function
+            return _instances.walk_plain_function
         return _of_package(kind) or _of_protocol(kind)
 
 
@@ -152,6 +147,7 @@ _NODES: dict[type, Node] = {
     staticmethod: _functions.walk_descriptor,
     classmethod: _functions.walk_descriptor,
     property: _functions.walk_descriptor,
+    functools.partial: _instances.walk_partial,
     functools.cached_property: _functions.walk_descriptor,
     type(functools.lru_cache(len)): _functions.walk_wrapper,
 }  # type: ignore[dict-item]  # each is called with its own type only

@@ -10,12 +10,11 @@ from typing import Protocol
 
 Chain = tuple[str, ...]
 _MEMBERS = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
-_LOADS = frozenset(
-    {"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
-)
+_LOADS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _STORES = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
 # Operations between a name and what is done with it that change nothing.
 _NEUTRAL = frozenset({"PUSH_NULL", "SWAP", "POP_TOP", "PRECALL"})
+_CALLS = frozenset({"PRECALL", "CALL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,8 @@ class Uses:
         self._bodies: list[Scope] = []
         self._current: tuple[Key | int, list[str]] | None = None
         self._after_getattr = False
+        # getattr(thing, "name" ...: the thing, until it is seen whether the name is the whole of the argument.
+        self._asked: tuple[Key | int, Chain, str] | None = None
         self._constants: list[object] = []
         self._module: tuple[int, str, bool] = (0, "", False)
         self._imported: Key | None = None
@@ -122,17 +123,25 @@ class Uses:
 
     def constant(self, value: object) -> None:
         """Note a constant; a string after a chain may be the name of an attribute or of an environment variable."""
+        if self._asked is not None:
+            # A default for what is missing; anything else done with the name settles the question in _finish.
+            return
         if isinstance(value, str) and self._current is not None:
             key, chain = self._current
             self._entry(key).texts[tuple(chain), value] = None
             if self._after_getattr:
-                chain.append(value)
+                self._asked = (key, tuple(chain), value)
+                self._current = None
         self._finish()
         self._after_getattr = False
         self._constants = [*self._constants[-1:], value]
 
     def other(self, operation: str = "") -> None:
         """Note any other operation."""
+        if self._asked is not None and operation in _CALLS:
+            key, chain, name = self._asked
+            self._entry(key).chains[*chain, name] = None
+            self._asked = None
         if operation not in _NEUTRAL:
             self._finish()
             self._after_getattr = False
@@ -157,6 +166,10 @@ class Uses:
         self._current = (key, [])
 
     def _finish(self) -> None:
+        if self._asked is not None:
+            # The name is computed from that constant: anything may be read of the thing.
+            self._entry(self._asked[0]).chains[self._asked[1]] = None
+            self._asked = None
         if self._current is None:
             return
         key, chain = self._current

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from marshal import dumps
 
 from ezpyp.errors import UnhashableValueError
-from ezpyp.hashing._framing import count, digest, tag, text
+from ezpyp.hashing._framing import count, digest, tag
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._ownership import Ownership
-from ezpyp.hashing._plain import SCALARS, are_scalars, plain_bytes, scalars_are_short
+from ezpyp.hashing._plain import SCALARS, plain_bytes, scalars_are_short
 from ezpyp.hashing._registry import REGISTRY, leaf_hole
 from ezpyp.hashing._trail import path_of
 from ezpyp.hashing._walk import Unwalkable, Walker, sum_up

@@ -180,10 +180,10 @@ class Walker:
 
     def refuse(self, value: object, reason: str) -> None:
         """Meet a part without stable content: an error in an argument, its type in what code reads."""
-        if self.in_code and self._shelters:
-            raise _Sheltered
         if not self.in_code:
             raise Unwalkable(value, reason, tuple(self._owners))
+        if any(shelter.in_code == self.in_code for shelter in self._shelters):
+            raise _Sheltered
         self.emit_type_only(value)
 
     def emit_type_only(self, value: object) -> None:
@@ -196,17 +196,19 @@ class Walker:
 
     # -- library objects that turn out to be no data ------------------------
 
-    def shelter(self, value: object) -> None:
-        """Let a refusal further down fall back to ``value`` by type only (a thread pool, a session)."""
-        self._shelters.append(
-            _Shelter(value, self.out, len(self.out), len(self.seen), self.in_code, self.local)
-        )
+    def shelter(self, value: object, rest: Children) -> None:
+        """Let a refusal further down fall back to the type of ``value`` (a thread pool) and ``rest`` of it."""
+        place = (self.out, len(self.out), len(self.seen))
+        self._shelters.append(_Shelter(value, rest, *place, self.in_code, self.local))
 
     def unshelter(self) -> None:
         """End the stretch begun by ``shelter``."""
         self._shelters.pop()
 
     def _fall_back(self, frames: list[Children]) -> None:
+        # The outermost object of a library counts, but none above the user's code or objects on the way.
+        while len(self._shelters) > 1 and self._shelters[-2].in_code == self.in_code:
+            self._shelters.pop()
         shelter = self._shelters.pop()
         while self._owners.pop() is not shelter.value:
             frames.pop()
@@ -216,6 +218,8 @@ class Walker:
         self.forget(shelter.met)
         self.in_code, self.local = shelter.in_code, shelter.local
         self.emit_type_only(shelter.value)
+        frames.append(shelter.rest)
+        self._owners.append(shelter.value)
 
 
 class _Sheltered(Exception):
@@ -227,6 +231,7 @@ class _Shelter:
     """Where to go back to when a library's object turns out to be no data."""
 
     value: object
+    rest: Children
     out: list[bytes]
     length: int
     met: int

@@ -53,7 +53,8 @@ SCRIPT = '''
             return None
         kinds = {"a", "b", "c"}
         def inner(z):
-            return z * first[0] + x
+            sum_ = z * first[0]
+            return sum_ + x
         return model.predict(x), np.sum(first), cached(4), "a" in kinds, inner(2), x in {1, 2, 300, "x"}
 
 
@@ -72,23 +73,31 @@ edit("comment at the end of a line", "total = 0", "total = 0  # start")
 edit("blank lines", "def helper", "\n\n\ndef helper")
 edit("docstring of the step", '"""Do it."""', '"""Do it well."""')
 edit("docstring removed", '    """Do it."""\n', "")
-edit("docstring added", "def fit(self, values):\n", 'def fit(self, values):\n            """Fit."""\n'.replace("            ", "        "))
+edit("docstring added", "def fit(self, values):\n", 'def fit(self, values):\n        """Fit."""\n')
 edit("docstring of a helper", '"""Scale."""', '"""Scale it."""')
 edit("docstring of a class", '"""A model."""', '"""The model."""')
 edit("docstring of the script", "What this script does", "What that script does")
 edit("local variable renamed", "total", "result")
 edit("captured local variable renamed", "first", "zfirst")
-edit("variable of a nested function renamed", "z", "q")
+edit("variable of a nested function renamed", "sum_", "product")
 edit("annotations of the step", "def step(x, y=1):", "def step(x: float, y: int = 1) -> tuple:")
 edit("annotations of a helper", "def helper(values, by=2):", "def helper(values: list, by: int = 2) -> list:")
 edit("annotation of a local variable", "total = 0", "total: float = 0")
 edit("annotations of a method", "def predict(self, x):", "def predict(self, x: int) -> int:")
 edit("lazy annotations", "import functools\n", "from __future__ import annotations\nimport functools\n")
-edit("condition over several lines", "if total > 10 and by > 1 or total < -10:",
-     "if (\n            total > 10\n            and by > 1\n            or total < -10\n    ):")
-edit("call over several lines", "helper([x, y])", "helper(\n        [\n            x,\n            y,\n        ]\n    )")
-edit("result over several lines", "return [total + value for value in values]",
-     "return [\n        total + value\n        for value in values\n    ]")
+edit(
+    "condition over several lines",
+    "if total > 10 and by > 1 or total < -10:",
+    "if (\n            total > 10\n            and by > 1\n            or total < -10\n    ):",
+)
+edit(
+    "call over several lines", "helper([x, y])", "helper(\n        [\n            x,\n            y,\n        ]\n    )"
+)
+edit(
+    "result over several lines",
+    "return [total + value for value in values]",
+    "return [\n        total + value\n        for value in values\n    ]",
+)
 edit("parentheses", "total / by", "(total / by)")
 edit("number written otherwise", "300", "0x12C")
 edit("number with underscores", "/ 10", "/ 1_0")
@@ -108,8 +117,12 @@ edit("global renamed", "RATE", "SPEED")
 edit("default of the step", "y=1", "y=2")
 edit("print of the module", "args = ", "print(step)\nargs = ")
 edit("cache of a helper in use", "args = ", "cached(9)\nargs = ")
-edit("pass", "            return None", "            pass\n            return None".replace("            ", "        "))
-must_not("methods reordered", "@A", "@B", '''
+edit("pass", "        return None", "        pass\n        return None")
+must_not(
+    "methods reordered",
+    "@A",
+    "@B",
+    """
     class Model:
         pass
 
@@ -124,8 +137,13 @@ must_not("methods reordered", "@A", "@B", '''
 
     def step(x):
         return Model().a() + Model().b()
-''')
-must_not("functions reordered", "def a():\n    return b()\n\n\ndef b():\n    return 1", "def b():\n    return 1\n\n\ndef a():\n    return b()", """
+""",
+)
+must_not(
+    "functions reordered",
+    "def a():\n    return b()\n\n\ndef b():\n    return 1",
+    "def b():\n    return 1\n\n\ndef a():\n    return b()",
+    """
     def a():
         return b()
 
@@ -136,8 +154,13 @@ must_not("functions reordered", "def a():\n    return b()\n\n\ndef b():\n    ret
 
     def step(x):
         return a()
-""")
-must_not("attribute of a configuration that is not read", "verbose=False", "verbose=True", """
+""",
+)
+must_not(
+    "attribute of a configuration that is not read",
+    "verbose=False",
+    "verbose=True",
+    """
     from argparse import Namespace
     args_ = Namespace(beta=1, verbose=False)
 
@@ -146,8 +169,13 @@ must_not("attribute of a configuration that is not read", "verbose=False", "verb
 
     def helper():
         return args_.beta
-""")
-must_not("field of a configuration that is not read", "verbose=False", "verbose=True", """
+""",
+)
+must_not(
+    "field of a configuration that is not read",
+    "verbose=False",
+    "verbose=True",
+    """
     from dataclasses import dataclass
 
     @dataclass
@@ -159,8 +187,13 @@ must_not("field of a configuration that is not read", "verbose=False", "verbose=
 
     def step(x):
         return x * CONFIG.beta
-""")
-must_not("level of a logger", "WARNING", "DEBUG", """
+""",
+)
+must_not(
+    "level of a logger",
+    "WARNING",
+    "DEBUG",
+    """
     import logging
     LOG = logging.getLogger("x")
     LOG.setLevel("WARNING")
@@ -168,26 +201,42 @@ must_not("level of a logger", "WARNING", "DEBUG", """
     def step(x):
         LOG.info("%s", x)
         return x
-""")
-must_not("environment", "HOME='a'", "HOME='b'", """
+""",
+)
+must_not(
+    "environment",
+    "HOME='a'",
+    "HOME='b'",
+    """
     import os
     os.environ.update(HOME='a')
 
     def step(x):
         return x, os.environ["HOME"], os.getenv("USER")
-""")
-must_not("member of a module that is not read", "OTHER = 1", "OTHER = 2", """
+""",
+)
+must_not(
+    "member of a module that is not read",
+    "OTHER = 1",
+    "OTHER = 2",
+    """
     import tools
 
     def step(x):
         return tools.helper(x)
-""", tools="""
+""",
+    tools="""
     OTHER = 1
 
     def helper(x):
         return x
-""")
-must_not("lock and open file", "'w'", "'a'", """
+""",
+)
+must_not(
+    "lock and open file",
+    "'w'",
+    "'a'",
+    """
     import threading
     LOCK = threading.Lock()
     FILE = open("/dev/null", 'w')
@@ -196,27 +245,38 @@ must_not("lock and open file", "'w'", "'a'", """
         with LOCK:
             FILE.write(x)
         return x
-""")
-must_not("state of a thread pool", "# use", "POOL.submit(len, '').result()", """
+""",
+)
+must_not(
+    "state of a thread pool",
+    "# use",
+    "POOL.submit(len, '').result()",
+    """
     from concurrent.futures import ThreadPoolExecutor
     POOL = ThreadPoolExecutor(1)
     # use
 
     def step(x):
         return POOL.submit(len, x).result()
-""")
+""",
+)
 
 
 def value(name, old, new, setup="pass"):
     """An argument written in two ways that are one value."""
-    must_not(name, f"args = ({old},)", f"args = ({new},)", f"""
+    must_not(
+        name,
+        f"args = ({old},)",
+        f"args = ({new},)",
+        f"""
     {setup}
 
     def step(*values):
         return values
 
     args = ({old},)
-""")
+""",
+    )
 
 
 NP = "import numpy as np"
@@ -229,21 +289,43 @@ value("path made in two ways", "P('a', 'b')", "P('a/b')", setup="from pathlib im
 value("array and view", "np.arange(9)[2:5]", "np.array([2, 3, 4])", NP)
 value("strided view and copy", "np.arange(9)[::2]", "np.arange(9)[::2].copy()", NP)
 value("read-only array", "np.arange(3)", "(lambda a: a.setflags(write=False) or a)(np.arange(3))", NP)
-value("padding of a record", "np.zeros(2, T)", "pad()", setup="""import numpy as np
+value(
+    "padding of a record",
+    "np.zeros(2, T)",
+    "pad()",
+    setup="""import numpy as np
     T = np.dtype([('a', 'i1'), ('b', 'f8')], align=True)
     def pad():
         raw = np.full(2 * T.itemsize, 7, 'u1').view(T)
         raw['a'] = raw['b'] = 0
-        return raw""")
-value("copied instance", "C(1)", "copy.deepcopy(C(1))", setup="""import copy
+        return raw""",
+)
+value(
+    "copied instance",
+    "C(1)",
+    "copy.deepcopy(C(1))",
+    setup="""import copy
     class C:
         def __init__(self, a):
-            self.a = a""")
-value("pickled value", "V", "pickle.loads(pickle.dumps(V))", setup="""import collections, datetime, decimal, pickle
-    V = [decimal.Decimal('1.5'), datetime.date(2020, 1, 2), collections.OrderedDict(a={1, 2}), 1j, b'x', range(3)]""")
-must_not_files("script renamed and moved", {"script.py": "def step(x):\n    return x + 1\n"}, {"deeper/other.py": "def step(x):\n    return x + 1\n"})
+            self.a = a""",
+)
+value(
+    "pickled value",
+    "V",
+    "pickle.loads(pickle.dumps(V))",
+    setup="""import collections, datetime, decimal, pickle
+    V = [decimal.Decimal('1.5'), datetime.date(2020, 1, 2), collections.OrderedDict(a={1, 2}), 1j, b'x', range(3)]""",
+)
+must_not_files(
+    "script renamed and moved",
+    {"script.py": "def step(x):\n    return x + 1\n"},
+    {"deeper/other.py": "def step(x):\n    return x + 1\n"},
+)
 must_not_files(
     "helper moved to another module",
     {"script.py": "def helper(x):\n    return x + 1\n\n\ndef step(x):\n    return helper(x)\n"},
-    {"script.py": "from tools import helper\n\n\ndef step(x):\n    return helper(x)\n", "tools.py": "def helper(x):\n    return x + 1\n"},
+    {
+        "script.py": "from tools import helper\n\n\ndef step(x):\n    return helper(x)\n",
+        "tools.py": "def helper(x):\n    return x + 1\n",
+    },
 )

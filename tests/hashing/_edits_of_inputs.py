@@ -33,24 +33,35 @@ value("set and frozenset", "{1, 2}", "frozenset({1, 2})")
 value("shared list", "(lambda x: [x, x])([1])", "[[1], [1]]")
 value("cycle", "cycle(1)", "cycle(2)", setup="def cycle(n):\n        a = [n]\n        a.append(a)\n        return a")
 value("Decimal exponent", "D('1.0')", "D('1.00')", setup="from decimal import Decimal as D")
-value("time zone", "d(2020, 1, 1, tzinfo=Z('Europe/Berlin'))", "d(2020, 1, 1, tzinfo=Z('Europe/Paris'))",
-      setup="from datetime import datetime as d; from zoneinfo import ZoneInfo as Z")
+value(
+    "time zone",
+    "d(2020, 1, 1, tzinfo=Z('Europe/Berlin'))",
+    "d(2020, 1, 1, tzinfo=Z('Europe/Paris'))",
+    setup="from datetime import datetime as d; from zoneinfo import ZoneInfo as Z",
+)
 value("fold of a time", "d(2020, 1, 1, fold=0)", "d(2020, 1, 1, fold=1)", setup="from datetime import datetime as d")
 value("kind of path", "P('a')", "Q('a')", setup="from pathlib import Path as P, PurePosixPath as Q")
 value("flags of a pattern", "re.compile('a')", "re.compile('a', re.I)", setup="import re")
 value("seed of a generator", "random.Random(1)", "random.Random(2)", setup="import random")
-value("attribute of an instance", "C(1)", "C(2)", setup="class C:\n        def __init__(self, a):\n            self.a = a")
+value(
+    "attribute of an instance", "C(1)", "C(2)", setup="class C:\n        def __init__(self, a):\n            self.a = a"
+)
 value("default factory", "D(int)", "D(float)", setup="from collections import defaultdict as D")
 value("Counter and dict", "C('a')", "dict(C('a'))", setup="from collections import Counter as C")
 value("length of a deque", "D([1], 2)", "D([1], 3)", setup="from collections import deque as D")
 value("function", "(lambda x: x + 1)", "(lambda x: x + 2)")
-value("argument of a partial", "p(max, 1)", "p(max, 2)", setup="from functools import partial as p")
+value("argument of a partial in an argument", "p(max, 1)", "p(max, 2)", setup="from functools import partial as p")
 value("library function", "math.sin", "math.cos", setup="import math")
 value("type code", "a('i', [1])", "a('l', [1])", setup="from array import array as a")
 value("bytearray", "bytearray(b'a')", "bytearray(b'b')")
 value("named tuple and tuple", "N(1)", "(1,)", setup="from collections import namedtuple; N = namedtuple('N', 'a')")
 value("string subclass", "S('a')", "'a'", setup="class S(str): pass")
-must("class of an argument", "class contents", "return 1", "return 2", """
+must(
+    "class of an argument",
+    "class contents",
+    "return 1",
+    "return 2",
+    """
     class Model:
         def run(self):
             return 1
@@ -59,8 +70,14 @@ must("class of an argument", "class contents", "return 1", "return 2", """
         return model.run()
 
     args = (Model(),)
-""")
-must("content of a File", "values", "'old'", "'new'", """
+""",
+)
+must(
+    "content of a File",
+    "values",
+    "'old'",
+    "'new'",
+    """
     from ezpyp.hashing import File
     from pathlib import Path
 
@@ -71,7 +88,8 @@ must("content of a File", "values", "'old'", "'new'", """
         return open(file).read()
 
     args = (File(data),)
-""")
+""",
+)
 
 NP = "import numpy as np"
 value("dtype", "np.zeros(3)", "np.zeros(3, 'f4')", NP)

@@ -4,73 +4,138 @@ from tests.hashing._edits import must
 
 # -- globals, closures, defaults ---------------------------------------------------------------------------------------
 
-must("global number", "globals", "RATE = 2", "RATE = 3", """
+must(
+    "global number",
+    "globals",
+    "RATE = 2",
+    "RATE = 3",
+    """
     RATE = 2
 
     def step(x):
         return x * RATE
-""")
-must("global of other type", "globals", "RATE = 1", "RATE = True", """
+""",
+)
+must(
+    "global of other type",
+    "globals",
+    "RATE = 1",
+    "RATE = True",
+    """
     RATE = 1
 
     def step(x):
         return [x, RATE]
-""")
-must("global nested dict", "globals", "'b': 1", "'b': 2", """
+""",
+)
+must(
+    "global nested dict",
+    "globals",
+    "'b': 1",
+    "'b': 2",
+    """
     CONFIG = {'a': [1, {'b': 1}]}
 
     def step(x):
         return x * CONFIG['a'][1]['b']
-""")
-must("order of a global dict", "globals", "{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}", """
+""",
+)
+must(
+    "order of a global dict",
+    "globals",
+    "{'a': 1, 'b': 2}",
+    "{'b': 2, 'a': 1}",
+    """
     CONFIG = {'a': 1, 'b': 2}
 
     def step(x):
         return list(CONFIG)
-""")
-must("global read in nested code", "globals", "RATE = 2", "RATE = 3", """
+""",
+)
+must(
+    "global read in nested code",
+    "globals",
+    "RATE = 2",
+    "RATE = 3",
+    """
     RATE = 2
 
     def step(x):
         return [(lambda: y * RATE)() for y in range(x)]
-""")
-must("two globals exchanged", "globals", "A, B = 1, 2", "A, B = 2, 1", """
+""",
+)
+must(
+    "two globals exchanged",
+    "globals",
+    "A, B = 1, 2",
+    "A, B = 2, 1",
+    """
     A, B = 1, 2
 
     def step(x):
         return x * A + B
-""")
-must("global that shadows a builtin", "globals", "\n\n\ndef step", "\n\n\ndef len(x):\n    return 7\n\n\ndef step", """
+""",
+)
+must(
+    "global that shadows a builtin",
+    "globals",
+    "\n\n\ndef step",
+    "\n\n\ndef len(x):\n    return 7\n\n\ndef step",
+    """
     import math
 
 
     def step(x):
         return len(x)
-""")
-must("closure value", "closures", "make(2)", "make(3)", """
+""",
+)
+must(
+    "closure value",
+    "closures",
+    "make(2)",
+    "make(3)",
+    """
     def make(rate):
         def step(x):
             return x * rate
         return step
 
     step = make(2)
-""")
-must("closure function", "closures", "z + 1", "z + 2", """
+""",
+)
+must(
+    "closure function",
+    "closures",
+    "z + 1",
+    "z + 2",
+    """
     def make(rate):
         def step(x):
             return rate(x)
         return step
 
     step = make(lambda z: z + 1)
-""")
-must("helper", "globals", "y + 1", "y + 2", """
+""",
+)
+must(
+    "helper",
+    "globals",
+    "y + 1",
+    "y + 2",
+    """
     def helper(y):
         return y + 1
 
     def step(x):
         return helper(x)
-""")
-must("helper replaced by another of the same name", "globals", "helper = first", "helper = second", """
+""",
+)
+must(
+    "helper replaced by another of the same name",
+    "globals",
+    "helper = first",
+    "helper = second",
+    """
     def first(y):
         return y + 1
 
@@ -81,22 +146,40 @@ must("helper replaced by another of the same name", "globals", "helper = first",
 
     def step(x):
         return helper(x)
-""")
-must("helper's default", "defaults", "by=1", "by=2", """
+""",
+)
+must(
+    "helper's default",
+    "defaults",
+    "by=1",
+    "by=2",
+    """
     def helper(y, by=1):
         return y + by
 
     def step(x):
         return helper(x)
-""")
-must("helper's keyword-only default", "defaults", "by=1", "by=2", """
+""",
+)
+must(
+    "helper's keyword-only default",
+    "defaults",
+    "by=1",
+    "by=2",
+    """
     def helper(y, *, by=1):
         return y + by
 
     def step(x):
         return helper(x)
-""")
-must("helper's default is a helper", "defaults", "z + 1", "z + 2", """
+""",
+)
+must(
+    "helper's default is a helper",
+    "defaults",
+    "z + 1",
+    "z + 2",
+    """
     def inner(z):
         return z + 1
 
@@ -105,8 +188,14 @@ must("helper's default is a helper", "defaults", "z + 1", "z + 2", """
 
     def step(x):
         return helper(x)
-""")
-must("helper of a helper", "globals", "z + 1", "z + 2", """
+""",
+)
+must(
+    "helper of a helper",
+    "globals",
+    "z + 1",
+    "z + 2",
+    """
     def inner(z):
         return z + 1
 
@@ -115,8 +204,14 @@ must("helper of a helper", "globals", "z + 1", "z + 2", """
 
     def step(x):
         return helper(x)
-""")
-must("mutual recursion", "globals", "n - 1", "n - 2", """
+""",
+)
+must(
+    "mutual recursion",
+    "globals",
+    "n - 1",
+    "n - 2",
+    """
     def even(n):
         return True if n <= 0 else odd(n - 1)
 
@@ -125,15 +220,27 @@ must("mutual recursion", "globals", "n - 1", "n - 2", """
 
     def step(x):
         return even(x)
-""")
-must("recursion through a helper", "globals", "n - 1", "n - 2", """
+""",
+)
+must(
+    "recursion through a helper",
+    "globals",
+    "n - 1",
+    "n - 2",
+    """
     def helper(n):
         return step(n - 1)
 
     def step(x):
         return x if x < 0 else helper(x)
-""")
-must("global that appears", "globals", "# here", "EXTRA = 1", """
+""",
+)
+must(
+    "global that appears",
+    "globals",
+    "# here",
+    "EXTRA = 1",
+    """
     # here
 
     def step(x):
@@ -141,8 +248,14 @@ must("global that appears", "globals", "# here", "EXTRA = 1", """
             return x + EXTRA
         except NameError:
             return x
-""")
-must("attribute of a function", "function attributes", "helper.rate = 1", "helper.rate = 2", """
+""",
+)
+must(
+    "attribute of a function",
+    "function attributes",
+    "helper.rate = 1",
+    "helper.rate = 2",
+    """
     def helper(y):
         return y * helper.rate
 
@@ -150,7 +263,8 @@ must("attribute of a function", "function attributes", "helper.rate = 1", "helpe
 
     def step(x):
         return helper(x)
-""")
+""",
+)
 
 # -- modules -----------------------------------------------------------------------------------------------------------
 
@@ -164,90 +278,195 @@ HELPER = """
     def other(y):
         return y
 """
-must("from module import helper", "globals", "y * RATE", "y / RATE", """
+must(
+    "from module import helper",
+    "globals",
+    "y * RATE",
+    "y / RATE",
+    """
     from tools import helper
 
     def step(x):
         return helper(x)
-""", tools=HELPER)
-must("global of another module", "globals", "RATE = 1", "RATE = 2", """
+""",
+    tools=HELPER,
+)
+must(
+    "global of another module",
+    "globals",
+    "RATE = 1",
+    "RATE = 2",
+    """
     from tools import helper
 
     def step(x):
         return helper(x)
-""", tools=HELPER)
-must("module.helper", "modules", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "module.helper",
+    "modules",
+    "y * RATE",
+    "y / RATE",
+    """
     import tools
 
     def step(x):
         return tools.helper(x)
-""", tools=HELPER)
-must("module.constant", "modules", "RATE = 1", "RATE = 2", """
+""",
+    tools=HELPER,
+)
+must(
+    "module.constant",
+    "modules",
+    "RATE = 1",
+    "RATE = 2",
+    """
     import tools
 
     def step(x):
         return x * tools.RATE
-""", tools=HELPER)
-must("module as other name", "modules", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "module as other name",
+    "modules",
+    "y * RATE",
+    "y / RATE",
+    """
     import tools as t
 
     def step(x):
         return [t.helper(y) for y in range(x)]
-""", tools=HELPER)
-must("package.module.helper", "modules", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "package.module.helper",
+    "modules",
+    "y * RATE",
+    "y / RATE",
+    """
     import package.inner.tools
 
     def step(x):
         return package.inner.tools.helper(x)
-""", package__slash____init__="", package__slash__inner__slash____init__="", package__slash__inner__slash__tools=HELPER)
-must("name re-exported by a package", "globals", "y * RATE", "y / RATE", """
+""",
+    package__slash____init__="",
+    package__slash__inner__slash____init__="",
+    package__slash__inner__slash__tools=HELPER,
+)
+must(
+    "name re-exported by a package",
+    "globals",
+    "y * RATE",
+    "y / RATE",
+    """
     from package import helper
 
     def step(x):
         return helper(x)
-""", package__slash____init__="from package.tools import *", package__slash__tools=HELPER)
-must("relative import in a package", "globals", "y * RATE", "y / RATE", """
+""",
+    package__slash____init__="from package.tools import *",
+    package__slash__tools=HELPER,
+)
+must(
+    "relative import in a package",
+    "globals",
+    "y * RATE",
+    "y / RATE",
+    """
     from package.face import face
 
     def step(x):
         return face(x)
-""", package__slash____init__="", package__slash__tools=HELPER, package__slash__face="""
+""",
+    package__slash____init__="",
+    package__slash__tools=HELPER,
+    package__slash__face="""
     from .tools import helper
 
     def face(x):
         return helper(x)
-""")
-must("import inside the body", "imports", "y * RATE", "y / RATE", """
+""",
+)
+must(
+    "import inside the body",
+    "imports",
+    "y * RATE",
+    "y / RATE",
+    """
     def step(x):
         import tools
         return tools.helper(x)
-""", tools=HELPER)
-must("from import inside the body", "imports", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "from import inside the body",
+    "imports",
+    "y * RATE",
+    "y / RATE",
+    """
     def step(x):
         from tools import helper
         return helper(x)
-""", tools=HELPER)
-must("import as inside the body", "imports", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "import as inside the body",
+    "imports",
+    "y * RATE",
+    "y / RATE",
+    """
     def step(x):
         import package.tools as t
         return [t.helper(y) for y in range(x)]
-""", package__slash____init__="", package__slash__tools=HELPER)
-must("module imported from a package inside the body", "imports", "y * RATE", "y / RATE", """
+""",
+    package__slash____init__="",
+    package__slash__tools=HELPER,
+)
+must(
+    "module imported from a package inside the body",
+    "imports",
+    "y * RATE",
+    "y / RATE",
+    """
     def step(x):
         from package import tools
         return tools.helper(x)
-""", package__slash____init__="", package__slash__tools=HELPER)
-must("relative import inside a body", "imports", "y * RATE", "y / RATE", """
+""",
+    package__slash____init__="",
+    package__slash__tools=HELPER,
+)
+must(
+    "relative import inside a body",
+    "imports",
+    "y * RATE",
+    "y / RATE",
+    """
     from package.face import face
 
     def step(x):
         return face(x)
-""", package__slash____init__="", package__slash__tools=HELPER, package__slash__face="""
+""",
+    package__slash____init__="",
+    package__slash__tools=HELPER,
+    package__slash__face="""
     def face(x):
         from .tools import helper
         return helper(x)
-""")
-must("import inside a helper inside a class", "imports", "y * RATE", "y / RATE", """
+""",
+)
+must(
+    "import inside a helper inside a class",
+    "imports",
+    "y * RATE",
+    "y / RATE",
+    """
     class Model:
         def run(self, x):
             from tools import helper
@@ -255,20 +474,41 @@ must("import inside a helper inside a class", "imports", "y * RATE", "y / RATE",
 
     def step(x):
         return Model().run(x)
-""", tools=HELPER)
-must("constant getattr of a module", "modules", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "constant getattr of a module",
+    "modules",
+    "y * RATE",
+    "y / RATE",
+    """
     import tools
 
     def step(x):
         return getattr(tools, "helper")(x)
-""", tools=HELPER)
-must("computed getattr of a module", "whole modules", "return y\n", "return y + 1\n", """
+""",
+    tools=HELPER,
+)
+must(
+    "computed getattr of a module",
+    "whole modules",
+    "return y\n",
+    "return y + 1\n",
+    """
     import tools
 
     def step(x):
         return getattr(tools, "oth" + x)(1)
-""", tools=HELPER)
-must("module passed on", "whole modules", "y * RATE", "y / RATE", """
+""",
+    tools=HELPER,
+)
+must(
+    "module passed on",
+    "whole modules",
+    "y * RATE",
+    "y / RATE",
+    """
     import tools
 
     def run(module, x):
@@ -276,19 +516,33 @@ must("module passed on", "whole modules", "y * RATE", "y / RATE", """
 
     def step(x):
         return run(tools, x)
-""", tools=HELPER)
-must("module with __getattr__", "modules", "y + 1", "y + 2", """
+""",
+    tools=HELPER,
+)
+must(
+    "module with __getattr__",
+    "modules",
+    "y + 1",
+    "y + 2",
+    """
     import lazy
 
     def step(x):
         return lazy.helper(x)
-""", lazy="""
+""",
+    lazy="""
     def __getattr__(name):
         if name == "helper":
             return lambda y: y + 1
         raise AttributeError(name)
-""")
-must("the user's function put into a library", "modules", "y + 1", "y + 2", """
+""",
+)
+must(
+    "the user's function put into a library",
+    "modules",
+    "y + 1",
+    "y + 2",
+    """
     import statistics
 
     def mine(y):
@@ -298,21 +552,34 @@ must("the user's function put into a library", "modules", "y + 1", "y + 2", """
 
     def step(x):
         return statistics.mean(x)
-""")
-must("setting of a library", "modules", "json.FLAG = True", "json.FLAG = False", """
+""",
+)
+must(
+    "setting of a library",
+    "modules",
+    "json.FLAG = True",
+    "json.FLAG = False",
+    """
     import json
     json.FLAG = True
 
     def step(x):
         return x if json.FLAG else 0
-""")
-must("command line", "modules", "['script.py', '1']", "['script.py', '2']", """
+""",
+)
+must(
+    "command line",
+    "modules",
+    "['script.py', '1']",
+    "['script.py', '2']",
+    """
     import sys
     sys.argv = ['script.py', '1']
 
     def step(x):
         return x + int(sys.argv[1])
-""")
+""",
+)
 
 # -- tables, wrappers, callables ---------------------------------------------------------------------------------------
 
@@ -323,27 +590,53 @@ TWO = """
     def two(y):
         return y * 2
 """
-must("dispatch table: function", "globals", "y * 2", "y * 3", TWO + """
+must(
+    "dispatch table: function",
+    "globals",
+    "y * 2",
+    "y * 3",
+    TWO
+    + """
     TABLE = {"one": one, "two": two}
 
     def step(x):
         return TABLE["two"](x)
-""")
-must("dispatch table: entries exchanged", "globals", '{"one": one, "two": two}', '{"one": two, "two": one}', TWO + """
+""",
+)
+must(
+    "dispatch table: entries exchanged",
+    "globals",
+    '{"one": one, "two": two}',
+    '{"one": two, "two": one}',
+    TWO
+    + """
     TABLE = {"one": one, "two": two}
 
     def step(x):
         return TABLE["two"](x)
-""")
-must("list of functions", "globals", "y * 2", "y * 3", TWO + """
+""",
+)
+must(
+    "list of functions",
+    "globals",
+    "y * 2",
+    "y * 3",
+    TWO
+    + """
     STAGES = [one, two]
 
     def step(x):
         for stage in STAGES:
             x = stage(x)
         return x
-""")
-must("functions registered by a decorator", "globals", "y * 2", "y * 3", """
+""",
+)
+must(
+    "functions registered by a decorator",
+    "globals",
+    "y * 2",
+    "y * 3",
+    """
     TABLE = {}
 
     def register(function):
@@ -356,12 +649,18 @@ must("functions registered by a decorator", "globals", "y * 2", "y * 3", """
 
     def step(x):
         return TABLE["two"](x)
-""")
-must("annotation that a registry sees", "annotations", "y: int", "y: float", """
-    TABLE = {}
+""",
+)
+must(
+    "annotation that a registry sees",
+    "annotations",
+    "y: int",
+    "y: float",
+    """
+    TABLE = []
 
     def register(function):
-        TABLE[function.__annotations__["y"]] = function
+        TABLE.append(function)
         return function
 
     @register
@@ -369,15 +668,27 @@ must("annotation that a registry sees", "annotations", "y: int", "y: float", """
         return y
 
     def step(x):
-        return [k for k, f in TABLE.items() if f.__annotations__["y"] is type(x)]
-""")
-must("global lambda", "globals", "y + 1", "y + 2", """
+        return [f for f in TABLE if f.__annotations__["y"] is type(x)]
+""",
+)
+must(
+    "global lambda",
+    "globals",
+    "y + 1",
+    "y + 2",
+    """
     helper = lambda y: y + 1
 
     def step(x):
         return helper(x)
-""")
-must("argument of a partial", "globals", "one, 1", "one, 2", """
+""",
+)
+must(
+    "argument of a partial",
+    "partials",
+    "one, 1",
+    "one, 2",
+    """
     from functools import partial
 
     def one(y, z):
@@ -387,8 +698,14 @@ must("argument of a partial", "globals", "one, 1", "one, 2", """
 
     def step(x):
         return helper(x)
-""")
-must("function of a partial", "globals", "y + z", "y - z", """
+""",
+)
+must(
+    "function of a partial",
+    "globals",
+    "y + z",
+    "y - z",
+    """
     from functools import partial
 
     def one(y, z):
@@ -398,16 +715,28 @@ must("function of a partial", "globals", "y + z", "y - z", """
 
     def step(x):
         return helper(x)
-""")
-must("partial as the step", "instances", "z=1", "z=2", """
+""",
+)
+must(
+    "partial as the step",
+    "partials",
+    "z=1",
+    "z=2",
+    """
     from functools import partial
 
     def one(y, z):
         return y + z
 
     step = partial(one, z=1)
-""")
-must("cached helper", "wrappers", "y + 1", "y + 2", """
+""",
+)
+must(
+    "cached helper",
+    "wrappers",
+    "y + 1",
+    "y + 2",
+    """
     from functools import lru_cache
 
     @lru_cache(maxsize=None)
@@ -416,7 +745,8 @@ must("cached helper", "wrappers", "y + 1", "y + 2", """
 
     def step(x):
         return helper(x)
-""")
+""",
+)
 WRAPS = """
     from functools import wraps
 
@@ -436,10 +766,15 @@ WRAPS = """
     def step(x):
         return helper(x)
 """
-must("wrapped function", "closures", "y + 1", "y + 2", WRAPS)
+must("wrapped function", "closures+function attributes", "y + 1", "y + 2", WRAPS)
 must("wrapper", "globals", "factor + 0", "factor + 1", WRAPS)
 must("argument of a decorator", "closures", "@twice(2)", "@twice(4)", WRAPS)
-must("step under a decorator of the user's", "closures", "y + 1", "y + 2", """
+must(
+    "step under a decorator of the user's",
+    "closures+function attributes",
+    "y + 1",
+    "y + 2",
+    """
     from functools import wraps
 
     def logged(function):
@@ -451,8 +786,14 @@ must("step under a decorator of the user's", "closures", "y + 1", "y + 2", """
     @logged
     def step(y):
         return y + 1
-""")
-must("context manager made by a library's decorator", "library closures", "yield 1", "yield 2", """
+""",
+)
+must(
+    "context manager made by a library's decorator",
+    "library closures",
+    "yield 1",
+    "yield 2",
+    """
     from contextlib import contextmanager
 
     @contextmanager
@@ -462,8 +803,14 @@ must("context manager made by a library's decorator", "library closures", "yield
     def step(x):
         with helper() as y:
             return x + y
-""")
-must("single dispatch", "library closures", "return 'int'", "return 'integer'", """
+""",
+)
+must(
+    "single dispatch",
+    "library closures",
+    "return 'int'",
+    "return 'integer'",
+    """
     from functools import singledispatch
 
     @singledispatch
@@ -476,8 +823,14 @@ must("single dispatch", "library closures", "return 'int'", "return 'integer'", 
 
     def step(x):
         return helper(x)
-""")
-must("vectorized by NumPy", "globals", "y + 1", "y + 2", """
+""",
+)
+must(
+    "vectorized by NumPy",
+    "globals",
+    "y + 1",
+    "y + 2",
+    """
     import numpy as np
 
     @np.vectorize
@@ -486,15 +839,27 @@ must("vectorized by NumPy", "globals", "y + 1", "y + 2", """
 
     def step(x):
         return helper(x)
-""")
-must("library function that is given a helper", "globals", "y + 1", "y + 2", """
+""",
+)
+must(
+    "library function that is given a helper",
+    "globals",
+    "y + 1",
+    "y + 2",
+    """
     def helper(y):
         return y + 1
 
     def step(x):
         return list(map(helper, [x]))
-""")
-must("decorated step as a helper", "decorated steps", "y + 1", "y + 2", """
+""",
+)
+must(
+    "decorated step as a helper",
+    "decorated steps",
+    "y + 1",
+    "y + 2",
+    """
     class Made:
         def __init__(self, function):
             self.__ezpyp_function__ = function
@@ -509,7 +874,8 @@ must("decorated step as a helper", "decorated steps", "y + 1", "y + 2", """
 
     def step(x):
         return helper(x)
-""")
+""",
+)
 
 # -- classes -----------------------------------------------------------------------------------------------------------
 
@@ -565,15 +931,32 @@ must("class method", "descriptors", "return 7", "return 17", CLASS)
 must("cached property", "descriptors", "return 8", "return 18", CLASS)
 must("operator method", "class contents", "return 9", "return 19", CLASS)
 must("base class exchanged", "class bases", "class Model(Base)", "class Model(Base, dict)", CLASS)
-must("method becomes property", "descriptors", "    @staticmethod\n        def shared():", "    @classmethod\n        def shared(cls=0):", CLASS)
-must("name of a class", "class contents", "Model", "Machine", """
+must(
+    "method becomes property",
+    "descriptors",
+    "@staticmethod\n    def shared():",
+    "@classmethod\n    def shared(cls=0):",
+    CLASS,
+)
+must(
+    "name of a class",
+    "class names",
+    "Model",
+    "Machine",
+    """
     class Model:
         pass
 
     def step(x):
         return Model.__name__
-""")
-must("dataclass default", "class contents", "rate: int = 1", "rate: int = 2", """
+""",
+)
+must(
+    "dataclass default",
+    "class contents",
+    "rate: int = 1",
+    "rate: int = 2",
+    """
     from dataclasses import dataclass
 
     @dataclass
@@ -582,8 +965,14 @@ must("dataclass default", "class contents", "rate: int = 1", "rate: int = 2", ""
 
     def step(x):
         return Point().rate * x
-""")
-must("dataclass default factory", "class contents", "return [1]", "return [2]", """
+""",
+)
+must(
+    "dataclass default factory",
+    "class contents",
+    "return [1]",
+    "return [2]",
+    """
     from dataclasses import dataclass, field
 
     def make():
@@ -595,8 +984,14 @@ must("dataclass default factory", "class contents", "return [1]", "return [2]", 
 
     def step(x):
         return Point().rate * x
-""")
-must("order of dataclass fields", "class contents", "a: int\n        b: int", "b: int\n        a: int", """
+""",
+)
+must(
+    "order of dataclass fields",
+    "class contents",
+    "a: int\n    b: int",
+    "b: int\n    a: int",
+    """
     from dataclasses import dataclass
 
     @dataclass
@@ -606,15 +1001,27 @@ must("order of dataclass fields", "class contents", "a: int\n        b: int", "b
 
     def step(x):
         return Point(1, 2)
-""")
-must("annotation of a class", "class contents", "a: int", "a: float", """
+""",
+)
+must(
+    "annotation of a class",
+    "class contents",
+    "a: int",
+    "a: float",
+    """
     class Point:
         a: int
 
     def step(x):
         return Point.__annotations__
-""")
-must("enum value", "enums", "RED = 1", "RED = 3", """
+""",
+)
+must(
+    "enum value",
+    "enums",
+    "RED = 1",
+    "RED = 3",
+    """
     from enum import Enum
 
     class Colour(Enum):
@@ -623,8 +1030,14 @@ must("enum value", "enums", "RED = 1", "RED = 3", """
 
     def step(x):
         return Colour.RED.value
-""")
-must("enum order", "enums", "RED = 1\n        BLUE = 2", "BLUE = 2\n        RED = 1", """
+""",
+)
+must(
+    "enum order",
+    "enums",
+    "RED = 1\n    BLUE = 2",
+    "BLUE = 2\n    RED = 1",
+    """
     from enum import Enum
 
     class Colour(Enum):
@@ -633,8 +1046,14 @@ must("enum order", "enums", "RED = 1\n        BLUE = 2", "BLUE = 2\n        RED 
 
     def step(x):
         return list(Colour)
-""")
-must("enum method", "class contents", "return 1", "return 2", """
+""",
+)
+must(
+    "enum method",
+    "class contents",
+    "return 1",
+    "return 2",
+    """
     from enum import IntEnum
 
     class Colour(IntEnum):
@@ -645,16 +1064,28 @@ must("enum method", "class contents", "return 1", "return 2", """
 
     def step(x):
         return Colour.RED.weight()
-""".replace("RED = 1", "RED = 5"))
-must("named tuple fields", "class contents", '"a b"', '"b a"', """
+""".replace("RED = 1", "RED = 5"),
+)
+must(
+    "named tuple fields",
+    "class contents",
+    '"a b"',
+    '"b a"',
+    """
     from collections import namedtuple
 
     Point = namedtuple("Point", "a b")
 
     def step(x):
         return Point(1, 2).a
-""")
-must("subclass hook", "class bases", "cls.rate = 1", "cls.rate = 2", """
+""",
+)
+must(
+    "subclass hook",
+    "class bases+class contents",
+    "cls.rate = 1",
+    "cls.rate = 2",
+    """
     class Base:
         def __init_subclass__(cls):
             cls.rate = 1
@@ -664,8 +1095,14 @@ must("subclass hook", "class bases", "cls.rate = 1", "cls.rate = 2", """
 
     def step(x):
         return Model.rate
-""")
-must("descriptor of the user's", "class contents", "return 1", "return 2", """
+""",
+)
+must(
+    "descriptor of the user's",
+    "class contents",
+    "return 1",
+    "return 2",
+    """
     class Field:
         def __get__(self, obj, kind=None):
             return 1
@@ -675,8 +1112,14 @@ must("descriptor of the user's", "class contents", "return 1", "return 2", """
 
     def step(x):
         return Model().field
-""")
-must("attribute of a global instance", "instances", "Model(1)", "Model(2)", """
+""",
+)
+must(
+    "attribute of a global instance",
+    "instances",
+    "Model(1)",
+    "Model(2)",
+    """
     class Model:
         def __init__(self, rate):
             self.rate = rate
@@ -688,8 +1131,14 @@ must("attribute of a global instance", "instances", "Model(1)", "Model(2)", """
 
     def step(x):
         return MODEL.run(x)
-""")
-must("slot of a global instance", "instances", "Model(1)", "Model(2)", """
+""",
+)
+must(
+    "slot of a global instance",
+    "instances",
+    "Model(1)",
+    "Model(2)",
+    """
     class Model:
         __slots__ = ("rate",)
 
@@ -700,8 +1149,14 @@ must("slot of a global instance", "instances", "Model(1)", "Model(2)", """
 
     def step(x):
         return x * MODEL.rate
-""")
-must("bound method as a helper", "instances", "Model(1)", "Model(2)", """
+""",
+)
+must(
+    "bound method as a helper",
+    "instances",
+    "Model(1)",
+    "Model(2)",
+    """
     class Model:
         def __init__(self, rate):
             self.rate = rate
@@ -713,8 +1168,14 @@ must("bound method as a helper", "instances", "Model(1)", "Model(2)", """
 
     def step(x):
         return run(x)
-""")
-must("callable instance as the step", "instances", "Model(1)", "Model(2)", """
+""",
+)
+must(
+    "callable instance as the step",
+    "instances",
+    "Model(1)",
+    "Model(2)",
+    """
     class Model:
         def __init__(self, rate):
             self.rate = rate
@@ -723,8 +1184,14 @@ must("callable instance as the step", "instances", "Model(1)", "Model(2)", """
             return x * self.rate
 
     step = Model(1)
-""")
-must("code of a callable instance", "class contents", "x * self", "x / self", """
+""",
+)
+must(
+    "code of a callable instance",
+    "class contents",
+    "x * self",
+    "x / self",
+    """
     class Model:
         def __init__(self, rate):
             self.rate = rate
@@ -733,8 +1200,14 @@ must("code of a callable instance", "class contents", "x * self", "x / self", ""
             return x * self.rate
 
     step = Model(1)
-""")
-must("method as the step", "globals", "x + RATE", "x - RATE", """
+""",
+)
+must(
+    "method as the step",
+    "globals",
+    "RATE = 3",
+    "RATE = 4",
+    """
     RATE = 3
 
     class Model:
@@ -742,8 +1215,14 @@ must("method as the step", "globals", "x + RATE", "x - RATE", """
             return x + RATE
 
     step = Model().run
-""")
-must("super method", "class bases", "return 1", "return 2", """
+""",
+)
+must(
+    "super method",
+    "class bases",
+    "return 1",
+    "return 2",
+    """
     class Base:
         def run(self):
             return 1
@@ -754,25 +1233,43 @@ must("super method", "class bases", "return 1", "return 2", """
 
     def step(x):
         return Model().run()
-""")
-must("attribute of a configuration that is read", "globals", "beta=1", "beta=2", """
+""",
+)
+must(
+    "attribute of a configuration that is read",
+    "globals",
+    "beta=1",
+    "beta=2",
+    """
     from argparse import Namespace
-    args = Namespace(beta=1, verbose=False)
+    conf = Namespace(beta=1, verbose=False)
 
     def step(x):
-        return x * args.beta
-""")
-must("configuration passed on whole", "globals", "verbose=False", "verbose=True", """
+        return x * conf.beta
+""",
+)
+must(
+    "configuration passed on whole",
+    "globals",
+    "verbose=False",
+    "verbose=True",
+    """
     from types import SimpleNamespace
-    args = SimpleNamespace(beta=1, verbose=False)
+    conf = SimpleNamespace(beta=1, verbose=False)
 
     def helper(config):
         return config.verbose
 
     def step(x):
-        return helper(args)
-""")
-must("configuration with a property", "class contents", "self.a * 2", "self.a * 3", """
+        return helper(conf)
+""",
+)
+must(
+    "configuration with a property",
+    "class contents",
+    "self.a * 2",
+    "self.a * 3",
+    """
     from dataclasses import dataclass
 
     @dataclass
@@ -787,15 +1284,27 @@ must("configuration with a property", "class contents", "self.a * 2", "self.a * 
 
     def step(x):
         return x * CONFIG.beta
-""")
-must("global array", "globals", "np.arange(3)", "np.arange(3) + 1", """
+""",
+)
+must(
+    "global array",
+    "globals",
+    "np.arange(3)",
+    "np.arange(3) + 1",
+    """
     import numpy as np
     TABLE = np.arange(3)
 
     def step(x):
         return x * TABLE
-""")
-must("helper stored in an instance beside a lock", "globals", "y + 1", "y + 2", """
+""",
+)
+must(
+    "helper stored in an instance beside a lock",
+    "globals",
+    "y + 1",
+    "y + 2",
+    """
     import threading
 
     def helper(y):
@@ -810,8 +1319,14 @@ must("helper stored in an instance beside a lock", "globals", "y + 1", "y + 2", 
 
     def step(x):
         return SERVICE.helper(x)
-""")
-must("class attribute set from outside", "class contents", "Model.rate = 1", "Model.rate = 2", """
+""",
+)
+must(
+    "class attribute set from outside",
+    "class contents",
+    "Model.rate = 1",
+    "Model.rate = 2",
+    """
     class Model:
         pass
 
@@ -819,8 +1334,14 @@ must("class attribute set from outside", "class contents", "Model.rate = 1", "Mo
 
     def step(x):
         return Model.rate
-""")
-must("decorators exchanged", "closures", "@first\n    @second", "@second\n    @first", """
+""",
+)
+must(
+    "decorators exchanged",
+    "code",
+    "@first\n@second",
+    "@second\n@first",
+    """
     from functools import wraps
 
     def first(function):
@@ -842,4 +1363,5 @@ must("decorators exchanged", "closures", "@first\n    @second", "@second\n    @f
 
     def step(x):
         return helper(x)
-""")
+""",
+)

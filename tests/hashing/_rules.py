@@ -30,16 +30,8 @@ def _code_off():
     _code.digest = lambda data: b""
 
 
-def _constants_off():
-    _code.plain_constant = lambda value: None
-    real = _code._Body.write_name
-    # A lambda or class inside is a constant too.
-    _code._Body.write_name = real
-
-
 def _values_off():
     _values.plain_bytes = lambda value: b""
-    _values.are_plain = lambda value: False
     _values.dumps = lambda value, version: b""
     _values.leaf_hole = lambda hole: b""
 
@@ -52,13 +44,9 @@ def _follow_off(name, module, chain, policy):
     return _names.Lead(name, label=name)
 
 
-def _of_package_off():
-    _registry._of_package = lambda kind: None
-
-
 RULES = {
     "code": _code_off,
-    "constants": _constants_off,
+    "constants": _set(_code, "plain_constant", lambda value: None),
     "attribute names": _names_off,
     "signatures": _set(_code, "signature", lambda code: None),
     "local names": _set(_code, "_SEES_LOCALS", frozenset()),
@@ -74,12 +62,14 @@ RULES = {
     "annotations": _set(_functions, "_annotations", nothing),
     "library closures": _set(_functions, "_given_to", nothing),
     "wrappers": _nodes(kinds=[type(lru_cache(len))]),
+    "class names": _set(_classes, "_name", lambda kind: ""),
     "class contents": _set(_classes, "_contents", nothing),
     "class bases": _set(_classes, "_ancestry", nothing),
     "descriptors": _nodes(kinds=[property, staticmethod, classmethod, __import__("functools").cached_property]),
     "enums": _set(_classes, "_enum_members", nothing),
+    "partials": lambda: _registry.REGISTRY.nodes.update({__import__("functools").partial: nothing}),
     "instances": _set(_instances, "_reduced", nothing),
-    "decorated steps": _set(_registry, "walk_plain_function", nothing),
+    "decorated steps": _set(_instances, "walk_plain_function", nothing),
     "bindings": _set(_walk.Walker, "_write_bindings", lambda self: None),
     "values": _values_off,
 }

@@ -38,7 +38,8 @@ def run_script(path, mode):
 def digests(job):
     """Return the digests of the script's step and arguments, and what changes are told of."""
     if job.get("rule"):
-        _rules.RULES[job["rule"]]()
+        for rule in job["rule"].split("+"):
+            _rules.RULES[rule]()
     if job.get("trace"):
         sys.settrace(lambda *_: lambda *_: None)
     names = run_script(job["script"], job.get("mode", "main"))
