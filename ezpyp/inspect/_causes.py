@@ -1,7 +1,6 @@
 """What differs between two recorded steps, down to the constant, the argument, the upstream."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,9 +9,7 @@ from ezpyp.errors import CacheFormatError
 from ezpyp.hashing import FunctionIdentity, difference
 from ezpyp.inspect._facts import unpacked
 from ezpyp.inspect._reader import Reader
-
-# Beside the text of an argument that does not say everything stands a digest of the value.
-_DIGEST = re.compile(" #[0-9a-f]{12}$")
+from ezpyp.inspect._text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +130,11 @@ def _argument_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
         yield Cause("argument", text, name, old=plain(was), new=plain(now))
 
 
-def plain(text: str | None) -> str:
-    """An argument's text for people, without the digest that may stand beside it.
-
-    Example:
-        >>> plain("TMP for alpha #40686f6c6573")
-        'TMP for alpha'
-    """
-    return "" if text is None else _DIGEST.sub("", text)
-
-
 def _plain_changes(old: Recorded, new: Recorded) -> Iterator[Cause]:
     if old.codec != new.codec:
         yield Cause("codec", f"codec {old.codec} -> {new.codec}", new.name, old=old.codec, new=new.codec)
     if old.python != new.python:
-        yield Cause(
-            "python", f"Python {old.python} -> {new.python}", "python", old=old.python, new=new.python
-        )
+        yield Cause("python", f"Python {old.python} -> {new.python}", "python", old=old.python, new=new.python)
     for name in sorted({*old.settings, *new.settings}):
         was, now = json.dumps(old.settings.get(name)), json.dumps(new.settings.get(name))
         if was != now:

@@ -41,7 +41,5 @@ def totals_of_run(run: Run) -> dict[Status, int] | None:
 def totals(phases: list[Phase]) -> dict[Status, int]:
     """All phases together, in the order of their numbers."""
     return {
-        status: number
-        for status in sorted(Status)
-        if (number := sum(phase.counts.get(status, 0) for phase in phases))
+        status: number for status in sorted(Status) if (number := sum(phase.counts.get(status, 0) for phase in phases))
     }

@@ -10,6 +10,7 @@ from ezpyp.errors import CacheFormatError, UnknownStepError
 from ezpyp.graph._lookup import find_names
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._rows import StepRow, View
+from ezpyp.inspect._text import plain
 
 KEY_PREFIX = re.compile("[0-9a-f]{4,32}")
 
@@ -48,13 +49,17 @@ def find_step(reader: Reader, words: tuple[str, ...], view: View) -> Found:
         return Found(exact, view)
     recorded = dict(_recorded(reader, view))
     try:
-        name = find_names(wanted, recorded, params, lambda name: reader.load(recorded[name]))
+        name = find_names(wanted, recorded, params, lambda name: _texts(reader, recorded[name]))
     except UnknownStepError:
         other = None if params else _by_key(reader, view, wanted) or _left_out(reader, wanted)
         if other is None:
             raise
         return other
     return _found(reader, reader.step(view, "s.name = :name", {"name": name}), view)
+
+
+def _texts(reader: Reader, params: str) -> dict[str, str]:
+    return {param: plain(text) for param, text in reader.load(params).items()}
 
 
 def _found(reader: Reader, step: StepRow | None, view: View, *, is_present: bool = True) -> Found:

@@ -43,8 +43,7 @@ def with_truth(runs: list[Run], holder: Holder | None) -> list[Run]:
     Nobody can write down that a run was killed: a run is alive only while its own process holds the location.
     """
     return [
-        replace(run, status="killed") if run.status == "running" and not _is_alive(run, holder) else run
-        for run in runs
+        replace(run, status="killed") if run.status == "running" and not _is_alive(run, holder) else run for run in runs
     ]
 
 

@@ -83,9 +83,7 @@ def check_there(location: Path, file: Path) -> None:
         if not location.exists():
             raise CacheNotFoundError(f"no cache at {location}: there is no such folder")
         if not location.is_dir():
-            raise CacheNotFoundError(
-                f"no cache at {location}: it is a file; give the folder that holds {INDEX}"
-            )
+            raise CacheNotFoundError(f"no cache at {location}: it is a file; give the folder that holds {INDEX}")
         if not file.exists():
             raise CacheNotFoundError(f"no cache at {location}: the folder holds no {INDEX}")
         if not file.is_file():
@@ -129,9 +127,7 @@ def _open_copy(location: Path, files: list[Path]) -> Index:
 
 def _connect(file: Path, options: str) -> sqlite3.Connection:
     # as_uri() quotes what a folder's name may hold: '?', '#', '%'.
-    connection = sqlite3.connect(
-        f"{file.as_uri()}?{options}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
-    )
+    connection = sqlite3.connect(f"{file.as_uri()}?{options}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
         # One transaction for the whole verb: every query sees the same moment of a live run.
         connection.execute("BEGIN")
@@ -152,6 +148,4 @@ def _check_format(index: Index) -> None:
     if not number.isdecimal():
         raise CacheFormatError(f"{file} is no index of ezpyp: its format is {number}")
     if int(number) > FORMAT:
-        raise CacheFormatError(
-            f"{file} has format {number}; this ezpyp reads up to {FORMAT}: install a newer one"
-        )
+        raise CacheFormatError(f"{file} has format {number}; this ezpyp reads up to {FORMAT}: install a newer one")

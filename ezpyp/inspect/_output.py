@@ -99,8 +99,7 @@ def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
     out.writerow(fields)
     # 0 and 1 as in SQLite, not Python's True and False.
     out.writerows(
-        [int(value) if isinstance(value, bool) else value for value in map(row.__getitem__, fields)]
-        for row in rows
+        [int(value) if isinstance(value, bool) else value for value in map(row.__getitem__, fields)] for row in rows
     )
 
 
@@ -121,9 +120,7 @@ def terminal_width() -> int | None:
 
 def table_lines(cells: list[list[str]], columns: Sequence[Column], room: int | None) -> Iterator[str]:
     """The lines of a table; a terminal too narrow loses columns from the right, and says so."""
-    widths = [
-        max(map(width, column)) for column in zip([column.heading for column in columns], *cells, strict=True)
-    ]
+    widths = [max(map(width, column)) for column in zip([column.heading for column in columns], *cells, strict=True)]
     shown = len(columns) if room is None else _fitting(widths, room)
     yield _line([column.heading for column in columns[:shown]], widths, columns)
     for row in cells:
@@ -142,9 +139,7 @@ def _fitting(widths: Sequence[int], room: int) -> int:
     return len(widths)
 
 
-def _line(
-    cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column], *, is_coloured: bool = False
-) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column], *, is_coloured: bool = False) -> str:
     padded = []
     for cell, wide, column in zip(cells, widths, columns, strict=False):
         blanks = " " * (wide - width(cell))

@@ -115,9 +115,7 @@ class Reader:
         except (*SQL_ERRORS, ValueError) as error:
             if self._index.is_frozen and self._stat() != self._stamp:
                 raise StoreError(f"a run changed {self.file} in this very moment: ask again") from error
-            raise CacheFormatError(
-                f"{self.file} cannot be read to its end, it is damaged: {error}"
-            ) from error
+            raise CacheFormatError(f"{self.file} cannot be read to its end, it is damaged: {error}") from error
 
     def meta(self) -> dict[str, str]:
         """Facts about the cache: format, pipeline_id, created_at, ezpyp."""

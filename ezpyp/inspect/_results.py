@@ -33,6 +33,4 @@ def check(digest: bytes, size: int, payload: bytes) -> None:
         reason = "its bytes have another digest"
     else:
         return
-    raise DamagedResultError(
-        f"the result {digest.hex()} in the index is damaged: {reason}", digest=digest.hex()
-    )
+    raise DamagedResultError(f"the result {digest.hex()} in the index is damaged: {reason}", digest=digest.hex())

@@ -47,7 +47,7 @@ def command(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
     newest = reader.view().revision
     first, second = (*revisions, newest)[:2] if revisions else (newest - 1, newest)
     for number in (first, second):
-        if number or revisions:
+        if number:
             reader.view(revision=number)
     found = compare(reader, first, second)
     if form == "json":

@@ -34,9 +34,7 @@ FIELDS = ("what", "results", "bytes", "files", "largest")
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache du --by step --limit 10")
 @format_option
-@click.option(
-    "--by", type=click.Choice(list(BY)), default="function", show_default=True, help="What to sum up."
-)
+@click.option("--by", type=click.Choice(list(BY)), default="function", show_default=True, help="What to sum up.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N largest.")
 @reads
 def command(reader: Reader, form: str, by: str, limit: int | None) -> None:

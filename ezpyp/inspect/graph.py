@@ -52,9 +52,7 @@ Nodes = dict[str, Node]
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache graph --format mermaid")
-@click.option(
-    "--format", "form", type=click.Choice(FORMS), default="text", show_default=True, help="What to write."
-)
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True, help="What to write.")
 @click.option("--by", type=click.Choice(["step", "function"]), help="A box a step, or a function in a phase.")
 @click.option("--revision", type=int, help="Of this revision of the schema.")
 @reads

@@ -38,9 +38,7 @@ class Tree:
 @name_words()
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what was made from it.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows."
-)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
 @reads
 def command(reader: Reader, words: tuple[str, ...], up: bool, down: bool, form: str) -> None:
     """What a step was made from, and what was made from it.

@@ -19,9 +19,7 @@ from ezpyp.inspect._text import moment
 @name_words(required=False)
 @click.option("--failed", is_flag=True, help="Of every step that failed.")
 @click.option("--run", type=int, help="As it stood after this run.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows."
-)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
 @reads
 def command(reader: Reader, words: tuple[str, ...], failed: bool, run: int | None, form: str) -> None:
     """Traceback of a step, or of all that failed."""

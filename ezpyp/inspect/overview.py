@@ -131,9 +131,7 @@ def _bar(phase: Phase) -> str:
     for status, sign in BAR_SIGNS.items():
         number = phase.counts.get(status, 0)
         length = max(1, round(BAR * number / phase.total)) if number else 0
-        parts.append(
-            click.style(sign * length, fg=COLOURS[status.word]) if terminal_width() else sign * length
-        )
+        parts.append(click.style(sign * length, fg=COLOURS[status.word]) if terminal_width() else sign * length)
     return "".join(parts)
 
 
@@ -156,9 +154,7 @@ def _slowest(reader: Reader, view: View) -> None:
         return
     heading("Slowest")
     columns = [Column("took", is_number=True), Column("name")]
-    for line in list(
-        table_lines([[duration(row.seconds), one_line(row.name)] for row in rows], columns, None)
-    )[1:]:
+    for line in list(table_lines([[duration(row.seconds), one_line(row.name)] for row in rows], columns, None))[1:]:
         click.echo(f"  {line}")
 
 

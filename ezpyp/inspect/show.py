@@ -12,7 +12,7 @@ from ezpyp.inspect._output import Column, table_lines, terminal_width, write_jso
 from ezpyp.inspect._page import code, entry, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status
-from ezpyp.inspect._text import duration, moment, size
+from ezpyp.inspect._text import duration, moment, plain, size
 
 SHOWN_NEIGHBOURS = 20
 HISTORY = (
@@ -74,13 +74,11 @@ def _identity(facts: Fact) -> None:
     entry("key", facts["key"])
     if not facts["present"]:
         entry("revision", f"{facts['revision']} was the last that has it")
-    entry(
-        "function", f"{function['name']}, {function['file']}:{function['line']} (module {function['module']})"
-    )
+    entry("function", f"{function['name']}, {function['file']}:{function['line']} (module {function['module']})")
     entry("phase", str(facts["phase"]))
     entry("args", facts["args"])
     entry("kwargs", facts["kwargs"])
-    entry("params", [f"{param} = {value}" for param, value in facts["params"].items()])
+    entry("params", [f"{param} = {plain(value)}" for param, value in facts["params"].items()])
     entry("settings", [f"{name} = {value}" for name, value in facts["settings"].items()])
     entry("upstream", _neighbours(facts["upstream"]))
     entry("needed by", _neighbours(facts["downstream"]))

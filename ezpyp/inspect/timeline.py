@@ -82,8 +82,7 @@ def _draw(run: Run, bars: list[Bar]) -> None:
     wall = run.seconds or max((bar.start + bar.seconds for bar in bars), default=0.0)
     lanes = _lanes(run, bars)
     click.echo(
-        f"Run {run.run}: {run.status}, {count(len(bars), 'step')} on {count(run.ranks, 'rank')}"
-        f" in {duration(wall)}"
+        f"Run {run.run}: {run.status}, {count(len(bars), 'step')} on {count(run.ranks, 'rank')} in {duration(wall)}"
     )
     if not bars or not wall:
         return
@@ -103,8 +102,7 @@ def _lanes(run: Run, bars: Iterable[Bar]) -> list[Lane]:
     for bar in bars:
         found.setdefault(bar.rank, []).append(bar)
     return [
-        Lane(rank, found[rank][0].host if found[rank] else run.host or "", tuple(found[rank]))
-        for rank in sorted(found)
+        Lane(rank, found[rank][0].host if found[rank] else run.host or "", tuple(found[rank])) for rank in sorted(found)
     ]
 
 

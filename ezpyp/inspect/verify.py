@@ -96,15 +96,11 @@ def _results(reader: Reader, *, quick: bool) -> Iterator[Damage]:
             yield Damage("result", name, known, known=True)
         elif result_checksum(key, input_key, value, digest, codec) != checksum:
             yield Damage("result", name, "its row has another checksum")
-        elif is_own and (
-            reason := _reason(reader, id_, (digest, suffix, size), is_file=is_file, quick=quick)
-        ):
+        elif is_own and (reason := _reason(reader, id_, (digest, suffix, size), is_file=is_file, quick=quick)):
             yield Damage("result", name, reason)
 
 
-def _reason(
-    reader: Reader, result: int, stored: tuple[bytes, str, int], *, is_file: bool, quick: bool
-) -> str | None:
+def _reason(reader: Reader, result: int, stored: tuple[bytes, str, int], *, is_file: bool, quick: bool) -> str | None:
     """What is wrong with the bytes of a result."""
     if quick and is_file:
         digest, suffix, size = stored

@@ -27,9 +27,7 @@ def digest(*parts: object) -> bytes:
 
 
 def identity(name: str, source: str | None) -> str:
-    found = FunctionIdentity(
-        digest(name, source), name, "__main__", name, "/home/me/script.py", 3, source, (), ()
-    )
+    found = FunctionIdentity(digest(name, source), name, "__main__", name, "/home/me/script.py", 3, source, (), ())
     return found.to_json()
 
 
@@ -41,6 +39,7 @@ class Cache:
         self.folder = folder
         self.db = sqlite3.connect(folder / "ezpyp.sqlite", isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = OFF")  # each row is a commit of its own here
         self.db.executescript(SCRIPT)
         for name, value in (("format", FORMAT), ("pipeline_id", pipeline_id), ("created_at", START)):
             self.insert("meta", name=name, value=str(value))
@@ -66,9 +65,7 @@ class Cache:
             self.functions[name] = self.insert("functions", **values, **place, **content)
         return self.functions[name]
 
-    def step(
-        self, name: str, *, phase: int = 0, args: str = "[3]", salt: object = 0, upstream=(), **more
-    ) -> int:
+    def step(self, name: str, *, phase: int = 0, args: str = "[3]", salt: object = 0, upstream=(), **more) -> int:
         values = {
             "key": digest(name, salt),
             "codec": "pickle",
@@ -79,9 +76,7 @@ class Cache:
         }
         self.ids[name] = self.insert("steps", name=name, phase=phase, args=args, **(values | more))
         for ordinal, (above, kind, slot) in enumerate(upstream):
-            self.insert(
-                "edges", step=self.ids[name], ordinal=ordinal, upstream=self.ids[above], kind=kind, slot=slot
-            )
+            self.insert("edges", step=self.ids[name], ordinal=ordinal, upstream=self.ids[above], kind=kind, slot=slot)
         return self.ids[name]
 
     def revision(self, *, added=(), removed=(), note: str = "first") -> int:

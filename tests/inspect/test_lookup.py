@@ -68,9 +68,7 @@ def test_the_value_letter_by_letter_wins_over_an_equal_number():
 def test_several_candidates_are_ten_and_the_count():
     names = [f"alpha[x={x}]" for x in range(25)]
 
-    with pytest.raises(
-        UnknownStepError, match=r"'alpha' fits 25 steps: alpha\[x=0\], .* and 15 more"
-    ) as caught:
+    with pytest.raises(UnknownStepError, match=r"'alpha' fits 25 steps: alpha\[x=0\], .* and 15 more") as caught:
         find_names("alpha", names)
     assert caught.value.candidates == tuple(names[:10])
     assert caught.value.name == "alpha"

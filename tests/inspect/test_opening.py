@@ -72,8 +72,7 @@ def test_a_journal_of_a_killed_writer_is_rolled_back_in_a_copy(tmp_path):
     index.execute("PRAGMA cache_size = 1")  # forces pages, and the journal, to the disk before the commit
     index.execute("BEGIN")
     index.execute(
-        "CREATE TABLE junk AS WITH n(i) AS"
-        " (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n"
+        "CREATE TABLE junk AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n"
     )
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     index.close()
@@ -187,9 +186,7 @@ def spoil(what: str, place: Path) -> None:
         index.mkdir()
     elif what in ("newer", "odd format"):
         cache = build.finished(place)
-        cache.db.execute(
-            "UPDATE meta SET value = ? WHERE name = 'format'", ["99" if what == "newer" else "soon"]
-        )
+        cache.db.execute("UPDATE meta SET value = ? WHERE name = 'format'", ["99" if what == "newer" else "soon"])
         cache.close()
 
 

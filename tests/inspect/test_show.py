@@ -51,10 +51,7 @@ def test_a_step_that_failed_shows_its_traceback(failed, ask):
     out = ask(failed, "show", "beta").out
 
     assert out.startswith("beta: failed in 500.0 ms")
-    assert (
-        "\nZeroDivisionError: division by zero (/home/me/script.py:12)\nTraceback (most recent call last):\n"
-        in out
-    )
+    assert "\nZeroDivisionError: division by zero (/home/me/script.py:12)\nTraceback (most recent call last):\n" in out
 
 
 def test_a_step_that_was_skipped_names_whom_it_blames(failed, ask):

@@ -62,9 +62,7 @@ def test_steps_of_a_cache_never_run_are_pending(declared, ask):
 
 
 def test_csv_without_rows_has_its_heading(declared, ask):
-    assert ask(declared, "steps", "--status", "done", "--format", "csv").out.startswith(
-        "name,phase,status,cached,key"
-    )
+    assert ask(declared, "steps", "--status", "done", "--format", "csv").out.startswith("name,phase,status,cached,key")
     assert ask(declared, "steps", "--status", "done", "--format", "json").rows == []
     assert ask(declared, "steps", "--status", "done").out == "no such steps\n"
 
@@ -168,10 +166,7 @@ def test_an_earlier_run_is_shown_as_it_was(tmp_path, ask):
 def test_an_earlier_revision_has_its_own_keys(tmp_path, ask):
     folder = rerun(tmp_path)
 
-    assert (
-        ask(folder, "steps", "--revision", "1", "--format", "json").rows[1]["key"]
-        == build.digest("beta", 0).hex()
-    )
+    assert ask(folder, "steps", "--revision", "1", "--format", "json").rows[1]["key"] == build.digest("beta", 0).hex()
     assert ask(folder, "steps", "--format", "json").rows[1]["key"] == build.digest("beta", "edited").hex()
 
 
@@ -193,9 +188,7 @@ def test_a_step_that_ran_when_its_run_was_killed_is_not_running(killed, ask):
 def test_taken_over_results_point_to_the_object_they_share(tmp_path, ask):
     cache = build.declared(tmp_path)
     run = cache.run()
-    first = cache.result(
-        "alpha", run
-    )  # in the index, so a path under objects/ would be wrong for the second, too
+    first = cache.result("alpha", run)  # in the index, so a path under objects/ would be wrong for the second, too
     taken = cache.result("beta", run, None, digest=build.digest(b"\x80\x05K\x09."), origin=first)
     cache.row("alpha", run, result=first)
     cache.row("beta", run, result=taken, cached=1)

@@ -1,0 +1,127 @@
+"""``verify`` and ``get`` on what is not as it was stored; and pickles that would run code."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from xxhash import xxh3_128_digest
+
+from ezpyp.inspect._cli import VERBS
+from ezpyp.store._results import result_checksum
+from ezpyp.store._schema_rows import step_checksum
+from tests.inspect import build
+
+
+class Bomb:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return (Path.touch, (self.trace,))
+
+
+def sound(folder: Path, small: bytes = b"\x80\x05K\x09.", large: bytes = b"x" * 100_000) -> build.Cache:
+    """alpha's result in the index, gamma's under objects, all checksums right."""
+    cache = build.Cache(folder)
+    for name in ("alpha", "gamma"):
+        key = build.digest(name, 0)
+        cache.step(name, checksum=step_checksum(name, key))
+    cache.revision(added=list(cache.ids.values()))
+    run = cache.run(total=2)
+    for name, data, payload in (("alpha", small, small), ("gamma", large, None)):
+        digest = xxh3_128_digest(data)
+        checksum = result_checksum(build.digest(name, 0), None, None, digest, "pickle")
+        result = cache.result(name, run, payload, digest=digest, size=len(data), checksum=checksum)
+        cache.row(name, run, result=result)
+        if payload is None:
+            object_of(folder, digest).parent.mkdir(parents=True, exist_ok=True)
+            object_of(folder, digest).write_bytes(data)
+    return cache
+
+
+def object_of(folder: Path, digest: bytes = xxh3_128_digest(b"x" * 100_000)) -> Path:
+    return folder / "objects" / digest.hex()[:2] / (digest.hex()[2:] + ".step")
+
+
+def flip(path: Path) -> None:
+    path.write_bytes(b"y" + path.read_bytes()[1:])
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def test_a_sound_cache_is_found_sound(tmp_path, ask):
+    folder = sound(tmp_path).close()
+
+    assert ask(folder, "verify").out == "2 steps, 2 results, 1 runs: all as stored\n"
+
+
+@pytest.mark.parametrize("harm", [flip, cut, Path.unlink, replace_by_folder])
+def test_a_damaged_object_is_found_and_not_given_out(harm, tmp_path, ask):
+    folder = sound(tmp_path / "cache").close()
+    harm(object_of(folder))
+
+    (damage,) = ask(folder, "verify", "--format", "json", code=1).rows
+    assert (damage["what"], damage["name"], damage["known"]) == ("result", "gamma", False)
+    assert ask(folder, "get", "gamma", "-o", str(tmp_path / "out"), code=1).err.startswith("Error: ")
+    assert not (tmp_path / "out").exists()
+    if harm is not flip:
+        assert len(ask(folder, "verify", "--quick", "--format", "json", code=1).rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE results SET payload = x'00' WHERE id = 1", "bytes instead of 5"),
+        ("UPDATE results SET payload = x'80054b0a2e' WHERE id = 1", "another digest"),
+        ("UPDATE results SET key = zeroblob(16) WHERE id = 1", "another checksum"),
+        ("UPDATE steps SET key = zeroblob(16) WHERE id = 1", "another checksum"),
+    ],
+)
+def test_a_damaged_row_is_found(statement, what, tmp_path, ask):
+    cache = sound(tmp_path)
+    for table in ("results", "steps"):
+        cache.db.execute(f"DROP TRIGGER {table}_no_update")
+    cache.db.execute(statement)
+
+    (damage,) = ask(cache.close(), "verify", "--format", "json", code=1).rows
+
+    assert damage["name"] == "alpha"
+    assert what in str(damage["reason"])
+
+
+def test_damage_that_is_on_record_is_no_new_problem(tmp_path, ask):
+    cache = sound(tmp_path)
+    cache.insert("damages", result=1, found_at=build.START, reason="digest differs")
+
+    (damage,) = ask(cache.close(), "verify", "--format", "json").rows
+
+    assert (damage["name"], damage["known"]) == ("alpha", True)
+
+
+def test_a_step_without_result_has_nothing_to_get(failed, ask, tmp_path):
+    assert "beta has no result: it is failed" in ask(failed, "get", "beta", "-o", str(tmp_path / "x"), code=1).err
+
+
+def test_no_verb_unpickles(tmp_path, ask, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    trace = tmp_path / "unpickled"
+    bomb = pickle.dumps(Bomb(trace))
+    folder = sound(tmp_path / "cache", small=bomb, large=bomb).close()
+    words = {verb: ["alpha"] for verb in ("show", "why", "log", "lineage")}
+    words |= {"sql": ["SELECT * FROM results"], "get": ["gamma", "-o", str(tmp_path / "out")]}
+
+    for verb in VERBS:
+        ask(folder, verb, *words.get(verb, []))
+
+    assert not trace.exists()
+    pickle.loads(bomb)
+    assert trace.exists()
