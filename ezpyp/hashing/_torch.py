@@ -1,0 +1,37 @@
+"""PyTorch: tensors by dtype, shape, device and values; modules come apart into tensors by themselves."""
+
+import torch
+
+from ezpyp.hashing._framing import digest, tag, text
+from ezpyp.hashing._walk import Children, Node, Walker
+
+_TENSOR = tag("tensor")
+_GENERATOR = tag("torch generator")
+
+
+def walk_tensor(w: Walker, tensor: torch.Tensor) -> Children:
+    """A tensor: class, dtype, device, shape, whether it asks for a gradient, and values."""
+    if w.met(tensor):
+        return
+    w.emit(_TENSOR + text(str(tensor.dtype)) + text(str(tensor.device)) + text(str(tensor.layout)))
+    yield type(tensor)
+    yield (tuple(tensor.shape), tensor.requires_grad)
+    if tensor.layout is not torch.strided:
+        w.refuse(tensor, "only dense tensors have a plain memory to hash; pass .to_dense()")
+        return
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    # Seen as bytes, since NumPy knows no bfloat16.
+    w.emit(digest(flat.view(torch.uint8).numpy().data if flat.numel() else b""))
+
+
+def walk_generator(w: Walker, generator: torch.Generator) -> Children:
+    """A random generator: device and state."""
+    w.emit(_GENERATOR + text(str(generator.device)))
+    yield generator.get_state()
+
+
+def find(kind: type) -> Node | None:
+    """Return the way to write instances of ``kind``, if it is a tensor or generator."""
+    if kind is torch.Tensor:
+        return walk_tensor
+    return walk_generator if kind is torch.Generator else None

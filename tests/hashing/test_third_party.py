@@ -1,0 +1,126 @@
+"""Values of other packages: by content, whatever their memory looks like inside."""
+
+import copy
+import pickle
+
+import attrs
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import xarray as xr
+from scipy import sparse
+
+from ezpyp.hashing import encode, value_digest
+
+FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4], "c": ["x", None]}, index=[5, 6])
+SERIES = pd.Series([1, 2, 3], name="s")
+DATASET = xr.Dataset({"t": (("x", "y"), np.eye(2))}, coords={"x": [1, 2]}, attrs={"unit": "K"})
+
+
+@attrs.define
+class Slotted:
+    a: int
+    b: list
+
+
+@attrs.frozen
+class Frozen:
+    a: int
+
+
+DIFFERENT = {
+    "frame value": (FRAME, FRAME.assign(a=[1.0, 2.5])),
+    "frame dtype": (FRAME, FRAME.astype({"b": "float64"})),
+    "frame column name": (FRAME, FRAME.rename(columns={"a": "z"})),
+    "frame column order": (FRAME, FRAME[["b", "a", "c"]]),
+    "frame index": (FRAME, FRAME.set_axis([5, 7])),
+    "frame index name": (FRAME, FRAME.rename_axis("i")),
+    "frame text": (FRAME, FRAME.assign(c=["x", "y"])),
+    "series name": (SERIES, SERIES.rename("t")),
+    "series and frame": (SERIES, SERIES.to_frame()),
+    "range index": (SERIES, SERIES.set_axis([0, 1, 2])),
+    "categories": (pd.Categorical(["a"], ["a", "b"]), pd.Categorical(["a"], ["a", "c"])),
+    "ordered": (pd.Categorical(["a"], ["a"], ordered=True), pd.Categorical(["a"], ["a"])),
+    "masked integers": (pd.array([1, None]), pd.array([1, 2])),
+    "time zone": (pd.Series(pd.to_datetime(["2020"]).tz_localize("UTC")), pd.Series(pd.to_datetime(["2020"]))),
+    "timestamps": (pd.Timestamp(1, unit="ns"), pd.Timestamp(2, unit="ns")),
+    "interval": (pd.interval_range(0, 2), pd.interval_range(0, 2, closed="left")),
+    "period": (pd.period_range("2020", periods=2, freq="D"), pd.period_range("2020", periods=2, freq="h")),
+    "multi index": (pd.MultiIndex.from_tuples([(1, 2)]), pd.MultiIndex.from_tuples([(1, 3)])),
+    "sparse series": (pd.arrays.SparseArray([0, 1]), pd.arrays.SparseArray([1, 0])),
+    "arrow value": (pa.table({"a": [1, 2]}), pa.table({"a": [1, 3]})),
+    "arrow type": (pa.table({"a": [1]}), pa.table({"a": pa.array([1], pa.int32())})),
+    "arrow null": (pa.array([1, None]), pa.array([1, 0])),
+    "arrow metadata": (pa.schema([("a", pa.int8())]), pa.schema([("a", pa.int8())], {"k": "v"})),
+    "polars value": (pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [2]})),
+    "polars dtype": (pl.Series("a", [1]), pl.Series("a", [1], pl.Int8)),
+    "polars name": (pl.Series("a", [1]), pl.Series("b", [1])),
+    "polars text": (pl.Series("a", ["x", None]), pl.Series("a", ["x", "y"])),
+    "polars and its column": (pl.DataFrame({"a": [1]}), pl.Series("a", [1])),
+    "sparse value": (sparse.csr_array(np.eye(2)), sparse.csr_array(np.eye(2) * 2)),
+    "sparse format": (sparse.csr_array(np.eye(2)), sparse.csc_array(np.eye(2))),
+    "sparse shape": (sparse.coo_array((2, 3)), sparse.coo_array((3, 2))),
+    "sparse matrix": (sparse.csr_array(np.eye(2)), sparse.csr_matrix(np.eye(2))),
+    "data set value": (DATASET, DATASET + 1),
+    "data set attribute": (DATASET, DATASET.assign_attrs(unit="C")),
+    "data set coordinate": (DATASET, DATASET.assign_coords(x=[1, 3])),
+    "data array name": (DATASET.t, DATASET.t.rename("u")),
+    "attrs class": (Slotted(1, [2]), Slotted(1, [3])),
+    "frozen attrs class": (Frozen(1), Frozen(2)),
+}
+
+
+def consolidated(frame):
+    return pd.concat([frame[[name]] for name in frame.columns], axis=1)
+
+
+def warmed(frame):
+    frame = frame.copy()
+    frame.index.is_unique, frame.columns.get_loc("a"), frame.sum(numeric_only=True)
+    return frame
+
+
+def checked(matrix):
+    assert matrix.has_sorted_indices
+    return matrix
+
+
+MASKED = pd.array([1, 2, 3], "Int64")
+EQUAL = {
+    "frame in other blocks": (FRAME, consolidated(FRAME)),
+    "frame after use": (FRAME, warmed(FRAME)),
+    "frame of a row-major array": (pd.DataFrame(np.eye(3)), pd.DataFrame(np.asfortranarray(np.eye(3)))),
+    "masked garbage": (pd.array([1, None], "Int64"), MASKED.take([0, 1]).copy() * pd.array([1, None], "Int64")),
+    "arrow chunks": (pa.chunked_array([[1, 2], [3]]), pa.chunked_array([[1], [2, 3]])),
+    "arrow slice": (pa.table({"a": [1, 2, 3]}).slice(1), pa.table({"a": [2, 3]})),
+    "arrow text slice": (pa.array(["x", "yy", "z"]).slice(1), pa.array(["yy", "z"])),
+    "polars chunks": (pl.concat([pl.Series("a", [1]), pl.Series("a", [2])], rechunk=False), pl.Series("a", [1, 2])),
+    "polars sorted flag": (pl.Series("a", [1, 2]).sort(), pl.Series("a", [1, 2])),
+    "polars slice": (pl.Series("a", ["x", "y", "z"])[1:], pl.Series("a", ["y", "z"])),
+    "sparse after use": (sparse.csr_array(np.eye(2)), checked(sparse.csr_array(np.eye(2)))),
+    "data set copied": (DATASET, DATASET.copy(deep=True)),
+}
+
+
+@pytest.mark.parametrize("pair", DIFFERENT.values(), ids=DIFFERENT)
+def test_different_values_have_different_digests(pair):
+    one, two = map(value_digest, pair)
+    assert one != two
+
+
+@pytest.mark.parametrize("pair", EQUAL.values(), ids=EQUAL)
+def test_equal_values_have_equal_digests(pair):
+    one, two = map(value_digest, pair)
+    assert one == two
+
+
+@pytest.mark.parametrize("value", [pair[0] for pair in DIFFERENT.values()], ids=DIFFERENT)
+def test_copies_and_pickles_keep_the_digest(value):
+    assert value_digest(pickle.loads(pickle.dumps(value))) == value_digest(value)
+    assert value_digest(copy.deepcopy(value)) == value_digest(value)
+
+
+def test_values_of_other_packages_can_be_arguments():
+    assert len(encode([FRAME, DATASET], ["args[0]", "args[1]"])) <= 64
