@@ -36,5 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _starts_jobs(value: object) -> bool:
-    """Whether a name of a test module comes from the helper that calls mpirun."""
-    return "tests.mpi" in (getattr(value, "__module__", ""), getattr(value, "__name__", ""))
+    """Whether a name of a test module is one of the helpers that call mpirun."""
+    is_helper = getattr(value, "__module__", "") == "tests.mpi"
+    return is_helper and getattr(value, "__name__", "") in {"mpirun", "mpirun_command"}
