@@ -96,8 +96,7 @@ class Coordinator:
         if not any(program.orders) and not self._primaries:
             return program.values
         return [
-            program.upstreams(p) + ((self._primaries[p],) if p in self._primaries else ())
-            for p in range(len(program))
+            program.upstreams(p) + ((self._primaries[p],) if p in self._primaries else ()) for p in range(len(program))
         ]
 
     @property
@@ -181,9 +180,7 @@ class Coordinator:
         return True
 
     def _origin_of(self, result: int) -> int:
-        row = self._connection.execute(
-            "SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)
-        ).fetchone()
+        row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
         return int(row[0])
 
     def _take(self, position: int, result: KnownResult | NewResult | None, id_: int) -> None:
@@ -208,9 +205,7 @@ class Coordinator:
             self._results[position] = result
             self._ids[position] = self._recorder.done(outcome, result)
             if outcome.reason:
-                warnings.warn(
-                    f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=2
-                )
+                warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=2)
         else:
             assert outcome.failure is not None
             name = self._program.names[position]
@@ -266,6 +261,4 @@ class Coordinator:
 
     def names_with(self, status: int) -> tuple[str, ...]:
         """Names of the steps that came to an end of one kind."""
-        return tuple(
-            name for name, found in zip(self._program.names, self._status, strict=True) if found == status
-        )
+        return tuple(name for name, found in zip(self._program.names, self._status, strict=True) if found == status)

@@ -23,9 +23,7 @@ def failure_of(error: BaseException) -> Failure:
 
 def _name_of(kind: type[BaseException]) -> str:
     return (
-        kind.__qualname__
-        if kind.__module__ in ("builtins", "__main__")
-        else f"{kind.__module__}.{kind.__qualname__}"
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
     )
 
 
@@ -51,9 +49,7 @@ def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
         return None, None
     libraries = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     own = [
-        f
-        for f in frames
-        if not any(f.filename.startswith(folder) for folder in (*libraries, _OWN_FOLDER, "<frozen"))
+        f for f in frames if not any(f.filename.startswith(folder) for folder in (*libraries, _OWN_FOLDER, "<frozen"))
     ]
     frame = (own or frames)[-1]
     return frame.filename, frame.lineno

@@ -32,9 +32,7 @@ class Farewell:
         os._exit = self.exit_at_once
         atexit.register(self.leave)
 
-    def excepthook(
-        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-    ) -> None:
+    def excepthook(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         """Show an uncaught error with the hook that was there before, and abort the job."""
         if os.getpid() != self._owner:
             self._previous_hook(kind, error, traceback)
@@ -59,11 +57,7 @@ class Farewell:
         os._exit = self._exit
         # A hook that was put over ours and does not call it: the error is where Python left it.
         error = getattr(sys, "last_value", None)
-        if (
-            sys.excepthook != self.excepthook
-            and error is not None
-            and not getattr(error, "collective", False)
-        ):
+        if sys.excepthook != self.excepthook and error is not None and not getattr(error, "collective", False):
             self._abort(type(error).__name__, INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
         self._communicator.leave()
 

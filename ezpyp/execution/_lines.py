@@ -9,11 +9,11 @@ CACHED_LINES = 20
 
 
 def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, int, int]) -> str:
-    """The first line of a run.
+    r"""The first line of a run.
 
     Example:
         >>> header("toy", Path("/cache"), 4, (400, 198, 202))
-        "Pipeline 'toy' @ /cache, revision 4: 400 steps, 198 cached, 202 to run\\n"
+        "Pipeline 'toy' @ /cache, revision 4: 400 steps, 198 cached, 202 to run\n"
     """
     total, cached, to_run = counts
     return (
@@ -24,7 +24,9 @@ def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, i
 
 def started(rank: int, phase: int, title: str, name: str) -> str:
     """Where a step runs."""
-    return f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Executing {title} Step Object {name!r}]\n"
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Executing {title} Step Object {name!r}]\n"
+    )
 
 
 def passed(name: str) -> str:

@@ -42,9 +42,7 @@ def work(communicator: Communicator, worker: Worker) -> None:
         communicator.post(0, worker.run(task.position))
 
 
-def coordinate(
-    communicator: Communicator, coordinator: Coordinator, recorder: Recorder, worker: Worker
-) -> None:
+def coordinate(communicator: Communicator, coordinator: Coordinator, recorder: Recorder, worker: Worker) -> None:
     """Hand out steps to all ranks, this one too, until none is left.
 
     While its thread lives, the coordinator alone calls MPI and writes the index; the main thread runs bodies.

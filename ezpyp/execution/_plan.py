@@ -59,9 +59,7 @@ class Plan:
         plural = "s" * (len(self.steps) != 1)
         first = f"{len(self.steps)} step{plural}: {len(self.cached)} cached, {run} to run, {maybe} decided on the way"
         width = max((len(step.name) for step in self.steps), default=0)
-        return "\n".join(
-            [first, *(f"{s.action:<7} {s.name:<{width}}  {s.reason}".rstrip() for s in self.steps)]
-        )
+        return "\n".join([first, *(f"{s.action:<7} {s.name:<{width}}  {s.reason}".rstrip() for s in self.steps)])
 
 
 def token_of(result: KnownResult | NewResult, *, cached: bool, id_: int) -> bytes:
@@ -102,9 +100,7 @@ def found_results(program: Program, known: Mapping[bytes, KnownResult]) -> list[
     return found
 
 
-def plan_of(
-    program: Program, known: Mapping[bytes, KnownResult], found: Sequence[KnownResult | None]
-) -> Plan:
+def plan_of(program: Program, known: Mapping[bytes, KnownResult], found: Sequence[KnownResult | None]) -> Plan:
     """Say for each step what would happen, and why."""
     steps = []
     for position, result in enumerate(found):

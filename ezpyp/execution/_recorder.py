@@ -113,14 +113,10 @@ class Recorder:
                     f"needs {blame}",
                 )
             )
-            self._errors.append(
-                ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame)
-            )
+            self._errors.append(ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame))
             self.say(lines.skipped(0, *self._titled(position), blame))
 
-    def taken_over(
-        self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str
-    ) -> int:
+    def taken_over(self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str) -> int:
         """A step takes a result that was computed from the same values; the id of its row."""
         with self._lock:
             id_ = self._add_result(result)
@@ -137,9 +133,7 @@ class Recorder:
         say: bool = False,
     ) -> None:
         """A step was found in the cache, and its row does not say so yet."""
-        row = StepRow(
-            self._step_ids[position], self._run, DONE, 1, result, *texts, time.time(), 0.0, 0, None, reason
-        )
+        row = StepRow(self._step_ids[position], self._run, DONE, 1, result, *texts, time.time(), 0.0, 0, None, reason)
         with self._lock:
             self._add_row(row)
             if say:
@@ -174,9 +168,7 @@ class Recorder:
     def _announce(self, position: int) -> None:
         _, started_at, rank, host = self._running[position]
         step = self._step_ids[position]
-        self._add_row(
-            StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None)
-        )
+        self._add_row(StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None))
         self._begin(position, rank)
         self._announced.add(position)
 

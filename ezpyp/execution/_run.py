@@ -149,9 +149,7 @@ class _Run:
             return
         total = len(self._program)
         counts = (total, cached, total - cached)
-        sys.stdout.write(
-            lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
-        )
+        sys.stdout.write(lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts))
         sys.stdout.flush()
 
     def _work(self, coordinator: Coordinator, recorder: Recorder) -> None:

@@ -71,12 +71,8 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - sys.exit in a step fails the step, not the job
             seconds = time.perf_counter() - started
             failure = failure_of(error)
-            return Outcome(
-                position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None
-            )
-        return Outcome(
-            position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason
-        )
+            return Outcome(position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None)
+        return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
 
     def _values_for(self, position: int, step: Step) -> tuple[object, ...]:
         """Arguments that are the step's own: no step ever holds what another one holds."""
@@ -107,9 +103,7 @@ class Worker:
             check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
             return decode_result(ref.payload, ref.codec, ref.codec_version)
         except DamagedResultError:
-            mark_damage(
-                self._location, ref.digest
-            )  # this step fails; the next run computes the upstream anew
+            mark_damage(self._location, ref.digest)  # this step fails; the next run computes the upstream anew
             raise
 
     def _stored(self, position: int, step: Step, value: object) -> tuple[NewResult, str | None]:

@@ -23,13 +23,11 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
     parts: list[str] = []
     binder, ignored = step.function.binder, step.function.options.ignore
     for parameter, default, value in zip(binder.parameters, binder.defaults, step.values, strict=True):
-        if value is default or (
-            type(value) in _NUMBERS and type(default) is type(value) and value == default
-        ):
+        if value is default or (type(value) in _NUMBERS and type(default) is type(value) and value == default):
             continue
         if parameter in ignored or (type(value) in (tuple, dict) and not value):
             continue
-        text = _part(parameter, value, upstreams)
+        text = f"{parameter}={value!r}" if type(value) in _NUMBERS else _part(parameter, value, upstreams)
         if text is None:
             return None
         if text:

@@ -166,9 +166,7 @@ def _none(wanted: str, names: Collection[str], params: Mapping[str, str]) -> Unk
     close = tuple(named[:LISTED]) or tuple(_close(wanted, names))
     what = f"there is no step {_spelled(wanted, params)!r}"
     if named:
-        message = (
-            f"{what}; {wanted!r} has {len(named)}: {', '.join(close)}{', ...' if len(named) > LISTED else ''}"
-        )
+        message = f"{what}; {wanted!r} has {len(named)}: {', '.join(close)}{', ...' if len(named) > LISTED else ''}"
     elif close:
         message = f"{what}; did you mean {' or '.join(map(repr, close))}?"
     else:

@@ -56,7 +56,8 @@ class _Settler:
         self._wanted = wanted
         self._labels = labels
         self._tags: dict[int, bytes] = {}
-        self._settled = {step.settled_name for step in steps if step.settled_name is not None}
+        self._before = [step.settled_name for step in steps]
+        self._settled = set(self._before) - {None}
         self._counts = Counter(wanted)
 
     def settle(self) -> list[str]:
@@ -66,13 +67,13 @@ class _Settler:
         return names
 
     def _name(self, position: int) -> str:
-        step, wanted = self._steps[position], self._wanted[position]
-        if step.settled_name is not None:
-            return step.settled_name
+        wanted, before = self._wanted[position], self._before[position]
+        if before is not None:
+            return before
         unique = self._counts[wanted] == 1 and wanted not in self._settled
         if unique and self._labels[position] is not None:
             return wanted
-        return f"{step.function.name}[{self._tag(position).hex()[:16]}]"
+        return f"{self._steps[position].function.name}[{self._tag(position).hex()[:16]}]"
 
     def _tag(self, position: int) -> bytes:
         """Digest over the values of a step and, recursively, of its upstreams: what names are made of."""

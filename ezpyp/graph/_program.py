@@ -140,9 +140,7 @@ class Builder:
         if step.slots or function.options.depends_on:
             values, declared, orders = self._edges(step)
             keys = self._keys
-            tail = slot_material(step.slots, [keys[up] for up in values]) + b"".join(
-                sorted(keys[up] for up in orders)
-            )
+            tail = slot_material(step.slots, [keys[up] for up in values]) + b"".join(sorted(keys[up] for up in orders))
             key = xxh3_128_digest(prefix + _framed(step.encoding) + tail)
             phase = 1 + max((self._phases[up] for up in values + orders), default=-1)
         else:

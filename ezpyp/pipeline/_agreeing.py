@@ -102,9 +102,7 @@ def _verdict(reports: Sequence[tuple[str, bytes | None, EzpypError | None]]) -> 
     operations = [report[0] for report in reports]
     if len(set(operations)) > 1:
         calls = ", ".join(f"rank {rank} {operation}()" for rank, operation in enumerate(operations))
-        return RanksDisagreeError(
-            f"the ranks call different things: {calls}; every rank must run the same script"
-        )
+        return RanksDisagreeError(f"the ranks call different things: {calls}; every rank must run the same script")
     for rank, (_, _, error) in enumerate(reports):
         if error is not None:
             return error if rank == 0 else type(error)(f"on rank {rank}: {error}")
@@ -114,7 +112,7 @@ def _verdict(reports: Sequence[tuple[str, bytes | None, EzpypError | None]]) -> 
 def _disagreement(named: Sequence[Sequence[tuple[str, bytes]]]) -> RanksDisagreeError:
     """Which step differs on which ranks."""
     first = dict(named[0])
-    for rank, steps in enumerate(named):
+    for steps in named:
         theirs = dict(steps)
         for name in [*first, *theirs]:
             if first.get(name) != theirs.get(name):
@@ -124,6 +122,4 @@ def _disagreement(named: Sequence[Sequence[tuple[str, bytes]]]) -> RanksDisagree
                     f"{', '.join(map(str, ranks))}. An argument from the clock, random numbers or a set's order "
                     "differs from rank to rank: make it the same everywhere, or make it a step"
                 )
-    return RanksDisagreeError(
-        "the ranks declared the same steps in different orders: declare them in one order"
-    )
+    return RanksDisagreeError("the ranks declared the same steps in different orders: declare them in one order")

@@ -11,15 +11,27 @@ from ezpyp.store import KnownStep
 
 
 class Cache:
-    """A location, read only; see `open_cache`.
+    """A location, read only; see `open_cache`, which makes one.
 
     Args:
         location: Folder of the cache.
+        trust: Whether its pickles may be loaded although somebody else could have written them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import ezpyp
+        >>> folder = mkdtemp()
+        >>> pipeline = ezpyp.Pipeline(folder, "doc")
+        >>> step = pipeline.step(abs)(-3)
+        >>> report = pipeline.execute(output="none")
+        >>> cache = ezpyp.open_cache(folder)
+        >>> cache.names(), cache.get_status("abs"), cache.get_result("abs")
+        (['abs'], 0, 3)
     """
 
-    def __init__(self, location: Path) -> None:
+    def __init__(self, location: Path, *, trust: bool = False) -> None:
         self.location = location
-        self._reader = Reader(location)
+        self._reader = Reader(location, trust=trust)
         with self._reader:
             pass  # now, so that a missing cache is told where it is opened
 
@@ -85,11 +97,13 @@ class Cache:
         return f"Cache({str(self.location)!r})"
 
 
-def open_cache(location: str | os.PathLike[str]) -> Cache:
+def open_cache(location: str | os.PathLike[str], *, trust: bool = False) -> Cache:
     """Open a cache to read it: without its script, never creating anything, also while a run writes.
 
     Args:
         location: Folder of the cache.
+        trust: Whether its pickles may be loaded although somebody else could have written them; ``EZPYP_TRUST=1``
+            says the same.
 
     Raises:
         CacheNotFoundError: There is no cache.
@@ -108,4 +122,4 @@ def open_cache(location: str | os.PathLike[str]) -> Cache:
         >>> cache.get_result("abs", x=-2)
         2
     """
-    return Cache(Path(os.path.realpath(os.fspath(location))))
+    return Cache(Path(os.path.realpath(os.fspath(location))), trust=trust)

@@ -97,7 +97,7 @@ class _Freezing:
         before = {step.id for step in steps_of_revision(self._connection, revision)} if revision else set()
         promises = self._promises(before)
         verdict = judge(self._records, promises)
-        revised = self._check(verdict, promises)
+        revised = self._check(verdict)
         return self._record(before, verdict, revised, revision)
 
     def _promises(self, current: set[int]) -> Promises:
@@ -113,7 +113,7 @@ class _Freezing:
             lambda step: self._by_id[step].name,
         )  # fmt: skip
 
-    def _check(self, verdict: Verdict, promises: Promises) -> list[str]:
+    def _check(self, verdict: Verdict) -> list[str]:
         """Names that were revised because the user asked for it; a conflict otherwise."""
         allowed = allowed_changes(self._revise, self._records)
         refused = [conflict for conflict in verdict.conflicts if conflict.position not in allowed]
@@ -165,9 +165,7 @@ def _export(index: Index, records: Sequence[StepRecord]) -> None:
     """Write ``pipeline.schema``: the current revision, then names bound earlier and now left out."""
     names = {record.name for record in records}
     bound = bound_steps(index.connection)
-    left_out = {
-        step.name: step for step in all_steps(index.connection) if step.id in bound and step.name not in names
-    }
+    left_out = {step.name: step for step in all_steps(index.connection) if step.id in bound and step.name not in names}
     text = schema_text(records, left_out.values(), str(index.location))
     replace_file(Path(index.location) / SCHEMA_NAME, text)
     index.note(_HERE, str(index.location))

@@ -27,7 +27,7 @@ def _prefix(function: StepFunction, identity: FunctionIdentity) -> bytes:
     options = function.options
     codec = get_codec(options.codec)
     version = "-" if options.version is None else f"={options.version}"
-    parts = [
+    parts: list[str | bytes] = [
         f"ezpyp {KEY_FORMAT}", sys.implementation.cache_tag or "", identity.digest, codec.name, str(codec.version),
         version, *options.ignore,
     ]  # fmt: skip

@@ -33,10 +33,11 @@ from ezpyp.graph import Program
 from ezpyp.pipeline._agreeing import Ranks
 from ezpyp.pipeline._freezing import SCHEMA_NAME, Frozen, freeze, step_ids_of
 from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
+from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._reading import Reader
 from ezpyp.schema import asked_for
 from ezpyp.steps import Declarations, Step, StepFunction, as_step
-from ezpyp.store import Index, KnownStep, is_cache, newest_results
+from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results
 from ezpyp.version import __version__
 
 _OUTPUTS = ("steps", "summary", "none")
@@ -50,6 +51,8 @@ class Pipeline:
         pipeline_id: Name of the pipeline; a location belongs to one.
         revise: Whether steps that have results may change their meaning: True, or names of steps that may,
             with what depends on them. ``EZPYP_REVISE`` beats it.
+        trust: Whether the location's pickles may be loaded although somebody else could have written them;
+            ``EZPYP_TRUST=1`` says the same.
 
     Raises:
         StoreError: The location is a file.
@@ -76,21 +79,25 @@ class Pipeline:
     __ezpyp_untracked__ = True
 
     def __init__(
-        self, cache_location: str | os.PathLike[str], pipeline_id: str, revise: bool | Iterable[str] = False
+        self,
+        cache_location: str | os.PathLike[str],
+        pipeline_id: str,
+        revise: bool | Iterable[str] = False,
+        *,
+        trust: bool = False,
     ) -> None:
-        if not isinstance(pipeline_id, str) or not pipeline_id:
+        if not pipeline_id or type(pipeline_id) is not str:
             raise OptionError(f"pipeline_id must be a name, not {pipeline_id!r}")
         # SQLite resolves links too: one spelling everywhere, in the exports and in the views.
         self.location = Path(os.path.realpath(os.fspath(cache_location)))
         if self.location.exists() and not self.location.is_dir():
-            raise StoreError(
-                f"{self.location} is a file; a cache location must be a folder: choose another path"
-            )
+            raise StoreError(f"{self.location} is a file; a cache location must be a folder: choose another path")
         self.pipeline_id = pipeline_id
         self.declarations = Declarations(self, pipeline_id)
         self._revise = revise
         self._ranks = Ranks(connect())
-        self._reader = Reader(self.location)
+        self._reader = Reader(self.location, trust=trust)
+        self._trust = trust
         self._index: Index | None = None
         self._program: Program | None = None
         self._frozen: Frozen | None = None
@@ -304,9 +311,7 @@ class Pipeline:
             self._check_own(step)
             recorded = self._record_of(step)
             if recorded is None:
-                raise StepPendingError(
-                    f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step)
-                )
+                raise StepPendingError(f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step))
             return recorded
         if not isinstance(step, str):
             raise UnknownStepError(
@@ -338,7 +343,8 @@ class Pipeline:
 
     def _build(self, operation: str) -> Program:
         def build() -> bytes:
-            self._program = build_program(self.declarations.steps)
+            with collection_paused():
+                self._program = build_program(self.declarations.steps)
             check_arguments(self._program)
             return self._program.digest
 
@@ -365,9 +371,11 @@ class Pipeline:
                 )
 
     def _freeze(self, program: Program, revise: bool | Iterable[str] | None) -> Frozen:
+        check_trust(self.location, trust=self._trust)
         index = self._opened()
         index.claim(self.pipeline_id)
-        return freeze(index, program, asked_for(os.environ, revise, self._revise))
+        with collection_paused():
+            return freeze(index, program, asked_for(os.environ, revise, self._revise))
 
     def _run_as_root(
         self, program: Program, revise: bool | Iterable[str] | None, output: str, barrier: bool, wait_s: float
@@ -380,9 +388,7 @@ class Pipeline:
             def step_ids() -> list[int]:
                 return frozen.step_ids or step_ids_of(index.connection, program, frozen.revision)
 
-            request = RunRequest(
-                program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__
-            )
+            request = RunRequest(program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__)
             return run_on_rank_0(index, self._ranks.communicator, request)
 
     def _worker(self, program: Program) -> Worker:

@@ -23,6 +23,7 @@ from ezpyp.store import (
     KnownStep,
     ObjectStore,
     check_payload,
+    check_trust,
     decode_result,
     error_of,
     latest_revision,
@@ -37,15 +38,18 @@ from ezpyp.store import (
 
 
 class Reader:
-    """Reads one location, inside ``with``: between questions no file is open, so that the location can be moved,
-    no lock is held, and SQLite's helper files are gone.
+    """Reads one location, inside ``with``.
+
+    Between questions no file is open: the location can be moved, and SQLite's helper files are gone.
 
     Args:
         location: Folder of the cache.
+        trust: Whether its pickles may be loaded although somebody else could have written them.
     """
 
-    def __init__(self, location: Path) -> None:
+    def __init__(self, location: Path, *, trust: bool = False) -> None:
         self._location = location
+        self._trust = trust
         self._objects = ObjectStore(location)
         self._opened: sqlite3.Connection | None = None
         self._depth = 0
@@ -75,9 +79,7 @@ class Reader:
         """
         newest = latest_revision(self.connection)[0]
         if revision is not None and not 1 <= revision <= newest:
-            raise UnknownStepError(
-                f"there is no revision {revision}; the newest is {newest}", name=str(revision)
-            )
+            raise UnknownStepError(f"there is no revision {revision}; the newest is {newest}", name=str(revision))
         return steps_of_revision(self.connection, newest if revision is None else revision)
 
     def find(self, name: str, revision: int | None, params: Mapping[str, object]) -> KnownStep:
@@ -92,9 +94,7 @@ class Reader:
 
     def recorded(self, name: str, key: bytes) -> KnownStep | None:
         """The record of a step by name and key."""
-        return next(
-            (step for step in steps_named(self.connection, [name]).get(name, []) if step.key == key), None
-        )
+        return next((step for step in steps_named(self.connection, [name]).get(name, []) if step.key == key), None)
 
     def row(self, step: int) -> tuple[int, int | None, float | None]:
         """Status, result and seconds of a step's newest row; status -1 if it has none."""
@@ -109,11 +109,13 @@ class Reader:
         Raises:
             ResultUnavailableError: It failed, was skipped, runs, or has not run.
             DamagedResultError: What is stored is not what was stored.
+            UntrustedCacheError: Somebody else could have written the pickle.
         """
         with translated(self._location):
             status, result, _ = self.row(step.id)
             if status != DONE or result is None:
                 raise self._unavailable(step, status)
+            check_trust(self._location, trust=self._trust)
             return self._load(step.name, step.key, result)
 
     def _load(self, name: str, key: bytes, result: int) -> object:
@@ -124,12 +126,12 @@ class Reader:
                 digest="",
             )
         try:
-            data = payload_of(self.connection, result)
-            if data is None:
+            payload = payload_of(self.connection, result)
+            if payload is None:
                 data = self._objects.open(stored.digest, stored.suffix, stored.size)
-            else:
-                check_payload(name, data, stored.digest, stored.size)
-            return decode_result(data, stored.codec, stored.codec_version)
+                return decode_result(data, stored.codec, stored.codec_version)
+            check_payload(name, payload, stored.digest, stored.size)
+            return decode_result(payload, stored.codec, stored.codec_version)
         except DamagedResultError:
             mark_damage(self._location, stored.digest)
             raise

@@ -74,62 +74,60 @@ class Verdict:
 
 def judge(records: Sequence[StepRecord], promises: Promises) -> Verdict:
     """Judge new steps, given in order of declaration, by what was promised before."""
-    verdict = Verdict()
-    # What became of each new step: the step it was before, if it is that one or has merely grown from it.
-    kept: list[KnownStep | None] = []
-    for position, record in enumerate(records):
-        kept.append(_judge_one(position, record, records, kept, promises, verdict))
-    return verdict
+    return _Judge(records, promises).verdict
 
 
-def _judge_one(
-    position: int,
-    record: StepRecord,
-    records: Sequence[StepRecord],
-    kept: Sequence[KnownStep | None],
-    promises: Promises,
-    verdict: Verdict,
-) -> KnownStep | None:
-    known = promises.by_name.get(record.name, ())
-    same = next((step for step in known if step.key == record.key), None)
-    if same is not None:
-        if same.id not in promises.current:
-            verdict.returned.append(position)
-        return same
-    old = _newest_bound(known, promises)
-    if old is None:
-        (verdict.repaired if known else verdict.new).append(position)
+class _Judge:
+    """Goes through new steps in order of declaration, so that upstreams are judged before what needs them."""
+
+    def __init__(self, records: Sequence[StepRecord], promises: Promises) -> None:
+        self._records = records
+        self._promises = promises
+        self.verdict = Verdict()
+        # The recorded step that each new one still is, or has merely grown from; None for any other.
+        self._kept: list[KnownStep | None] = []
+        for position in range(len(records)):
+            self._kept.append(self._judge(position))
+
+    def _judge(self, position: int) -> KnownStep | None:
+        record = self._records[position]
+        known = self._promises.by_name.get(record.name, ())
+        if not known:
+            self.verdict.new.append(position)
+            return None
+        same = next((step for step in known if step.key == record.key), None)
+        if same is not None:
+            if same.id not in self._promises.current:
+                self.verdict.returned.append(position)
+            return same
+        return self._judge_change(position, record, self._newest_bound(known))
+
+    def _judge_change(self, position: int, record: StepRecord, old: KnownStep | None) -> KnownStep | None:
+        if old is None:
+            self.verdict.repaired.append(position)
+            return None
+        if self._has_grown(record, old):
+            self.verdict.grown.append(position)
+            return old
+        self.verdict.conflicts.append(Conflict(position, old))
         return None
-    if _has_grown(record, old, records, kept, promises):
-        verdict.grown.append(position)
-        return old
-    verdict.conflicts.append(Conflict(position, old))
-    return None
 
+    def _newest_bound(self, known: Sequence[KnownStep]) -> KnownStep | None:
+        promises = self._promises
+        bound = [step for step in known if step.id in promises.bound and promises.same_python(step)]
+        return max(bound, key=lambda step: (step.id in promises.current, step.id), default=None)
 
-def _newest_bound(known: Sequence[KnownStep], promises: Promises) -> KnownStep | None:
-    bound = [step for step in known if step.id in promises.bound and promises.same_python(step)]
-    return max(bound, key=lambda step: (step.id in promises.current, step.id), default=None)
-
-
-def _has_grown(
-    record: StepRecord,
-    old: KnownStep,
-    records: Sequence[StepRecord],
-    kept: Sequence[KnownStep | None],
-    promises: Promises,
-) -> bool:
-    """Whether only members of collections came or went, and every upstream that stayed is still the same."""
-    if record.shape is None or record.shape != old.shape:
-        return False
-    before = [(promises.name_of(edge.upstream), edge.slot) for edge in promises.edges(old.id)]
-    now = [(records[up].name, slot) for up, _, slot in record.edges]
-    stayed_names = {name for name, _ in before}
-    for up, _, _ in record.edges:
-        # An upstream that stayed by name but changed its meaning is another reason than growth.
-        if records[up].name in stayed_names and kept[up] is None:
+    def _has_grown(self, record: StepRecord, old: KnownStep) -> bool:
+        """Whether only members of collections came or went, and every upstream that stayed is still the same."""
+        if record.shape is None or record.shape != old.shape:
             return False
-    return _collections_agree(_by_place(before), _by_place(now))
+        before = [(self._promises.name_of(edge.upstream), edge.slot) for edge in self._promises.edges(old.id)]
+        now = [(self._records[up].name, slot) for up, _, slot in record.edges]
+        stayed = {name for name, _ in before}
+        # An upstream that stayed by name but changed its meaning is another reason than growth.
+        if any(self._records[up].name in stayed and self._kept[up] is None for up, _, _ in record.edges):
+            return False
+        return _collections_agree(_by_place(before), _by_place(now))
 
 
 def _by_place(edges: Sequence[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
@@ -144,9 +142,7 @@ def _by_place(edges: Sequence[tuple[str, str]]) -> dict[str, list[tuple[str, str
     return places
 
 
-def _collections_agree(
-    before: Mapping[str, list[tuple[str, str]]], now: Mapping[str, list[tuple[str, str]]]
-) -> bool:
+def _collections_agree(before: Mapping[str, list[tuple[str, str]]], now: Mapping[str, list[tuple[str, str]]]) -> bool:
     if before.keys() != now.keys():
         return False
     return all(

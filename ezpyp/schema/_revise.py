@@ -22,11 +22,7 @@ def asked_for(environ: Mapping[str, str], *choices: bool | Iterable[str] | None)
     """
     text = environ.get("EZPYP_REVISE", "").strip()
     if text:
-        return (
-            text == "1"
-            if text in ("0", "1")
-            else tuple(name.strip() for name in _split(text) if name.strip())
-        )
+        return text == "1" if text in ("0", "1") else tuple(name.strip() for name in _split(text) if name.strip())
     choice = next((choice for choice in choices if choice is not None), False)
     if isinstance(choice, str):
         return (choice,)
@@ -57,9 +53,7 @@ def allowed_changes(revise: Revise, records: Sequence[StepRecord]) -> set[int]:
     for name in revise:
         found = {position for position, record in enumerate(records) if _fits(record.name, name)}
         if not found:
-            raise UnknownStepError(
-                f"revise names {name!r}, but there is no such step", name=name, candidates=()
-            )
+            raise UnknownStepError(f"revise names {name!r}, but there is no such step", name=name, candidates=())
         allowed |= found
     for position, record in enumerate(records):
         if any(up in allowed for up, _, _ in record.edges):

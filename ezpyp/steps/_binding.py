@@ -42,9 +42,7 @@ class Binder:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            given = ", ".join(
-                [*map(describe, args), *(f"{name}={describe(value)}" for name, value in kwargs.items())]
-            )
+            given = ", ".join([*map(describe, args), *(f"{name}={describe(value)}" for name, value in kwargs.items())])
             raise DeclarationError(
                 f"{self._label}({given}) does not fit {self._label}{self._signature}: {error}"
             ) from None

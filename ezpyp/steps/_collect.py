@@ -43,9 +43,7 @@ def fill(values: tuple[object, ...], slots: Sequence[Slot], contents: Sequence[o
     if all(type(value) in _NEEDS_NO_COPY for value in values):
         # The step of a chain: 0.5 us instead of 5.
         return tuple([contents[value.index] if type(value) is Hole else value for value in values])
-    return copy.deepcopy(
-        values, {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)}
-    )
+    return copy.deepcopy(values, {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)})
 
 
 class _Collector:
@@ -108,11 +106,7 @@ def _holds_reference(value: object) -> bool:
             return True
         children = _children(top)
         # One pass in C tells whether a list of a million numbers needs a look at its members at all.
-        if (
-            children
-            and not all(kind in PLAIN_TYPES for kind in set(map(type, children)))
-            and id(top) not in seen
-        ):
+        if children and not all(kind in PLAIN_TYPES for kind in set(map(type, children))) and id(top) not in seen:
             seen.add(id(top))
             stack.extend(child for child in children if type(child) not in PLAIN_TYPES)
     return False
@@ -177,8 +171,6 @@ def skeleton(value: Any) -> Any:
         marked = rest if len(rest) == len(value) else [*rest, _MEMBERS]
         return (type(value).__name__, marked)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            field.name: skeleton(getattr(value, field.name, None)) for field in dataclasses.fields(value)
-        }
+        fields = {field.name: skeleton(getattr(value, field.name, None)) for field in dataclasses.fields(value)}
         return (type(value).__qualname__, fields)
     return value

@@ -25,7 +25,7 @@ class HasDeclarations(Protocol):
 _MISSING: Any = object()
 
 
-def as_step(
+def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but two are keyword-only
     pipeline: HasDeclarations = _MISSING,
     depends_on: Iterable[Step] = (),
     codec: str = "pickle",
@@ -176,7 +176,7 @@ def _declarations_of(pipeline: object, decorator: str) -> Declarations:
     raise DeclarationError(f"{decorator}(pipeline): the first argument must be a Pipeline, not {pipeline!r}")
 
 
-def _steps_of(depends_on: Iterable[Step]) -> tuple[Step, ...]:
+def _steps_of(depends_on: object) -> tuple[Step, ...]:
     if isinstance(depends_on, (Step, PlaceHolder)):
         raise DeclarationError(f"depends_on takes a list of steps: write depends_on=[{depends_on!r}]")
     if not isinstance(depends_on, Iterable) or isinstance(depends_on, str):

@@ -13,7 +13,7 @@ from ezpyp.steps._binding import Binder
 from ezpyp.steps._collect import PLAIN_TYPES, collect
 from ezpyp.steps._declarations import RUNNING, Declarations
 from ezpyp.steps._reference import Reference
-from ezpyp.steps._step import Step
+from ezpyp.steps._step import Slot, Step
 from ezpyp.steps._sweep import Sweep
 
 
@@ -114,9 +114,7 @@ class StepFunction:
     def _sweep(self, rows: Iterable[tuple[object, ...]], positional: int, names: tuple[str, ...]) -> Sweep:
         return Sweep(
             [
-                self._declare(
-                    row[:positional], dict(zip(names, row[positional:], strict=True)), bracketed=True
-                )
+                self._declare(row[:positional], dict(zip(names, row[positional:], strict=True)), bracketed=True)
                 for row in rows
             ]
         )
@@ -126,14 +124,17 @@ class StepFunction:
         if declarations.frozen or not self._adopted:
             self._enter()
         values = self.binder.bind(args, kwargs)
-        given = (len(args), tuple(kwargs)) if kwargs else (len(args), ())
-        slots = ()
-        if not PLAIN_TYPES.issuperset(map(type, values)):
+        given = (len(args), tuple(kwargs) if kwargs else ())
+        slots: tuple[Slot, ...] = ()
+        if PLAIN_TYPES.issuperset(map(type, values)):
+            encoding = self.encoded(values) if self._ignored else encode(values, ())
+        else:
             values, slots = collect(values)
             for slot in slots:
                 if slot.step.function.declarations is not declarations:
                     declarations.check_own(slot.step, self.name)
-        step = Step(self, values, given, self.encoded(values, given), slots, bracketed)
+            encoding = self.encoded(values, given)
+        step = Step(self, values, given, encoding, slots, bracketed)
         declarations.steps.append(step)
         return step
 

@@ -113,13 +113,12 @@ class Reference:
 
 def _refuse(reference: Reference, use: str) -> NoReturn:
     raise NotEvaluatedError(
-        f"{use} on {reference!r}, which is not evaluated yet: pass it to a step, "
-        "or use get_result() after execute()"
+        f"{use} on {reference!r}, which is not evaluated yet: pass it to a step, or use get_result() after execute()"
     )
 
 
 def _refusal(use: str) -> Any:
-    def method(self: Reference, *args: object, **kwargs: object) -> NoReturn:
+    def method(self: Reference, *_: object, **__: object) -> NoReturn:
         _refuse(self, use)
 
     method.__name__ = f"__{use}__"

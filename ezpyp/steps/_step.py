@@ -57,7 +57,7 @@ class Step(Reference):
         "values",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made by one caller, once a call; keywords would cost a tenth of it
         self,
         function: StepFunction,
         values: tuple[object, ...],
@@ -156,7 +156,15 @@ class PlaceHolder(Reference):
         step: The step whose result is meant.
 
     Example:
-        ``gamma(PlaceHolder(step)["mean"], PlaceHolder(step)[0])``
+        >>> from tempfile import mkdtemp
+        >>> from ezpyp import Pipeline
+        >>> pipeline = Pipeline(mkdtemp(), "doc")
+        >>> moments = pipeline.step(lambda xs: {"sum": sum(xs), "count": len(xs)}, name="moments")([1, 2, 6])
+        >>> mean = pipeline.step(lambda s, n: s / n, name="mean")
+        >>> step = mean(PlaceHolder(moments)["sum"], PlaceHolder(moments)["count"])
+        >>> report = pipeline.execute(output="none")
+        >>> step.get_result()
+        3.0
     """
 
     __slots__ = ("path", "step")
@@ -171,9 +179,7 @@ class PlaceHolder(Reference):
 
     def __getitem__(self, part: object) -> PlaceHolder:
         if isinstance(part, Reference):
-            raise DeclarationError(
-                f"{self!r}[...]: a part is picked by a plain value, not by another step's result"
-            )
+            raise DeclarationError(f"{self!r}[...]: a part is picked by a plain value, not by another step's result")
         picked = PlaceHolder(self)
         picked.path = (*self.path, ("item", part))
         return picked

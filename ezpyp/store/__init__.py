@@ -3,6 +3,7 @@
 from ezpyp.store._connection import INDEX_NAME, index_path, open_for_reading, translated
 from ezpyp.store._damage import mark_damage, record_markers, record_missing
 from ezpyp.store._encoded import Encoded, decode_result, encode_result
+from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
@@ -22,6 +23,7 @@ from ezpyp.store._results import (
     insert_results,
     newest_results,
     payload_of,
+    result_checksum,
     result_of_input,
     results_by_id,
 )
@@ -46,12 +48,16 @@ from ezpyp.store._schema_rows import (
     record_functions,
     record_revision,
     record_steps,
+    step_checksum,
     steps_named,
     steps_of_revision,
 )
+from ezpyp.store._tables import FORMAT
+from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
 
 __all__ = [
+    "FORMAT",
     "INDEX_NAME",
     "INLINE_LIMIT",
     "Codec",
@@ -73,12 +79,14 @@ __all__ = [
     "all_steps",
     "batch_job",
     "check_payload",
+    "check_trust",
     "bound_steps",
     "current_owner",
     "decode_result",
     "edges_of",
     "encode_result",
     "error_of",
+    "filesystem_of",
     "finish_run",
     "function_identity_of",
     "function_tags",
@@ -102,10 +110,13 @@ __all__ = [
     "recorded_durations",
     "register_codec",
     "replace_file",
+    "result_checksum",
     "result_of_input",
     "results_by_id",
     "start_run",
+    "step_checksum",
     "steps_named",
     "steps_of_revision",
     "translated",
+    "trust_for_good",
 ]

@@ -114,9 +114,7 @@ class RunLock:
 
     def _try(self) -> Owner | None:
         with transaction(self._connection):
-            epoch, owner, heartbeat = self._connection.execute(
-                "SELECT epoch, owner, heartbeat FROM holder"
-            ).fetchone()
+            epoch, owner, heartbeat = self._connection.execute("SELECT epoch, owner, heartbeat FROM holder").fetchone()
             if owner is not None:
                 holder = Owner(**json.loads(owner))
                 if holder != current_owner() and not holder.is_dead(heartbeat):
@@ -143,6 +141,4 @@ class RunLock:
 
     def release(self) -> None:
         """Give the lock back, if it is still ours."""
-        self._connection.execute(
-            "UPDATE holder SET owner = NULL, heartbeat = NULL WHERE epoch = ?", (self._epoch,)
-        )
+        self._connection.execute("UPDATE holder SET owner = NULL, heartbeat = NULL WHERE epoch = ?", (self._epoch,))

@@ -84,9 +84,7 @@ class ObjectStore:
         except OSError as error:
             raise _cannot_store(self._root, encoded.size, error) from error
         name = self._name(encoded.digest, encoded.suffix)
-        raise StoreError(
-            f"{name} could not be stored: something else appears there again and again", path=name
-        )
+        raise StoreError(f"{name} could not be stored: something else appears there again and again", path=name)
 
     def _make_root(self) -> None:
         if not self._has_root:
@@ -154,9 +152,7 @@ class ObjectStore:
         except OSError as error:
             if isinstance(error, StoreError):
                 raise
-            raise _damaged(
-                name, digest, "unreadable", f"it cannot be read: {error.strerror or error}"
-            ) from error
+            raise _damaged(name, digest, "unreadable", f"it cannot be read: {error.strerror or error}") from error
         finally:
             os.close(descriptor)
         if verify and xxh3_128_digest(data) != digest:
@@ -252,9 +248,7 @@ def _damaged(name: str, digest: bytes, reason: str, what: str) -> DamagedResultE
 
 
 def _cannot_read(name: str, error: OSError) -> StoreError:
-    return StoreError(
-        f"the stored object {name} cannot be opened: {error.strerror}", path=name, code=error.errno
-    )
+    return StoreError(f"the stored object {name} cannot be opened: {error.strerror}", path=name, code=error.errno)
 
 
 _ADVICE = {

@@ -47,7 +47,7 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
             rows = [row for row in rows if row[0] not in damaged]
         if len(rows) > len(part) or len(set(map(itemgetter(1), rows))) < len(rows):
             rows.sort()  # by id: the newest result of a key counts
-        found.update([(row[1], KnownResult._make(row)) for row in rows])
+        found.update(zip(map(itemgetter(1), rows), map(KnownResult._make, rows), strict=True))
     return found
 
 
@@ -61,7 +61,7 @@ def result_of_input(connection: sqlite3.Connection, input_key: bytes) -> StoredR
 
 def results_by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredResult]:
     """Sound results by their row ids."""
-    found = {}
+    found: dict[int, StoredResult] = {}
     for result in ids:
         rows = connection.execute(f"SELECT {_COLUMNS} FROM results WHERE id = ? AND {_UNDAMAGED}", (result,))
         found.update((row.id, row) for row in _sound(rows))

@@ -71,7 +71,7 @@ def all_rows_current(connection: sqlite3.Connection, revision: int, total: int) 
     row = connection.execute(
         "SELECT revision, status, total, cached + done FROM runs ORDER BY run DESC LIMIT 1"
     ).fetchone()
-    return row == (revision, "completed", total, total)
+    return bool(row == (revision, "completed", total, total))
 
 
 def error_of(connection: sqlite3.Connection, step: int) -> ErrorRow | None:

@@ -23,9 +23,7 @@ def step_checksum(name: str, key: bytes) -> bytes:
 
 def latest_revision(connection: sqlite3.Connection) -> tuple[int, bytes]:
     """Number and digest of the newest revision; ``(0, b"")`` before the first."""
-    row = connection.execute(
-        "SELECT revision, digest FROM revisions ORDER BY revision DESC LIMIT 1"
-    ).fetchone()
+    row = connection.execute("SELECT revision, digest FROM revisions ORDER BY revision DESC LIMIT 1").fetchone()
     return row or (0, b"")
 
 
@@ -66,9 +64,7 @@ def bound_steps(connection: sqlite3.Connection) -> set[int]:
 
 def edges_of(connection: sqlite3.Connection, step: int) -> list[Edge]:
     """The upstreams of a recorded step, in order."""
-    rows = connection.execute(
-        "SELECT upstream, kind, slot FROM edges WHERE step = ? ORDER BY ordinal", (step,)
-    )
+    rows = connection.execute("SELECT upstream, kind, slot FROM edges WHERE step = ? ORDER BY ordinal", (step,))
     return [Edge(*row) for row in rows]
 
 
@@ -87,7 +83,7 @@ def record_functions(
     connection: sqlite3.Connection, identities: Iterable[FunctionIdentity], python: str
 ) -> dict[bytes, int]:
     """Record function identities, each digest once; their row ids by digest."""
-    ids = {}
+    ids: dict[bytes, int] = {}
     for identity in identities:
         row = connection.execute("SELECT id FROM functions WHERE digest = ?", (identity.digest,)).fetchone()
         ids[identity.digest] = row[0] if row else _insert_function(connection, identity, python)
@@ -95,9 +91,7 @@ def record_functions(
 
 
 def _insert_function(connection: sqlite3.Connection, identity: FunctionIdentity, python: str) -> int:
-    source = (
-        None if identity.source is None else zlib.compress(identity.source.encode("utf-8", "surrogatepass"))
-    )
+    source = None if identity.source is None else zlib.compress(identity.source.encode("utf-8", "surrogatepass"))
     cursor = connection.execute(
         "INSERT INTO functions (digest, name, module, file, line, python, identity, source)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -117,7 +111,9 @@ def record_steps(
 ) -> list[int]:
     """Record the steps that are not known yet; the row ids of all, in the order of the records."""
     next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM steps").fetchone()[0]
-    ids, rows, edges = [], [], []
+    ids: list[int] = []
+    rows: list[tuple[object, ...]] = []
+    edges: list[tuple[object, ...]] = []
     for record in records:
         name, key = record[0], record[1]
         id_ = known.get((name, key))
@@ -132,9 +128,7 @@ def record_steps(
     return ids
 
 
-def record_revision(
-    connection: sqlite3.Connection, digest: bytes, before: set[int], after: set[int], note: str
-) -> int:
+def record_revision(connection: sqlite3.Connection, digest: bytes, before: set[int], after: set[int], note: str) -> int:
     """Record a revision as its difference to the one before; its number."""
     revision = latest_revision(connection)[0] + 1
     connection.execute(

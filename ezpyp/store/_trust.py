@@ -47,11 +47,7 @@ def check_owner(path: str, status: os.stat_result, location: Path, *, trust: boo
         return
     if trust or os.environ.get("EZPYP_TRUST") == "1" or is_trusted(location):
         return
-    who = (
-        f"can be written by everybody (mode {stat.S_IMODE(status.st_mode):o})"
-        if is_open
-        else _owner(status.st_uid)
-    )
+    who = f"can be written by everybody (mode {stat.S_IMODE(status.st_mode):o})" if is_open else _owner(status.st_uid)
     raise UntrustedCacheError(
         f"{path} {who}: loading a result would run whatever code was put there. If you trust everybody who "
         f"could have written it, say so once with: {trust_command(location)}   "

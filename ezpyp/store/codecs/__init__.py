@@ -69,9 +69,7 @@ def register_codec(codec: Codec) -> None:
     if any(codec.name == own.name for own in _BUILT_IN):
         raise CodecError(f"the codec {codec.name!r} is ezpyp's own; give yours another name", name=codec.name)
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", codec.name):
-        raise CodecError(
-            f"a codec's name is lower-case letters, digits, - and _; not {codec.name!r}", name=codec.name
-        )
+        raise CodecError(f"a codec's name is lower-case letters, digits, - and _; not {codec.name!r}", name=codec.name)
     if not re.fullmatch(r"\.[a-z0-9]{1,20}", codec.suffix) or codec.suffix in (".damaged", ".tmp"):
         raise CodecError(f"a codec's suffix is like '.parquet'; not {codec.suffix!r}", name=codec.name)
     if type(codec.version) is not int or codec.version < 1:

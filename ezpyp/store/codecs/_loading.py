@@ -33,8 +33,7 @@ def loading_error(error: Exception, codec_name: str, data: memoryview) -> CodecE
             reason="content",
         )
     return CodecError(
-        "the stored result is whole, but its value cannot be built here: "
-        f"{type(error).__name__}: {reason_of(error)}",
+        f"the stored result is whole, but its value cannot be built here: {type(error).__name__}: {reason_of(error)}",
         reason=reason_of(error),
     )
 
