@@ -2,15 +2,13 @@
 
 import io
 import sys
-from collections.abc import Callable
 from importlib import import_module
-from typing import NoReturn
 
 import click
 
 from ezpyp.errors import EzpypError
-from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._text import one_line
+from ezpyp.inspect._verb import Failure, open_reader
 
 GROUPS = {
     "What happened": ("runs", "steps", "show", "log", "timeline"),
@@ -18,19 +16,6 @@ GROUPS = {
     "The store": ("get", "verify", "du", "sql", "trust"),
 }
 VERBS = {verb for verbs in GROUPS.values() for verb in verbs}
-PROBLEM, WRONG_USE = 1, 2
-
-
-class Failure(click.ClickException):
-    """An error of ours as one line."""
-
-    exit_code = WRONG_USE
-
-
-class Problem(click.ClickException):
-    """Something is not as it should be; one line."""
-
-    exit_code = PROBLEM
 
 
 class Verbs(click.Group):
@@ -93,29 +78,6 @@ def cli(ctx: click.Context, cache: str) -> None:
         from ezpyp.inspect.overview import overview
 
         overview(open_reader(ctx))
-
-
-def open_reader(ctx: click.Context) -> Reader:
-    """The cache that the command line names; closed when the verb ends."""
-    return ctx.with_resource(Reader(ctx.obj))
-
-
-def reads(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the open cache as its first argument."""
-
-    @click.pass_context
-    def opened(ctx: click.Context, /, **options: object) -> None:
-        verb(open_reader(ctx), **options)
-
-    opened.__doc__ = verb.__doc__
-    opened.__name__ = verb.__name__
-    opened.__dict__.update(verb.__dict__)
-    return opened
-
-
-def problem() -> NoReturn:
-    """End with the exit code that says: looked, and found something wrong."""
-    click.get_current_context().exit(PROBLEM)
 
 
 def main() -> None:

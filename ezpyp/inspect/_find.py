@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from ezpyp.errors import CacheFormatError, UnknownStepError
-from ezpyp.graph._lookup import find_names
+from ezpyp.graph import find_names
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._rows import StepRow, View
 from ezpyp.inspect._text import plain

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Run, Status, StepRow
-from ezpyp.store._holder import Owner
+from ezpyp.store import Owner
 
 
 @dataclass(frozen=True, slots=True)

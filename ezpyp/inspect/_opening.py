@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
-from ezpyp.store._tables import FORMAT
+from ezpyp.store import FORMAT
 
 INDEX = "ezpyp.sqlite"
 # A rollback-journal writer locks readers out for the milliseconds of its commit.

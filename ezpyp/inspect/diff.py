@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 import click
 
 from ezpyp.inspect._causes import Cause, Differ
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import heading
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._text import count, one_line
+from ezpyp.inspect._verb import reads
 
 SHOWN_NAMES = 5
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._output import Column, Row, format_option, write_rows
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._text import count, size
+from ezpyp.inspect._verb import reads
 
 # A file that several results share is counted once, for the first of them. The rows are grouped by result
 # before they are joined: nothing else than a result's number leads to its step, and that has no index.

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from ezpyp.errors import DamagedResultError, StoreError
-from ezpyp.inspect._cli import Problem, reads
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import content
 from ezpyp.inspect._rows import StepRow
 from ezpyp.inspect._text import one_line, size
+from ezpyp.inspect._verb import Problem, reads
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache get picture -o picture.pkl")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._edges import edges_of
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status, View
 from ezpyp.inspect._text import count, one_line
+from ezpyp.inspect._verb import reads
 
 # More boxes than these cannot be read; then one box stands for a function in a phase.
 READABLE = 60

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._edges import Edge, edges_of
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
@@ -13,6 +12,7 @@ from ezpyp.inspect._output import write_json_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import StepRow, View
 from ezpyp.inspect._text import one_line
+from ezpyp.inspect._verb import reads
 
 SHOWN_CHILDREN = 12
 DEEPEST = 40

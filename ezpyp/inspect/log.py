@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._facts import Fact, error_of
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
@@ -13,6 +12,7 @@ from ezpyp.inspect._page import code, error_heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import StepRow, View
 from ezpyp.inspect._text import moment
+from ezpyp.inspect._verb import reads
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache log --failed")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from ezpyp.inspect._cli import problem
 from ezpyp.inspect._counts import Phase, phases, totals, totals_of_run
 from ezpyp.inspect._liveness import Holder, holder, with_truth
 from ezpyp.inspect._output import COLOURS, Column, table_lines, terminal_width
@@ -13,6 +12,7 @@ from ezpyp.inspect._page import entry, heading, title
 from ezpyp.inspect._reader import FROM_ROWS, Reader
 from ezpyp.inspect._rows import Run, Status, View
 from ezpyp.inspect._text import count, duration, moment, one_line, size
+from ezpyp.inspect._verb import problem
 from ezpyp.inspect.du import tree_size
 
 SHOWN_FAILURES = 10

@@ -4,12 +4,12 @@ from dataclasses import asdict, fields
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._liveness import holder, with_truth
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Run
 from ezpyp.inspect._text import duration, moment
+from ezpyp.inspect._verb import reads
 
 COLUMNS = (
     Column("run", is_number=True),

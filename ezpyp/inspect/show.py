@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._facts import Fact, step_facts
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
@@ -13,6 +12,7 @@ from ezpyp.inspect._page import code, entry, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status
 from ezpyp.inspect._text import duration, moment, plain, size
+from ezpyp.inspect._verb import reads
 
 SHOWN_NEIGHBOURS = 20
 HISTORY = (

@@ -5,9 +5,9 @@ import sqlite3
 import click
 
 from ezpyp.errors import CacheFormatError
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._verb import reads
 
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 READING_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list"}

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import Column, Row, format_option, write_rows
 from ezpyp.inspect._reader import FUNCTION, Reader
 from ezpyp.inspect._rows import Status, StepRow
 from ezpyp.inspect._select import Where, glob, statuses
 from ezpyp.inspect._text import duration
+from ezpyp.inspect._verb import reads
 
 COLUMNS = (
     Column("name"),

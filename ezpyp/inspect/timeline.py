@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, fields
 
 import click
 
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._liveness import holder, with_truth
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Run, Status
 from ezpyp.inspect._text import count, duration, one_line
+from ezpyp.inspect._verb import reads
 
 SHADES = " ▁▂▃▄▅▆▇█"
 WIDEST = 120

@@ -7,7 +7,7 @@ import click
 from ezpyp.errors import StoreError
 from ezpyp.inspect._opening import INDEX, check_there
 from ezpyp.inspect._text import one_line
-from ezpyp.store._trust import trust_for_good
+from ezpyp.store import trust_for_good
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect /shared/cache trust")

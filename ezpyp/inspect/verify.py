@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from ezpyp.errors import EzpypError
-from ezpyp.inspect._cli import problem, reads
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import content
-from ezpyp.store._results import result_checksum
-from ezpyp.store._schema_rows import step_checksum
+from ezpyp.inspect._verb import problem, reads
+from ezpyp.store import result_checksum, step_checksum
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
 

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from ezpyp.inspect._causes import Cause, Differ, Recorded
-from ezpyp.inspect._cli import reads
 from ezpyp.inspect._facts import unpacked
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import code, heading
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._text import one_line
+from ezpyp.inspect._verb import reads
 from ezpyp.inspect._verdict import Verdict, verdict
 
 DEEPEST = 20
