@@ -11,6 +11,9 @@ from ezpyp.inspect._facts import unpacked
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._text import plain
 
+SHOWN_NAMES = 4
+ORDER_ONLY = "depends_on"
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -47,8 +50,17 @@ class Recorded:
     settings: Mapping[str, object]
     function: int
     python: str
-    upstream: Mapping[str, tuple[int, str, str]]
-    """Slot -> (number, name, key) of the step there."""
+    upstream: Mapping[str, Mapping[str, "Upstream"]]
+    """Slot -> name -> step; a collection of steps is one slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A step that another one needs."""
+
+    step: int
+    name: str
+    key: str
 
 
 class Differ:
@@ -72,7 +84,9 @@ class Differ:
             " JOIN steps u ON u.id = e.upstream WHERE e.step = ? ORDER BY e.ordinal",
             [step],
         )
-        upstream = {slot or f"order only {other}": (number, other, k) for slot, number, other, k in edges}
+        upstream: dict[str, dict[str, Upstream]] = {}
+        for slot, number, other, its_key in edges:
+            upstream.setdefault(slot or ORDER_ONLY, {})[other] = Upstream(number, other, its_key)
         loaded = self._reader.load(params), self._reader.load(settings)
         return Recorded(step, name, key, codec, *loaded, function, python, upstream)
 
@@ -143,13 +157,23 @@ def _plain_changes(old: Recorded, new: Recorded) -> Iterator[Cause]:
 
 def _upstream_changes(old: Recorded, new: Recorded) -> Iterator[Cause]:
     for slot in dict.fromkeys([*old.upstream, *new.upstream]):
-        was, now = old.upstream.get(slot), new.upstream.get(slot)
-        if was is None and now is not None:
-            yield Cause("upstream", f"upstream {now[1]} is new ({slot})", now[1], new=now[2])
-        elif now is None and was is not None:
-            yield Cause("upstream", f"upstream {was[1]} is gone ({slot})", was[1], old=was[2])
-        elif was is not None and now is not None and was[1] != now[1]:
-            text = f"upstream at {slot}: {was[1]} -> {now[1]}"
-            yield Cause("upstream", text, now[1], old=was[1], new=now[1])
-        elif was is not None and now is not None and was[2] != now[2]:
-            yield Cause("upstream", f"upstream {now[1]} changed ({slot})", now[1], old=was[2], new=now[2])
+        was, now = old.upstream.get(slot, {}), new.upstream.get(slot, {})
+        came = [name for name in now if name not in was]
+        went = [name for name in was if name not in now]
+        if len(came) == len(went) == len(was) == len(now) == 1:
+            text = f"upstream at {slot}: {went[0]} -> {came[0]}"
+            yield Cause("upstream", text, came[0], old=went[0], new=came[0])
+            continue
+        if came:
+            yield Cause("upstream", f"upstream {_listed(came)} came to {slot}", came[0], new=", ".join(came))
+        if went:
+            yield Cause("upstream", f"upstream {_listed(went)} left {slot}", went[0], old=", ".join(went))
+        for name, upstream in now.items():
+            if name in was and was[name].key != upstream.key:
+                text = f"upstream {name} changed ({slot})"
+                yield Cause("upstream", text, name, old=was[name].key, new=upstream.key)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more

@@ -74,11 +74,11 @@ def _lines(differ: Differ, old: Recorded | None, new: Recorded, indent: str, see
 
 
 def _same_upstream(cause: Cause, old: Recorded, new: Recorded) -> tuple[int, int] | None:
-    """An upstream that kept its place and its name: what it was and what it is."""
-    for slot, (number, name, _) in new.upstream.items():
-        before = old.upstream.get(slot)
-        if name == cause.name and before is not None and before[1] == name:
-            return before[0], number
+    """An upstream that kept its place and its name, but not its key: what it was and what it is."""
+    for slot, steps in new.upstream.items():
+        before, now = old.upstream.get(slot, {}).get(cause.name), steps.get(cause.name)
+        if before and now and before.key != now.key:
+            return before.step, now.step
     return None
 
 

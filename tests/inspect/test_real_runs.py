@@ -261,3 +261,35 @@ def test_a_live_run_then_killed(live, ask):
     assert "Run 1: killed" in ask(cache, code=1).out
     assert rows(ask, cache, "runs")[0]["status"] == "killed"
     assert "all as stored" in ask(cache, "verify").out
+
+
+SWEEP = """
+from ezpyp import Pipeline, as_pickle_step
+
+pipeline = Pipeline("cache", "sweep")
+
+@as_pickle_step(pipeline)
+def simulate(x, seed=0):
+    return x
+
+@as_pickle_step(pipeline)
+def total(parts):
+    return sum(parts)
+
+total(simulate.map(range(3)))
+pipeline.execute()
+"""
+
+
+def test_why_of_the_reduce_of_a_grown_sweep(tmp_path, ask):
+    run(tmp_path, SWEEP)
+    run(tmp_path, SWEEP.replace("range(3)", "range(9)"))
+    cache = tmp_path / "cache"
+
+    assert ask(cache, "why", "total").lines == [
+        "total: ran in run 2, because since it was last known:",
+        "  upstream simulate[x=3], simulate[x=4], simulate[x=5], simulate[x=6] and 2 more came to parts[]",
+    ]
+    assert ask(cache, "show", "simulate", "x=7", "seed=0").out.startswith("simulate[x=7]: done")
+    assert "there is no step 'simulate[x=70]'" in ask(cache, "show", "simulate", "x=70", code=2).err
+    assert len(json.loads(ask(cache, "graph", "--by", "function", "--format", "json").out)) == 2
