@@ -79,6 +79,8 @@ class Coordinator:
         self._has_results = connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is not None
         pending = [position for position, status in enumerate(self._status) if status == PENDING]
         self._primaries = self._twins_of(pending)
+        # Results that nobody asks for again are not kept: a sweep's may be many.
+        self._consumed = self._program.consumed() | set(self._primaries.values())
         self._scheduler = make_scheduler(self._waits_for(), pending)
 
     def _twins_of(self, pending: Sequence[int]) -> dict[int, int]:
@@ -202,7 +204,8 @@ class Coordinator:
             input_key = self._inputs.get(position)
             result = outcome.result if input_key is None else outcome.result._replace(input_key=input_key)
             self._status[position] = DONE
-            self._results[position] = result
+            if position in self._consumed:
+                self._results[position] = result
             self._ids[position] = self._recorder.done(outcome, result)
             if outcome.reason:
                 warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=2)

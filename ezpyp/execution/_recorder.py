@@ -53,7 +53,7 @@ class Recorder:
         self._errors: list[ErrorRow] = []
         self._lines: list[str] = []
         self._oldest = 0.0
-        self._running: dict[int, tuple[float, float, int, str]] = {}
+        self._running: dict[int, tuple[float, int, str]] = {}
         self._announced: set[int] = set()
         row = index.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()
         self._next_result: int = row[0]
@@ -65,7 +65,7 @@ class Recorder:
 
     def started(self, position: int, rank: int, host: str) -> None:
         """A body begins."""
-        self._running[position] = (time.perf_counter(), time.time(), rank, host)
+        self._running[position] = (time.perf_counter(), rank, host)
 
     def done(self, outcome: Outcome, result: NewResult) -> int:
         """A step gave a result; the id of its row."""
@@ -166,7 +166,8 @@ class Recorder:
         return bool(self._rows)
 
     def _announce(self, position: int) -> None:
-        _, started_at, rank, host = self._running[position]
+        started, rank, host = self._running[position]
+        started_at = time.time() - (time.perf_counter() - started)
         step = self._step_ids[position]
         self._add_row(StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None))
         self._begin(position, rank)

@@ -15,6 +15,7 @@ from ezpyp.schema import argument_texts
 from ezpyp.steps import PLAIN_TYPES, RUNNING, Step, fill
 from ezpyp.store import (
     INLINE_LIMIT,
+    Encoded,
     NewResult,
     ObjectStore,
     check_payload,
@@ -40,6 +41,7 @@ class Worker:
         self._objects = ObjectStore(location)
         self.rank = rank
         self.host = host
+        self._consumed = program.consumed()
         self._refs: dict[int, Ref] = {}
         self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
 
@@ -61,8 +63,8 @@ class Worker:
             values = self._values_for(position, step)
             if step.slots:
                 args, kwargs = argument_texts(step, values)
+                started = time.perf_counter()
             with RUNNING:
-                started_at, started = time.time(), time.perf_counter()
                 value = step.function.binder.call(step.function.function, values)
             seconds = time.perf_counter() - started
             result, reason = self._stored(position, step, value)
@@ -114,14 +116,19 @@ class Worker:
             self._objects.publish(encoded)
         else:
             payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
-        if type(value) in PLAIN_TYPES:
-            self._plain[position] = value
-        self._refs[position] = Ref(
-            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, payload
-        )
+        if position in self._consumed:
+            self._keep(position, value, encoded, payload)
         result = NewResult(
             self._program.keys[position], None, cutoff_digest(value), encoded.digest, encoded.size, encoded.codec,
             encoded.version, encoded.suffix, describe(value), type(value).__qualname__, payload,
         )  # fmt: skip
         reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
         return result, reason
+
+    def _keep(self, position: int, value: object, encoded: Encoded, payload: bytes | None) -> None:
+        """Keep at hand what another step will ask for."""
+        if type(value) in PLAIN_TYPES:
+            self._plain[position] = value
+        self._refs[position] = Ref(
+            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, payload
+        )

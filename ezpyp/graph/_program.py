@@ -52,6 +52,10 @@ class Program:
         names = "\0".join(self.names).encode("utf-8", "surrogatepass")
         return xxh3_128_digest(b"".join(self.keys) + len(names).to_bytes(8, "little") + names)
 
+    def consumed(self) -> set[int]:
+        """Positions of the steps whose results are arguments of others: no other result has to be kept at hand."""
+        return {up for values in self.values for up in values}
+
     def upstreams(self, position: int) -> tuple[int, ...]:
         """Everything that must be done before a step; a position may stand in it twice."""
         return self.values[position] + self.orders[position]

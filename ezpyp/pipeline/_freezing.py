@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
     # One digest over all names and keys: an unchanged script needs no look at its steps at all.
     if digest == program.digest:
         if not (index.location / SCHEMA_NAME).is_file() or index.noted(_HERE) != str(index.location):
-            _export(index, records_of(program))
+            _export(index, records_of(program), all_steps(index.connection), bound_steps(index.connection))
         return Frozen(revision, None)
     return _Freezing(index, program, revise).freeze(revision)
 
@@ -92,6 +92,7 @@ class _Freezing:
         self._records = records_of(program)
         self._known = all_steps(self._connection)
         self._by_id = {step.id: step for step in self._known}
+        self._bound = bound_steps(self._connection) if self._known else set()
 
     def freeze(self, revision: int) -> Frozen:
         before = {step.id for step in steps_of_revision(self._connection, revision)} if revision else set()
@@ -107,7 +108,7 @@ class _Freezing:
         tags = function_tags(self._connection)
         here = python_tag()
         return Promises(
-            by_name, bound_steps(self._connection) if self._known else set(), current,
+            by_name, self._bound, current,
             lambda step: tags[step.function] == here,
             lambda step: edges_of(self._connection, step),
             lambda step: self._by_id[step].name,
@@ -157,15 +158,14 @@ class _Freezing:
                 names = {record.name for record in self._records}
                 left_out = sum(self._by_id[id_].name not in names for id_ in before - after)
                 revision = record_revision(connection, digest, before, after, verdict.note(left_out, revised))
-        _export(self._index, self._records)
+        _export(self._index, self._records, self._known, self._bound)
         return Frozen(revision, ids)
 
 
-def _export(index: Index, records: Sequence[StepRecord]) -> None:
+def _export(index: Index, records: Sequence[StepRecord], known: Iterable[KnownStep], bound: set[int]) -> None:
     """Write ``pipeline.schema``: the current revision, then names bound earlier and now left out."""
     names = {record.name for record in records}
-    bound = bound_steps(index.connection)
-    left_out = {step.name: step for step in all_steps(index.connection) if step.id in bound and step.name not in names}
+    left_out = {step.name: step for step in known if step.id in bound and step.name not in names}
     text = schema_text(records, left_out.values(), str(index.location))
     replace_file(Path(index.location) / SCHEMA_NAME, text)
     index.note(_HERE, str(index.location))

@@ -118,25 +118,14 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     """Create all tables in one transaction; two first jobs at once agree on one of them."""
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
         return
-    connection.execute("PRAGMA user_version")
-    with transaction(connection):
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            return
-        for statement in _statements(SCRIPT):
-            connection.execute(statement)
-        connection.executemany(
-            "INSERT INTO meta VALUES (?, ?)", [("format", str(FORMAT)), ("created_at", repr(time.time()))]
-        )
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script; ``executescript`` would commit the transaction it should run in."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+    facts = f"INSERT INTO meta VALUES ('format', '{FORMAT}'), ('created_at', '{time.time()!r}');"
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;{SCRIPT}{facts}COMMIT;")
+    except sqlite3.OperationalError as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if "already exists" not in str(error):
+            raise
 
 
 def check_format(connection: sqlite3.Connection, location: Path) -> None:

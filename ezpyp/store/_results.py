@@ -34,6 +34,8 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
     Checksums are not looked at here, which halves the cost: a wrong id or digest is found when the result is
     loaded, and a wrong input key or value digest makes a step run again.
     """
+    if connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None:
+        return {}
     damaged = {row[0] for row in connection.execute("SELECT result FROM damages")}
     found: dict[bytes, KnownResult] = {}
     for start in range(0, len(keys), _KEYS_A_QUERY):

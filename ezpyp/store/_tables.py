@@ -77,24 +77,27 @@ CREATE TABLE holder (
 INSERT INTO holder VALUES (1, 0, NULL, NULL);
 """
 
+# Which row an insertion would replace. None where only ``recursive_triggers``, which every connection of ezpyp
+# sets, stops a REPLACE: the look-up would cost a tenth of recording a step.
 _APPEND_ONLY = {
     "functions": "id = NEW.id OR digest = NEW.digest",
     "revisions": "revision = NEW.revision",
-    "steps": "id = NEW.id OR (name = NEW.name AND key = NEW.key)",
-    "edges": "step = NEW.step AND ordinal = NEW.ordinal",
-    "schema_changes": "step = NEW.step AND revision = NEW.revision",
+    "steps": None,
+    "edges": None,
+    "schema_changes": None,
     "results": "id = NEW.id",
 }
 
 
-def _guards(table: str, same_row: str) -> str:
+def _guards(table: str, same_row: str | None) -> str:
     refusal = f"SELECT RAISE(ABORT, 'ezpyp: rows of {table} are never changed, replaced or deleted');"
-    return f"""
-CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN {refusal} END;
-CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN {refusal} END;
-CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}
-    WHEN EXISTS (SELECT 1 FROM {table} WHERE {same_row}) BEGIN {refusal} END;
-"""
+    replaces = f"EXISTS (SELECT 1 FROM {table} WHERE {same_row})"
+    events = [("update", "UPDATE", ""), ("delete", "DELETE", "")]
+    events += [("replace", "INSERT", f" WHEN {replaces}")] if same_row else []
+    return "".join(
+        f"CREATE TRIGGER {table}_no_{name} BEFORE {event} ON {table}{condition} BEGIN {refusal} END;\n"
+        for name, event, condition in events
+    )
 
 
 TRIGGERS = "".join(_guards(table, same_row) for table, same_row in _APPEND_ONLY.items())
@@ -105,12 +108,15 @@ CREATE VIEW location AS
     SELECT substr(file, 1, length(file) - length('/ezpyp.sqlite')) AS folder
     FROM pragma_database_list WHERE name = 'main';
 
+-- A result that was taken over has the digest of its origin, and no payload of its own.
 CREATE VIEW object_paths AS
     SELECT r.id AS result,
-        (SELECT folder FROM location) || CASE WHEN o.payload IS NULL
-            THEN '/objects/' || substr(lower(hex(o.digest)), 1, 2) || '/' || substr(lower(hex(o.digest)), 3) || o.suffix
-            ELSE '/ezpyp.sqlite#' || lower(hex(o.digest)) END AS path
-    FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id);
+        (SELECT folder FROM location) || CASE
+            WHEN r.payload IS NOT NULL OR (SELECT o.payload IS NOT NULL FROM results o WHERE o.id = r.origin)
+            THEN '/ezpyp.sqlite#' || lower(hex(r.digest))
+            ELSE '/objects/' || lower(substr(hex(r.digest), 1, 2) || '/' || substr(hex(r.digest), 3)) || r.suffix
+            END AS path
+    FROM results r;
 
 -- MAX() of SQLite takes the bare columns from the very row that holds the maximum.
 CREATE VIEW schema_now AS
