@@ -6,6 +6,7 @@ from types import FunctionType
 
 from ezpyp.hashing._framing import tag, text
 from ezpyp.hashing._functions import noted
+from ezpyp.hashing._source import line_of
 from ezpyp.hashing._walk import Children, Walker
 
 _CLASS = tag("class")
@@ -83,14 +84,14 @@ def _name(kind: type) -> str:
 
 def _ancestry(w: Walker, kind: type) -> Children:
     yield type(kind)
-    yield from noted(w, "class", f"{kind.__qualname__} bases", (file_of(kind), 0), kind.__bases__)
+    yield from noted(w, "class", f"{kind.__qualname__} bases", _place(w, kind, ""), kind.__bases__)
 
 
 def _enum_members(w: Walker, kind: type) -> Children:
     if isinstance(kind, EnumMeta):
         for name, member in kind.__members__.items():
             w.emit(_ENUM_MEMBER + text(name))
-            yield from noted(w, "class", f"{kind.__qualname__}.{name}", (file_of(kind), 0), member._value_)
+            yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), member._value_)
 
 
 def _contents(w: Walker, kind: type) -> Children:
@@ -103,7 +104,12 @@ def _contents(w: Walker, kind: type) -> Children:
             w.role, w.direct = "method", value
             yield value
         else:
-            yield from noted(w, "class", f"{kind.__qualname__}.{name}", (file_of(kind), 0), value)
+            yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
+
+
+def _place(w: Walker, kind: type, name: str) -> tuple[str, int]:
+    file = file_of(kind)
+    return file, line_of(file, name, kind.__name__) if w.recorder is not None and name else 0
 
 
 def file_of(kind: type) -> str:

@@ -5,13 +5,15 @@ exceptions, flags. Out: file and lines, docstrings, the name of the function, na
 reads ``locals``, ``vars``, ``eval`` or ``exec``), names of globals (what they lead to counts instead).
 """
 
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from marshal import dumps
-from opcode import opmap, opname
+from opcode import _nb_ops, cmp_op, opmap, opname  # type: ignore[attr-defined]  # no other place has the operators
 from types import CodeType
 
 from ezpyp.hashing._bytecode import CONSTS, FREES, INVERTED, JUMPS, LOCALS, NAMES, Instruction
+from ezpyp.hashing._describe import describe
 from ezpyp.hashing._flow import INHERITED, Place, in_order_of_control
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._uses import Use, Uses
@@ -30,6 +32,9 @@ _LOAD_ATTR = opmap["LOAD_ATTR"]
 _LOAD_SUPER = opmap.get("LOAD_SUPER_ATTR", -1)
 _LOAD_FAST = opmap["LOAD_FAST"]
 _LOAD_CLOSURE = opmap.get("LOAD_CLOSURE", -1)
+_BINARY, _COMPARE = opmap["BINARY_OP"], opmap["COMPARE_OP"]
+_NOT = {opmap["IS_OP"]: ("is", "is not"), opmap["CONTAINS_OP"]: ("in", "not in")}
+_COMPARE_SHIFT = 0 if sys.version_info < (3, 12) else 4 if sys.version_info < (3, 13) else 5
 _CELLS = frozenset(opmap[name] for name in ("MAKE_CELL", "COPY_FREE_VARS"))
 _STORE_NAME = opmap["STORE_NAME"]
 # Arguments that hold flags in their low bits, and the index of the name above them.
@@ -41,13 +46,9 @@ _JUMP_NAMES |= {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One operation, for people: what it is, its text, its line."""
-
-    kind: str
-    text: str
-    line: int
+# One operation for people: kind ("constant", "name", "operator", "variable", "op"), what tells it from others of its
+# kind, its text, its line. A tuple, since there are thousands and they go into JSON.
+Token = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,14 @@ class Form:
         uses: What it reads from outside, in the order of control.
         stores: Names of globals that it binds.
         tokens: Its operations with their lines; in no digest.
+        signature: Its parameters, as text; in no digest.
     """
 
     digest: bytes
     uses: tuple[Use, ...]
     stores: frozenset[str]
     tokens: tuple[Token, ...]
+    signature: str
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +76,7 @@ def canonical(code: CodeType) -> Form:
     writer = _Writer(code)
     writer.write_code(code, None)
     data = dumps(writer.out, 2)
-    return Form(digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.tokens))
+    return Form(digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.tokens), parameters(code))
 
 
 class _Scope:
@@ -135,12 +138,40 @@ class _Writer:
         self.out.append(("code", signature(code)))
 
 
+def operation(op: int, arg: int) -> tuple[str, str]:
+    """Return the kind and text of an operation: an operator as it is written, others by name."""
+    if op == _BINARY and arg < len(_nb_ops):
+        return "operator", str(_nb_ops[arg][1])
+    if op == _COMPARE:
+        return "operator", cmp_op[(arg >> _COMPARE_SHIFT) % len(cmp_op)]
+    if op in _NOT:
+        return "operator", _NOT[op][arg & 1]
+    return "op", f"{opname[op]} {arg}"
+
+
 def signature(code: CodeType) -> tuple[object, ...]:
     """Return what callers see of a code object: counts and names of parameters, and what a call gives."""
     named = code.co_argcount + code.co_kwonlyargcount
     # Names that no caller can use are local names.
     usable = code.co_varnames[code.co_posonlyargcount : named]
     return (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS, usable)
+
+
+def parameters(code: CodeType) -> str:
+    """Return the parameters of a code object as they are written, without defaults."""
+    names = list(code.co_varnames)
+    usual, keyword = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    rest = keyword
+    star = []
+    if code.co_flags & 4:
+        star = ["*" + names[rest]]
+        rest += 1
+    elif code.co_kwonlyargcount:
+        star = ["*"]
+    parts = [*names[:usual], *star, *names[usual:keyword], *(["**" + names[rest]] if code.co_flags & 8 else [])]
+    if code.co_posonlyargcount:
+        parts.insert(code.co_posonlyargcount, "/")
+    return f"({', '.join(parts)})"
 
 
 class _Body:
@@ -183,11 +214,11 @@ class _Body:
             self.writer.uses.other()
         elif op not in _CELLS:
             self.writer.out += (op, arg)
-            self.token("op", f"{opname[op]} {arg}", line)
+            self.token(*operation(op, arg), line)
             self.writer.uses.other(opname[op])
 
-    def token(self, kind: str, text: str, line: int) -> None:
-        self.writer.tokens.append(Token(kind, text, line))
+    def token(self, kind: str, text: str, line: int, key: str | None = None) -> None:
+        self.writer.tokens.append((kind, text if key is None else key, text, line))
 
     # -- variables and names -------------------------------------------------
 
@@ -196,9 +227,11 @@ class _Body:
         if op == _LOAD_CLOSURE or op in _CELLS or (op == _LOAD_FAST and self.is_cell(name)):
             # Which cells a nested function gets, in the order of their names: its own code says so too.
             return
-        self.writer.out += (op, self.scope.number(name))
+        number = self.scope.number(name)
+        self.writer.out += (op, number)
         self.writer.uses.variable(opname[op], name)
-        self.token("variable", f"{opname[op]} {name}", line)
+        # Renaming a variable is no change: its number tells it.
+        self.token("variable", name, line, f"{opname[op]} {number}")
 
     def is_cell(self, name: str) -> bool:
         return name in self.scope.free or name in self.scope.cells
@@ -230,7 +263,7 @@ class _Body:
         self.writer.uses.constant(value)
         value = self.adjusted(value, position, places)
         out += (op, plain_constant(value))
-        self.token("constant", repr(value), line)
+        self.token("constant", describe(value), line)
 
     def adjusted(self, value: object, position: int, places: list[Place]) -> object:
         """Take out of a class body what only tells where the class stands."""

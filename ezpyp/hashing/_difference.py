@@ -1,11 +1,19 @@
 """The difference of two identities, as data: which part changed, from what to what."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from os.path import basename
 
+from ezpyp.hashing._code import Token
 from ezpyp.hashing._identity import FunctionIdentity
 from ezpyp.hashing._record import Part
+
+_CODE = frozenset({"code", "helper", "method"})
+# Recorded and shown, but in no digest: no reason for a change.
+_NO_REASON = frozenset({"library", "environment"})
+_SIMPLE = frozenset({"constant", "name", "operator", "variable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +21,14 @@ class Change:
     """One difference between two identities.
 
     Attributes:
-        kind: "constant", "code", "default", "global", "helper", "class", ...
-        name: What changed.
+        kind: "constant", "operator", "name", "variable", "code", "signature", "default", "global", "closure", "class",
+            "helper", "method".
+        name: The function, global, default or class attribute that changed.
         file: Where it is defined now; "" where that is unknown.
-        line: Line there; 0 where that is unknown.
+        line: Line of the change there; 0 where that is unknown.
         old: What it was; "" for what is new.
         new: What it is; "" for what is gone.
+        within: "code" for the function itself, "helper" or "method" for code that it leads to, else "".
     """
 
     kind: str
@@ -27,54 +37,132 @@ class Change:
     line: int
     old: str
     new: str
+    within: str = ""
 
     def __str__(self) -> str:
         place = f"{basename(self.file)}:{self.line}" if self.line else basename(self.file)
-        return f"{self.kind} {self.old} -> {self.new} in {self.name} ({place})"
+        place = f" ({place})" if place else ""
+        what = f"{self.old} -> {self.new}"
+        if not self.old or not self.new:
+            what = f"is new: {self.new}" if self.new else f"is gone: {self.old}" if self.old else "changed"
+        if self.within == "code":
+            return f"{self.kind} {what} in {self.name}{place}"
+        if self.within:
+            return f"{self.within} {self.name}{place}: {self.kind} {what}"
+        return f"{self.kind} {self.name}{place} {what}"
 
 
 def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ...]:
-    """Return what changed from one identity to another, most telling first.
+    """Return what changed from one identity to another.
 
     Args:
         old: The earlier identity.
         new: The later one.
 
     Returns:
-        One entry a changed part; empty where the digests are equal.
+        One entry a change, in the order in which the code meets them; empty where the digests are equal.
+
+    Example:
+        >>> def area(r):
+        ...     return 3 * r * r
+        >>> old = function_identity(area)
+        >>> def area(r):
+        ...     return 4 * r * r
+        >>> [(change.kind, change.name, change.old, change.new) for change in difference(old, function_identity(area))]
+        [('constant', 'area', '3', '4')]
     """
     if old.digest == new.digest:
         return ()
-    before = {(part.kind, part.name): part for part in old.parts}
-    after = {(part.kind, part.name): part for part in new.parts}
+    before, after = _numbered(old), _numbered(new)
     changes: list[Change] = []
     for key in dict.fromkeys([*after, *before]):
-        changes.extend(_part(before.get(key), after.get(key)))
-    return tuple(changes) or (Change("code", new.name, new.file, new.line, "", ""),)
+        changes.extend(_changes(before.get(key), after.get(key)))
+    # A table of functions changes with each of them: the function says more.
+    telling = [change for change in changes if change.old != change.new]
+    return tuple(dict.fromkeys(telling or changes)) or (Change("code", new.name, new.file, new.line, "", "", "code"),)
 
 
-def _part(old: Part | None, new: Part | None) -> list[Change]:
+def _numbered(identity: FunctionIdentity) -> dict[tuple[str, str, int], Part]:
+    seen: Counter[tuple[str, str]] = Counter()
+    parts = {}
+    for part in identity.parts:
+        if part.kind in _NO_REASON:
+            continue
+        # The function itself may be renamed; everything else is known by its name.
+        key = (part.kind, "" if part.kind == "code" else part.name)
+        parts[*key, seen[key]] = part
+        seen[key] += 1
+    return parts
+
+
+def _changes(old: Part | None, new: Part | None) -> Iterator[Change]:
     if old is None or new is None:
         part = new or old
-        assert part is not None
-        return [Change(part.kind, part.name, part.file, part.line, old.text if old else "", new.text if new else "")]
-    if old.digest == new.digest:
-        return []
-    if new.tokens:
-        return _code(old, new)
-    return [Change(new.kind, new.name, new.file, new.line, old.text, new.text)]
+        if part is not None and part.kind != "name":
+            texts = (part.text or part.name) if old else "", (part.text or part.name) if new else ""
+            yield Change(part.kind, part.name, part.file, part.line, *texts)
+    elif old.digest == new.digest:
+        return
+    elif new.kind in _CODE:
+        yield from _code(old, new)
+    else:
+        kind = "global" if new.kind == "name" else new.kind
+        yield Change(kind, new.name, new.file, new.line, old.text, new.text)
 
 
-def _code(old: Part, new: Part) -> list[Change]:
-    before = [token[:2] for token in old.tokens]
-    after = [token[:2] for token in new.tokens]
-    changes = []
-    for operation, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+def _code(old: Part, new: Part) -> Iterator[Change]:
+    if old.text.partition("(")[2] != new.text.partition("(")[2]:
+        yield Change("signature", new.name, new.file, new.line, old.text, new.text, new.kind)
+        if _keys(old.tokens) == _keys(new.tokens):
+            return
+    regions = [region for region in _regions(old.tokens, new.tokens) if region[0] or region[1]]
+    lines = Counter(_line(new, now, place) for _, now, place in regions)
+    done = set()
+    for was, now, place in regions:
+        line = _line(new, now, place)
+        if lines[line] == 1 and _is_simple(was, now):
+            yield Change(was[0][0], new.name, new.file, line, was[0][2], now[0][2], new.kind)
+        elif line not in done:
+            done.add(line)
+            texts = (_source_line(old, was[0][3] if was else 0), _source_line(new, line if now else 0))
+            yield Change("code", new.name, new.file, line, *_spelled(texts, was, now), new.kind)
+    if not regions:
+        yield Change("code", new.name, new.file, new.line, "", "", new.kind)
+
+
+def _keys(tokens: tuple[Token, ...]) -> list[tuple[str, str]]:
+    return [token[:2] for token in tokens]
+
+
+def _regions(old: tuple[Token, ...], new: tuple[Token, ...]) -> Iterator[tuple[list[Token], list[Token], int]]:
+    matcher = SequenceMatcher(None, _keys(old), _keys(new), autojunk=False)
+    for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
-        kinds = {kind for kind, _ in before[i1:i2] + after[j1:j2]}
-        line = new.tokens[j1][2] if j1 < j2 else (new.tokens[j1 - 1][2] if j1 else new.line)
-        kind = "constant" if kinds == {"constant"} else "code"
-        was, now = (" ".join(text for _, text in part) for part in (before[i1:i2], after[j1:j2]))
-        changes.append(Change(kind, new.name, new.file, line, was, now))
-    return changes or [Change("code", new.name, new.file, new.line, "", "")]
+        if i2 - i1 == j2 - j1:
+            # As many as before: each by itself, so that two changed constants are two changes.
+            yield from (([old[i1 + n]], [new[j1 + n]], j1 + n) for n in range(i2 - i1))
+        else:
+            yield list(old[i1:i2]), list(new[j1:j2]), j1
+
+
+def _line(part: Part, now: list[Token], place: int) -> int:
+    if now:
+        return now[0][3]
+    return part.tokens[min(place, len(part.tokens) - 1)][3] if part.tokens else part.line
+
+
+def _is_simple(was: list[Token], now: list[Token]) -> bool:
+    return len(was) == len(now) == 1 and was[0][0] == now[0][0] in _SIMPLE and was[0][2] != now[0][2]
+
+
+def _source_line(part: Part, line: int) -> str:
+    lines = (part.source or "").splitlines()
+    index = line - part.line
+    return lines[index].strip() if line and 0 <= index < len(lines) else ""
+
+
+def _spelled(texts: tuple[str, str], was: list[Token], now: list[Token]) -> tuple[str, str]:
+    if texts[0] != texts[1] and any(texts):
+        return texts
+    return (" ".join(token[2] for token in was), " ".join(token[2] for token in now))

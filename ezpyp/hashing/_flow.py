@@ -92,7 +92,9 @@ class _Tracer:
         return index
 
     def note_handler(self, instruction: Instruction) -> None:
-        handler = None if instruction.op in SILENT else self.handler_of(instruction)
+        if not self.table or instruction.op in SILENT:
+            return
+        handler = self.handler_of(instruction)
         if handler is not None:
             self.pending.append(self.index_of_unit(handler.target))
 

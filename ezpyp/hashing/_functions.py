@@ -9,6 +9,7 @@ from ezpyp.hashing._containers import dict_items
 from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._names import Lead, is_code, leads
+from ezpyp.hashing._source import line_of
 from ezpyp.hashing._walk import Children, Walker
 
 _FUNCTION = tag("function")
@@ -133,8 +134,15 @@ def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
     if lead.kind != "closure":
         # A closure holds what a decorator was given, annotations and all.
         w.direct = lead.value
-    file = lead.file or str(function.__globals__.get("__file__") or function.__code__.co_filename)
-    yield from noted(w, lead.kind, lead.name, (file, 0), lead.value)
+    yield from noted(w, lead.kind, lead.name, _place(w, function, lead), lead.value)
+
+
+def _place(w: Walker, function: FunctionType, lead: Lead) -> tuple[str, int]:
+    code = function.__code__
+    if w.recorder is None or lead.kind == "closure":
+        return code.co_filename, code.co_firstlineno
+    file = lead.file or str(function.__globals__.get("__file__") or code.co_filename)
+    return file, line_of(file, lead.name.rpartition(".")[2])
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:

@@ -51,7 +51,7 @@ class FunctionIdentity:
         """Return the identity that ``to_json`` wrote."""
         facts = json.loads(text)
         parts = tuple(
-            Part(**(part | {"tokens": tuple((kind, word, line) for kind, word, line in part["tokens"])}))
+            Part(**(part | {"tokens": tuple(map(tuple, part["tokens"]))}))
             for part in facts.pop("parts")
         )
         found = bytes.fromhex(facts.pop("digest"))

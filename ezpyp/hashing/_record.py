@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType
 
-from ezpyp.hashing._code import Form
+from ezpyp.hashing._code import Form, Token
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._source import source_of
@@ -26,7 +26,7 @@ class Part:
         line: First line there; 0 where that is unknown.
         digest: Hex digest of the part by itself.
         text: Short text of its value.
-        tokens: Operations of code as (kind, text, line).
+        tokens: Operations of code as (kind, key, text, line).
         source: Source text of code, where it is the source of that very code.
     """
 
@@ -36,7 +36,7 @@ class Part:
     line: int = 0
     digest: str = ""
     text: str = ""
-    tokens: tuple[tuple[str, str, int], ...] = ()
+    tokens: tuple[Token, ...] = ()
     source: str | None = None
 
 
@@ -53,11 +53,16 @@ class Recorder:
     def function(self, function: FunctionType, form: Form, kind: str) -> None:
         """Note the code of a function."""
         code = function.__code__
-        tokens = tuple((token.kind, token.text, token.line) for token in form.tokens)
-        place = os.path.abspath(code.co_filename) if os.path.exists(code.co_filename) else code.co_filename
         self.parts.append(
             Part(
-                kind, function.__qualname__, place, code.co_firstlineno, form.digest.hex(), "", tokens, source_of(code)
+                kind,
+                function.__qualname__,
+                absolute(code.co_filename),
+                code.co_firstlineno,
+                form.digest.hex(),
+                f"def {function.__name__}{form.signature}",
+                form.tokens,
+                source_of(code),
             )
         )
 
@@ -65,7 +70,7 @@ class Recorder:
         """Note a value that code reads; of one that looks like a secret only the digest."""
         secret = any(word in name.lower() for word in _SECRETS)
         text = "<secret>" if secret else describe(value)
-        self.parts.append(Part(kind, name, file, line, digest(data).hex(), text))
+        self.parts.append(Part(kind, name, absolute(file), line, digest(data).hex(), text))
 
     def name(self, name: str, file: str, value: object) -> None:
         """Note which function or class a name leads to."""
@@ -92,6 +97,11 @@ class Recorder:
         versions = [Part("library", name, text=_version(name)) for name in self.libraries]
         variables = [Part("environment", name, digest=_digest_of(environment.get(name))) for name in self.variables]
         return (*self.parts, *versions, *variables)
+
+
+def absolute(path: str) -> str:
+    """Return where a source file is, if it is one: a relative path means another file elsewhere."""
+    return os.path.abspath(path) if os.path.exists(path) else path
 
 
 def _version(package: str) -> str:

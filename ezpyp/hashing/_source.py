@@ -1,8 +1,9 @@
 """The source text of a code object, where it is the source of that very code."""
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from types import CodeType
 
@@ -12,11 +13,11 @@ from ezpyp.hashing._code import canonical
 _FUTURE = 0x1000000
 
 
+@lru_cache(maxsize=4096)
 def source_of(code: CodeType) -> str | None:
     """Return the source of ``code``; None where the file has been edited since, or there is none.
 
-    ``inspect.getsource`` would give the file as it is now. Here the text is compiled again and must give the same
-    canonical form.
+    ``inspect.getsource`` would give the file as it is now. Here the text is compiled again and must give the same code.
     """
     lines = _lines(code.co_filename)
     if not lines or not code.co_firstlineno:
@@ -26,18 +27,21 @@ def source_of(code: CodeType) -> str | None:
         compiled = compile(_standing_alone(block, code), code.co_filename, "exec", code.co_flags & _FUTURE, True)
     except (SyntaxError, ValueError):
         return None
-    wanted = canonical(code).digest
-    found = any(canonical(inner).digest == wanted for inner in _nested(compiled) if inner.co_name == code.co_name)
-    return "".join(block) if found else None
+    candidates = [inner for inner in _nested(compiled) if inner.co_name == code.co_name]
+    # Equal in every byte and line as a rule; where the frame around it moved it, the canonical form decides.
+    same = code in candidates or any(canonical(inner).digest == canonical(code).digest for inner in candidates)
+    return "".join(block) if same else None
 
 
-def _standing_alone(block: list[str], code: CodeType) -> str:
-    """Return the block inside what makes it compile alike: indentation, variables of the enclosing function."""
-    indent = block[0][: len(block[0]) - len(block[0].lstrip())] if block else ""
-    if not code.co_freevars:
-        return ("if 1:\n" if indent else "") + "".join(block)
-    indent = indent or " "
-    return f"def _():\n{indent}{' = '.join(code.co_freevars)} = None\n" + "".join(block)
+def _standing_alone(block: Sequence[str], code: CodeType) -> str:
+    """Return the block inside what makes it compile alike, on the lines where it stands in its file."""
+    before = "\n" * (code.co_firstlineno - 2)
+    if code.co_freevars:
+        body = block if block and block[0][:1].isspace() else [" " + line for line in block]
+        return f"{before}def _({', '.join(code.co_freevars)}):\n" + "".join(body)
+    if block and block[0][:1].isspace():
+        return before + "if 1:\n" + "".join(block)
+    return before + "\n" * (code.co_firstlineno > 1) + "".join(block)
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:
@@ -73,3 +77,19 @@ def _read(path: str, _mtime_ns: int, _size: int) -> tuple[str, ...]:
             return tuple(file)
     except (OSError, UnicodeError):
         return ()
+
+
+def line_of(path: str, name: str, owner: str = "") -> int:
+    """Return the line where a global, or an attribute of the class ``owner``, is first bound; 0 if that is not seen."""
+    lines = _lines(path)
+    start = 0
+    if owner:
+        start = next((place for place, line in enumerate(lines, 1) if _opens_class(line, owner)), 0)
+        if not start:
+            return 0
+    pattern = re.compile((r"\s+" if owner else "") + re.escape(name) + r"\s*(:[^=]+)?=(?!=)")
+    return next((place for place, line in enumerate(lines[start:], start + 1) if pattern.match(line)), start)
+
+
+def _opens_class(line: str, name: str) -> bool:
+    return re.match(r"\s*class " + re.escape(name) + r"\b", line) is not None
