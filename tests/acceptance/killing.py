@@ -179,9 +179,7 @@ def trial(seed: int, ranks: int, folder: Path) -> Trial:
 def repeated(bodies: list[str], printed: set[str]) -> list[str]:
     """Say which bodies ran again although their [PASS] had been printed, or ran twice in one run."""
     again = [f"{name} ran again" for name in sorted(set(bodies) & printed)]
-    return again + [
-        f"{name} ran twice in a run" for name in sorted({n for n in bodies if bodies.count(n) > 1})
-    ]
+    return again + [f"{name} ran twice in a run" for name in sorted({n for n in bodies if bodies.count(n) > 1})]
 
 
 def whole(location: Path) -> list[str]:
@@ -197,9 +195,7 @@ def whole(location: Path) -> list[str]:
 
 def main() -> int:
     """Run trials and print each; 1 when anything was lost."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--ranks", type=int, default=1, help="0 or 1: serial, no mpirun")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first trial; the others follow")

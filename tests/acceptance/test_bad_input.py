@@ -113,12 +113,8 @@ def finished(location: Path, bodies: Bodies) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("statement", "error", "said"), BAD, ids=[statement for statement, *_ in BAD])
-def test_bad_declarations(
-    finished: Path, tmp_path: Path, statement: str, error: type[Exception], said: str
-) -> None:
-    elsewhere = (
-        f"elsewhere = as_pickle_step(Pipeline({str(tmp_path / 'elsewhere')!r}, 'elsewhere'))(lambda: 1)()\n"
-    )
+def test_bad_declarations(finished: Path, tmp_path: Path, statement: str, error: type[Exception], said: str) -> None:
+    elsewhere = f"elsewhere = as_pickle_step(Pipeline({str(tmp_path / 'elsewhere')!r}, 'elsewhere'))(lambda: 1)()\n"
     source = HOLDERS + GOOD + "from ezpyp.steps import PlaceHolder\n" + elsewhere + statement
 
     with pytest.raises(error, match=said) as caught:

@@ -72,9 +72,7 @@ class TestCacheFalse:
         path.write_text("one")
         return path
 
-    def test_descendants_of_an_unchanged_value_stay_cached(
-        self, location: Path, bodies: Bodies, text: Path
-    ) -> None:
+    def test_descendants_of_an_unchanged_value_stay_cached(self, location: Path, bodies: Bodies, text: Path) -> None:
         source = CLOCK.format(source=str(text))
         executed(location, source)
         assert bodies.take() == ["download", "parse", "report"]

@@ -191,6 +191,54 @@ def test_what_a_step_does_to_itself_fails_that_step_alone(location: Path, body: 
         pipeline.get_result("alpha")
 
 
+@pytest.mark.parametrize("text", ["caf\udce9.txt", "nul \0 byte", "two\nlines", "\x1b[31mred", "é" * 100_000, ""])
+def test_an_error_of_any_text_fails_its_step_alone(location: Path, text: str) -> None:
+    pipeline = Pipeline(location, "study")
+
+    @as_pickle_step(pipeline)
+    def alpha() -> None:
+        raise FileNotFoundError(text)
+
+    @as_pickle_step(pipeline)
+    def beta() -> int:
+        return 2
+
+    step, fine = alpha(), beta()
+    pipeline.execute()
+
+    assert fine.get_result() == 2
+    assert step.status == 1
+    with pytest.raises(StepFailedError, match="FileNotFoundError"):
+        step.get_result()
+    assert (location / "pipeline.summary").read_text().startswith("Pipeline Failed")
+
+
+def test_an_interrupt_ends_the_run_and_keeps_what_was_finished(location: Path, tmp_path: Path, bodies: Bodies) -> None:
+    flag = tmp_path / "flag"
+    source = f"""
+    import os
+
+    @as_pickle_step(pipeline)
+    def alpha(x):
+        ran(x)
+        if x == 2 and os.path.exists({str(flag)!r}):
+            raise KeyboardInterrupt
+        return x
+
+    alpha.map([0, 1, 2, 3])
+    """
+    flag.touch()
+    with pytest.raises(KeyboardInterrupt):
+        executed(location, source)
+    assert bodies.take() == ["0", "1", "2"]
+
+    flag.unlink()
+    executed(location, source)
+
+    assert bodies.take() == ["2", "3"]
+    assert query(location, "SELECT status FROM runs ORDER BY run") == [("interrupted",), ("completed",)]
+
+
 def test_a_result_that_nothing_can_store_fails_its_step_alone(location: Path) -> None:
     pipeline = Pipeline(location, "study")
 

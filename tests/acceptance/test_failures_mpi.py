@@ -50,9 +50,13 @@ except PipelineFailedError as error:
 ran(f"{pipeline.rank} went on")
 """
 
-ONE_RANK_RAISES = """
+ONE_RANK = """
 import sys
 from ezpyp import Pipeline, as_pickle_step
+
+def here(place):
+    if (pipeline.rank, place) == (WHO, WHERE):
+        WHAT
 
 pipeline = Pipeline(sys.argv[1], "lonely")
 
@@ -60,9 +64,14 @@ pipeline = Pipeline(sys.argv[1], "lonely")
 def alpha(number):
     return number
 
-alpha(1)
-if pipeline.rank == 1:
-    raise RuntimeError("only here")
+here("before declaring")
+alpha.map(range(20))
+here("before freezing")
+pipeline.initialize_schema()
+here("before executing")
+pipeline.execute()
+here("before executing again")
+alpha(20)
 pipeline.execute()
 print("went on")
 """
@@ -97,12 +106,57 @@ def test_a_checked_run_records_what_finished(tmp_path: Path, location: Path) -> 
     assert (location / "pipeline.summary").read_text().startswith("Pipeline Failed @ ")
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, location: Path, size: int) -> None:
+@pytest.mark.parametrize(
+    ("rank", "place"),
+    [
+        (1, "before declaring"),
+        (2, "before freezing"),
+        (0, "before freezing"),
+        (1, "before executing"),
+        (2, "before executing again"),
+        (0, "before executing again"),
+    ],
+)
+def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, location: Path, rank: int, place: str) -> None:
+    what = 'raise RuntimeError("only here")'
+    script = written(tmp_path, one_rank(rank, place, what))
+
     started = time.monotonic()
-    job = mpirun(size, written(tmp_path, ONE_RANK_RAISES), str(location))
+    job = mpirun(3, script, str(location))
 
     assert time.monotonic() - started < LIMIT_S
     assert job.returncode != 0
     assert "RuntimeError: only here" in job.stderr
     assert "went on" not in job.stdout
+
+
+@pytest.mark.parametrize(("rank", "place"), [(1, "before freezing"), (0, "before executing again")])
+def test_no_rank_waits_for_one_that_left(tmp_path: Path, location: Path, rank: int, place: str) -> None:
+    script = written(tmp_path, one_rank(rank, place, "sys.exit(0)"))
+
+    started = time.monotonic()
+    job = mpirun(3, script, str(location))
+
+    assert time.monotonic() - started < LIMIT_S
+    assert job.returncode != 0
+    assert f"rank {rank}" in job.stderr
+    assert "went on" not in job.stdout
+
+
+def test_ranks_that_declare_different_steps_are_refused_before_anything_is_written(
+    tmp_path: Path, location: Path
+) -> None:
+    script = written(tmp_path, one_rank(1, "before freezing", "alpha(100)"))
+
+    job = mpirun(3, script, str(location))
+
+    assert job.returncode != 0
+    assert "RanksDisagreeError" in job.stderr
+    assert "rank 1" in job.stderr
+    assert "alpha" in job.stderr
+    assert not (location / "pipeline.schema").exists()
+
+
+def one_rank(rank: int, place: str, what: str) -> str:
+    """Give a script in which one rank does something of its own at one place."""
+    return ONE_RANK.replace("WHO", str(rank)).replace("WHERE", repr(place)).replace("WHAT", what)

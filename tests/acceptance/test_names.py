@@ -194,9 +194,7 @@ def test_the_same_call_made_twice_is_one_step(location: Path) -> None:
     assert [[step.name for step in phase] for phase in pipeline.phases] == [["simulate"]]
 
 
-def test_the_same_call_made_a_hundred_times_is_said_once(
-    location: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_call_made_a_hundred_times_is_said_once(location: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pipeline = declared(location, SIMULATE + "for _ in range(100): simulate(3)")
 
     with warnings.catch_warnings(record=True) as caught:
@@ -261,6 +259,14 @@ class TestLookup:
     def test_by_parameters(self, pipeline: Pipeline) -> None:
         assert pipeline.get_result("simulate", seed=7) == 7.0
         assert pipeline.get_result("simulate", seed=3, scale=2.0) == 6.0
+
+    def test_by_a_parameter_of_any_name(self, location: Path) -> None:
+        source = "as_pickle_step(pipeline, name='walk')(lambda step, name, self: step).grid([1, 2], [3], [4])"
+        pipeline = executed(location, source)
+
+        assert pipeline.get_result("walk", step=2) == 2
+        assert pipeline.get_status("walk", step=2, name=3, self=4) == 0
+        assert ezpyp.open_cache(location).get_result("walk", step=1, self=4) == 1
 
     def test_by_a_glob_whose_brackets_are_literal(self, pipeline: Pipeline) -> None:
         assert pipeline.get_result("sim*[seed=9]") == 9.0

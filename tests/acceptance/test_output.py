@@ -1,6 +1,8 @@
 """What a run prints: header, pairs of lines, cached steps, failures, skips, and how much of it."""
 
+import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,9 +88,7 @@ def test_a_serial_run_goes_phase_by_phase_in_order_of_declaration(location: Path
 
 
 @pytest.mark.parametrize("size", [19, 20])
-def test_up_to_twenty_cached_steps_of_a_phase_have_a_line_each(
-    location: Path, capfd: Captured, size: int
-) -> None:
+def test_up_to_twenty_cached_steps_of_a_phase_have_a_line_each(location: Path, capfd: Captured, size: int) -> None:
     printed(capfd, location, SWEEP.format(size=size))
 
     out = printed(capfd, location, SWEEP.format(size=size))
@@ -99,9 +99,7 @@ def test_up_to_twenty_cached_steps_of_a_phase_have_a_line_each(
 
 
 @pytest.mark.parametrize("size", [21, 300])
-def test_more_than_twenty_cached_steps_of_a_phase_are_one_line(
-    location: Path, capfd: Captured, size: int
-) -> None:
+def test_more_than_twenty_cached_steps_of_a_phase_are_one_line(location: Path, capfd: Captured, size: int) -> None:
     printed(capfd, location, SWEEP.format(size=size))
 
     out = printed(capfd, location, SWEEP.format(size=size))
@@ -186,3 +184,24 @@ def test_every_line_is_one_that_is_documented(location: Path, capfd: Captured) -
             r"|  ╰─> \[PASS\] '.+'",
             line,
         )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stream_that_cannot_show_a_line_does_not_end_the_run(
+    location: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+
+    pipeline = executed(location, SWEEP.format(size=3))
+
+    assert pipeline.get_result("total") == 3
+    assert written.getvalue().count(b"[PASS]") == 4
+
+
+def test_no_standard_output_at_all_does_not_end_the_run(location: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+
+    pipeline = executed(location, SWEEP.format(size=3))
+
+    assert pipeline.get_result("total") == 3

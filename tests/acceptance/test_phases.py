@@ -70,11 +70,7 @@ class Graph:
         """Leave out every order edge that another edge of its node implies."""
         ancestors = self.ancestors()
         orders = [
-            [
-                up
-                for up in order
-                if up not in value and not any(up in ancestors[other] for other in {*value, *order})
-            ]
+            [up for up in order if up not in value and not any(up in ancestors[other] for other in {*value, *order})]
             for value, order in zip(self.values, self.orders, strict=True)
         ]
         return Graph(self.values, orders)
@@ -142,10 +138,7 @@ def test_a_dependency_that_reduction_keeps_counts(tmp_path: Path, seed: int) -> 
 def test_naming_the_highest_step_is_enough(tmp_path: Path) -> None:
     lists = ["[three]", "[three, one, two]", "[two, three]", "[one, two, three, three]"]
 
-    found = [
-        keys(tmp_path / str(number), depends_on=depends_on)["delta"]
-        for number, depends_on in enumerate(lists)
-    ]
+    found = [keys(tmp_path / str(number), depends_on=depends_on)["delta"] for number, depends_on in enumerate(lists)]
 
     assert len(set(found)) == 1
 

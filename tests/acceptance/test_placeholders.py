@@ -48,9 +48,7 @@ def shown(location: Path, call: str) -> object:
 
 @pytest.mark.parametrize(("argument", "expected"), NESTED)
 @pytest.mark.parametrize("wrapped", [False, True], ids=["step", "placeholder"])
-def test_a_step_is_found_wherever_it_stands(
-    location: Path, argument: str, expected: str, wrapped: bool
-) -> None:
+def test_a_step_is_found_wherever_it_stands(location: Path, argument: str, expected: str, wrapped: bool) -> None:
     if wrapped:
         argument = argument.replace("one", "PlaceHolder(one)").replace("two", "PlaceHolder(two)")
 

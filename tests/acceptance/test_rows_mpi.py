@@ -91,9 +91,7 @@ class Job:
             "SELECT name, key, function, codec, phase, status, cached, args, kwargs, result, reason, params "
             "FROM current_steps ORDER BY name",
         )
-        return [
-            tuple(str(value).replace(str(self.location.parent), "HERE") for value in row) for row in found
-        ]
+        return [tuple(str(value).replace(str(self.location.parent), "HERE") for value in row) for row in found]
 
     def lines(self) -> list[str]:
         """Give the lines of the steps, two by two, sorted, without rank, location and times."""
@@ -140,11 +138,7 @@ def test_lines_are_those_of_a_serial_run(serial: Job, parallel: Job) -> None:
 
 def test_headers_are_those_of_a_serial_run(serial: Job, parallel: Job) -> None:
     def headers(one: Job) -> list[str]:
-        return [
-            line.partition(", ")[2]
-            for line in one.process.stdout.splitlines()
-            if line.startswith("Pipeline '")
-        ]
+        return [line.partition(", ")[2] for line in one.process.stdout.splitlines() if line.startswith("Pipeline '")]
 
     assert len(headers(serial)) == 2
     assert headers(parallel) == headers(serial)

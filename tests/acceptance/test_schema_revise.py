@@ -49,9 +49,7 @@ def test_older_results_are_kept_and_asked_for_by_revision(location: Path) -> Non
 
 
 @pytest.mark.parametrize("names", [["beta"], ["alpha", "beta"], ["beta", "gamma"]])
-def test_a_named_revision_takes_what_depends_on_it_along(
-    location: Path, bodies: Bodies, names: list[str]
-) -> None:
+def test_a_named_revision_takes_what_depends_on_it_along(location: Path, bodies: Bodies, names: list[str]) -> None:
     executed(location, BASE)
     bodies.take()
 

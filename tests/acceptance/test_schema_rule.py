@@ -27,9 +27,7 @@ def test_a_new_name_is_a_revision(location: Path, bodies: Bodies) -> None:
     executed(location, BASE)
     bodies.take()
 
-    executed(
-        location, BASE + "as_pickle_step(pipeline, name='delta')(lambda g: ran('delta') or 2 * g)(step)\n"
-    )
+    executed(location, BASE + "as_pickle_step(pipeline, name='delta')(lambda g: ran('delta') or 2 * g)(step)\n")
 
     assert revision(location) == 2
     assert bodies.take() == ["delta"]
@@ -141,9 +139,7 @@ def test_a_conflict_says_the_price_and_every_way_on(location: Path) -> None:
         ("[1, 2]", "[1, 2, 5]", r"\bx\b"),
     ],
 )
-def test_a_changed_argument_is_named_from_what_to_what(
-    location: Path, before: str, after: str, said: str
-) -> None:
+def test_a_changed_argument_is_named_from_what_to_what(location: Path, before: str, after: str, said: str) -> None:
     executed(location, edit(LONE, ("{options}", ""), ("{arguments}", before)))
 
     error = conflict(location, edit(LONE, ("{options}", ""), ("{arguments}", after)))
@@ -178,9 +174,7 @@ def test_an_argument_conflict_with_steps_below_speaks_of_a_sweep(location: Path)
         ("", ", ignore=('mode',)"),
     ],
 )
-def test_a_changed_option_that_counts_in_the_key_is_a_conflict(
-    location: Path, before: str, after: str
-) -> None:
+def test_a_changed_option_that_counts_in_the_key_is_a_conflict(location: Path, before: str, after: str) -> None:
     lone = edit(LONE, ("as_pickle_step", "as_step"), ("{arguments}", "3"))
     executed(location, edit(lone, ("{options}", before)))
 
@@ -219,18 +213,14 @@ def test_a_comment_a_docstring_and_a_moved_line_are_no_change(location: Path, bo
     executed(location, BASE)
     bodies.take()
 
-    executed(
-        location, "\n\n# a remark\n" + edit(BASE, ('ran("beta")', '"""Cube."""  # why\n    ran("beta")'))
-    )
+    executed(location, "\n\n# a remark\n" + edit(BASE, ('ran("beta")', '"""Cube."""  # why\n    ran("beta")')))
 
     assert bodies.take() == []
     assert revision(location) == 1
 
 
 @pytest.mark.parametrize("options", [{}, {"revise": True}, {"revise": ["alpha"]}], ids=str)
-def test_another_pipeline_id_is_refused_always(
-    location: Path, bodies: Bodies, options: dict[str, object]
-) -> None:
+def test_another_pipeline_id_is_refused_always(location: Path, bodies: Bodies, options: dict[str, object]) -> None:
     executed(location, BASE)
     bodies.take()
     before = snapshot(location)
@@ -242,9 +232,7 @@ def test_another_pipeline_id_is_refused_always(
     assert snapshot(location) == before
 
 
-def test_the_environment_does_not_let_another_pipeline_id_in(
-    location: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_does_not_let_another_pipeline_id_in(location: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     executed(location, BASE)
     monkeypatch.setenv("EZPYP_REVISE", "1")
 

@@ -96,10 +96,7 @@ def back(story: Story, revised: Stage) -> Stage:
 
 def test_first_run_prints_the_seed_s_lines_after_one_header(story: Story, first: Stage) -> None:
     assert first.process.returncode == 0, first.process.stderr
-    assert (
-        first.lines[0]
-        == f"Pipeline 'my_pipeline' @ {story.location}, revision 1: 3 steps, 0 cached, 3 to run"
-    )
+    assert first.lines[0] == f"Pipeline 'my_pipeline' @ {story.location}, revision 1: 3 steps, 0 cached, 3 to run"
     assert first.lines[1:] == [*seed.LINES, RESULT_LINE]
     assert first.process.stderr == ""
 
@@ -117,9 +114,7 @@ def test_first_run_writes_the_seed_s_summary(story: Story, first: Stage) -> None
     place = re.escape(str(story.location))
     for row, start in zip(rows, [r"alpha\s+\[3\]", r"beta\s+\[2\]", r"gamma\s+\[9, 8\]"], strict=True):
         phase = 1 if start.startswith("gamma") else 0
-        assert re.fullmatch(
-            rf"{start}\s+\{{\}}\s+{phase}\s+0\s+{place}/ezpyp\.sqlite#[0-9a-f]{{32}}\s*", row
-        ), row
+        assert re.fullmatch(rf"{start}\s+\{{\}}\s+{phase}\s+0\s+{place}/ezpyp\.sqlite#[0-9a-f]{{32}}\s*", row), row
 
 
 def test_first_run_writes_the_seed_s_schema(story: Story, first: Stage) -> None:

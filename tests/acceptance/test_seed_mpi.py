@@ -30,9 +30,7 @@ class Stage:
 
     def pairs(self) -> Counter[tuple[str, str]]:
         """The lines of steps, two by two as they were written, without the rank's number."""
-        lines = [
-            re.sub(r"MPI process \d\d", "MPI process 00", line) for line in self.process.stdout.splitlines()
-        ]
+        lines = [re.sub(r"MPI process \d\d", "MPI process 00", line) for line in self.process.stdout.splitlines()]
         starts = [number for number, line in enumerate(lines) if line.startswith("[MPI process")]
         return Counter((lines[number], lines[number + 1]) for number in starts)
 

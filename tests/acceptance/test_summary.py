@@ -112,9 +112,7 @@ def test_a_small_result_is_a_digest_in_the_index(pipeline: Pipeline) -> None:
     assert re.fullmatch(place + r"/ezpyp\.sqlite#[0-9a-f]{32}", str(row(pipeline, "alpha[x=5")[5]))
 
 
-@pytest.mark.parametrize(
-    ("source", "word"), [(STUDY, "Failed"), (edit(STUDY, ("broken(1)", "2")), "Completed")]
-)
+@pytest.mark.parametrize(("source", "word"), [(STUDY, "Failed"), (edit(STUDY, ("broken(1)", "2")), "Completed")])
 def test_the_title_says_how_the_run_ended(location: Path, source: str, word: str) -> None:
     pipeline = executed(location, source)
 
@@ -174,9 +172,9 @@ def test_a_second_run_s_summary_covers_every_step_of_the_revision(location: Path
 
     pipeline = executed(location, source)
 
-    assert [
-        re.sub(r" (None|-)$", "", row) for row in rows_of_text(pipeline.summary_path.read_text())
-    ] == rows_of_view(location)
+    assert [re.sub(r" (None|-)$", "", row) for row in rows_of_text(pipeline.summary_path.read_text())] == rows_of_view(
+        location
+    )
     assert len(rows_of_view(location)) == len(pipeline.steps)
 
 

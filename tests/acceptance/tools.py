@@ -135,9 +135,7 @@ def snapshot(location: Path) -> dict[str, object]:
         for path in sorted(location.rglob("*"))
         if path.is_file() and not path.name.startswith("ezpyp.sqlite")
     }
-    tables = query(
-        location, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'holder' ORDER BY name"
-    )
+    tables = query(location, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'holder' ORDER BY name")
     for (table,) in tables:
         held[f"table {table}"] = query(location, f"SELECT * FROM {table}")
     return held
