@@ -1,5 +1,6 @@
 """Failures under ``mpirun``: every rank learns of them, in seconds, and none waits for one that raised."""
 
+import re
 import time
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def here(place):
 pipeline = Pipeline(sys.argv[1], "lonely")
 
 @as_pickle_step(pipeline)
-def alpha(number):
-    return number
+def alpha(x):
+    return x
 
 here("before declaring")
 alpha.map(range(20))
@@ -151,9 +152,7 @@ def test_ranks_that_declare_different_steps_are_refused_before_anything_is_writt
     job = mpirun(3, script, str(location))
 
     assert job.returncode != 0
-    assert "RanksDisagreeError" in job.stderr
-    assert "rank 1" in job.stderr
-    assert "alpha" in job.stderr
+    assert re.search(r"RanksDisagreeError: .*\balpha\[x=100\].*\brank(\(s\))? 1\b", job.stderr)
     assert not (location / "pipeline.schema").exists()
 
 

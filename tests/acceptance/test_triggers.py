@@ -61,20 +61,33 @@ def test_rows_refuse_delete(connection: sqlite3.Connection, table: str) -> None:
         connection.execute(f"DELETE FROM {table} WHERE rowid = 1")
 
 
+REPLACE = ["INSERT OR REPLACE", "REPLACE"]
+
+
 @pytest.mark.parametrize("table", TABLES)
-def test_rows_refuse_replace(connection: sqlite3.Connection, table: str) -> None:
-    for verb in ("INSERT OR REPLACE", "REPLACE"):
-        with pytest.raises(sqlite3.IntegrityError, match=table):
-            connection.execute(f"{verb} INTO {table} SELECT * FROM {table} LIMIT 1")
+@pytest.mark.parametrize("verb", REPLACE)
+def test_rows_refuse_replace(connection: sqlite3.Connection, table: str, verb: str) -> None:
+    connection.execute("PRAGMA recursive_triggers = 1")
+
+    with pytest.raises(sqlite3.IntegrityError, match=table):
+        connection.execute(f"{verb} INTO {table} SELECT * FROM {table} LIMIT 1")
+
+
+@pytest.mark.parametrize("table", ["results", "revisions"])
+@pytest.mark.parametrize("verb", REPLACE)
+def test_results_and_revisions_refuse_replace_on_any_connection(
+    connection: sqlite3.Connection, table: str, verb: str
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=table):
+        connection.execute(f"{verb} INTO {table} SELECT * FROM {table} LIMIT 1")
 
 
 def test_a_step_refuses_replace_by_its_name_and_key(connection: sqlite3.Connection) -> None:
-    rest = [name for name in columns(connection, "steps") if name != "id"]
+    connection.execute("PRAGMA recursive_triggers = 1")
+    rest = ", ".join(name for name in columns(connection, "steps") if name != "id")
 
     with pytest.raises(sqlite3.IntegrityError, match="steps"):
-        connection.execute(
-            f"INSERT OR REPLACE INTO steps ({', '.join(rest)}) SELECT {', '.join(rest)} FROM steps LIMIT 1"
-        )
+        connection.execute(f"INSERT OR REPLACE INTO steps ({rest}) SELECT {rest} FROM steps LIMIT 1")
 
 
 @pytest.mark.parametrize("table", TABLES)
