@@ -8,7 +8,9 @@ from types import CodeType
 
 _CACHE = opmap.get("CACHE", 0)
 _EXTENDED = opmap["EXTENDED_ARG"]
-_NOP = opmap["NOP"]
+# NOPs are kept for tracing of lines, and come and go with line breaks. Where a NULL is pushed for a call depends on
+# how the function is found, which is another instruction's business.
+_SKIPPED = frozenset({_CACHE, opmap["NOP"], opmap["PUSH_NULL"]})
 
 JUMPS = frozenset(op for op in hasjrel if op < 256)
 BACKWARD = frozenset(op for op in JUMPS if "BACKWARD" in opname[op])
@@ -63,8 +65,7 @@ def decode(code: CodeType) -> list[Instruction]:
     for unit in range(units):
         op = raw[2 * unit]
         index_at[unit] = len(found)
-        if op == _CACHE or op == _NOP:
-            # NOPs are kept for tracing of lines: they come and go with line breaks.
+        if op in _SKIPPED:
             continue
         arg = raw[2 * unit + 1] | extended
         if op == _EXTENDED:

@@ -109,7 +109,7 @@ def _contents(w: Walker, kind: type) -> Children:
 
 def _place(w: Walker, kind: type, name: str) -> tuple[str, int]:
     file = file_of(kind)
-    return file, line_of(file, name, kind.__name__) if w.recorder is not None and name else 0
+    return file, line_of(file, name, kind.__name__) if w.recorder is not None else 0
 
 
 def file_of(kind: type) -> str:

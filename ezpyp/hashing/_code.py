@@ -36,6 +36,8 @@ _BINARY, _COMPARE = opmap["BINARY_OP"], opmap["COMPARE_OP"]
 _NOT = {opmap["IS_OP"]: ("is", "is not"), opmap["CONTAINS_OP"]: ("in", "not in")}
 _COMPARE_SHIFT = 0 if sys.version_info < (3, 12) else 4 if sys.version_info < (3, 13) else 5
 _CELLS = frozenset(opmap[name] for name in ("MAKE_CELL", "COPY_FREE_VARS"))
+# "np.sum(x)" is compiled as a method call or not, by whether the file imports np at its top.
+_PLAIN_LOADS = {opmap["LOAD_METHOD"]: _LOAD_ATTR} if opmap.get("LOAD_METHOD", 256) < 256 else {}
 _STORE_NAME = opmap["STORE_NAME"]
 # Arguments that hold flags in their low bits, and the index of the name above them.
 _SHIFTS = {_LOAD_GLOBAL: 1, _LOAD_SUPER: 2} | ({} if "LOAD_METHOD" in opname[:256] else {_LOAD_ATTR: 1})
@@ -210,7 +212,7 @@ class _Body:
             self.write_variable(op, arg, line)
         elif op in JUMPS:
             self.writer.out += (_JUMP_NAMES[op], place.target)
-            self.token("op", _JUMP_NAMES[op], line)
+            self.token("op", opname[op].replace("FORWARD_", "").replace("BACKWARD_", ""), line)
             self.writer.uses.other()
         elif op not in _CELLS:
             self.writer.out += (op, arg)
@@ -238,16 +240,17 @@ class _Body:
 
     def write_name(self, op: int, arg: int, line: int) -> None:
         shift = _SHIFTS.get(op, 0)
-        name, bits = self.code.co_names[arg >> shift], arg & ((1 << shift) - 1)
+        name = self.code.co_names[arg >> shift]
         uses = self.writer.uses
         if op in _GLOBALS:
-            self.writer.out += (op, bits, uses.global_read(name))
+            self.writer.out += (op, uses.global_read(name))
         elif op in _STORES:
             self.writer.stores.add(name)
             self.writer.out += (op, uses.global_number(name))
             uses.name("STORE_GLOBAL", name)
         else:
-            self.writer.out += (op, bits, name)
+            # The low bits say how a call will find its function, but whether super() has arguments.
+            self.writer.out += (_PLAIN_LOADS.get(op, op), arg & 2 if op == _LOAD_SUPER else 0, name)
             uses.name(opname[op], name)
         self.token("name", name, line)
 

@@ -13,6 +13,7 @@ from ezpyp.hashing._record import Part
 _CODE = frozenset({"code", "helper", "method"})
 # Recorded and shown, but in no digest: no reason for a change.
 _NO_REASON = frozenset({"library", "environment"})
+_WITH_CODE = frozenset({"helper", "default", "global", "closure"})
 _SIMPLE = frozenset({"constant", "name", "operator", "variable"})
 
 
@@ -79,7 +80,13 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
         changes.extend(_changes(before.get(key), after.get(key)))
     # A table of functions changes with each of them: the function says more.
     telling = [change for change in changes if change.old != change.new]
+    # Helpers come and go with the code that calls them, which is what changed.
+    telling = [change for change in telling if not _comes_along(change)] or telling
     return tuple(dict.fromkeys(telling or changes)) or (Change("code", new.name, new.file, new.line, "", "", "code"),)
+
+
+def _comes_along(change: Change) -> bool:
+    return change.kind in _WITH_CODE and not (change.old and change.new)
 
 
 def _numbered(identity: FunctionIdentity) -> dict[tuple[str, str, int], Part]:
@@ -115,44 +122,56 @@ def _code(old: Part, new: Part) -> Iterator[Change]:
         yield Change("signature", new.name, new.file, new.line, old.text, new.text, new.kind)
         if _keys(old.tokens) == _keys(new.tokens):
             return
-    regions = [region for region in _regions(old.tokens, new.tokens) if region[0] or region[1]]
-    lines = Counter(_line(new, now, place) for _, now, place in regions)
+    regions = list(_regions(old.tokens, new.tokens))
+    lines = Counter(_line(new, region.after) for region in regions)
     done = set()
-    for was, now, place in regions:
-        line = _line(new, now, place)
+    for region in regions:
+        line = _line(new, region.after)
+        was, now = region.old, region.new
         if lines[line] == 1 and _is_simple(was, now):
             yield Change(was[0][0], new.name, new.file, line, was[0][2], now[0][2], new.kind)
         elif line not in done:
             done.add(line)
-            texts = (_source_line(old, was[0][3] if was else 0), _source_line(new, line if now else 0))
+            texts = (_source_line(old, _line(old, region.before)), _source_line(new, line))
+            if texts[0] and texts[0] == texts[1] and len(lines) > 1:
+                # Only reached in another order, because of a change on another line.
+                continue
             yield Change("code", new.name, new.file, line, *_spelled(texts, was, now), new.kind)
     if not regions:
         yield Change("code", new.name, new.file, new.line, "", "", new.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """A stretch of operations that differs, and where it begins in both versions."""
+
+    old: tuple[Token, ...]
+    new: tuple[Token, ...]
+    before: int
+    after: int
 
 
 def _keys(tokens: tuple[Token, ...]) -> list[tuple[str, str]]:
     return [token[:2] for token in tokens]
 
 
-def _regions(old: tuple[Token, ...], new: tuple[Token, ...]) -> Iterator[tuple[list[Token], list[Token], int]]:
+def _regions(old: tuple[Token, ...], new: tuple[Token, ...]) -> Iterator[_Region]:
     matcher = SequenceMatcher(None, _keys(old), _keys(new), autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
         if i2 - i1 == j2 - j1:
             # As many as before: each by itself, so that two changed constants are two changes.
-            yield from (([old[i1 + n]], [new[j1 + n]], j1 + n) for n in range(i2 - i1))
+            yield from (_Region(old[i : i + 1], new[j : j + 1], i, j) for i, j in zip(range(i1, i2), range(j1, j2), strict=True))
         else:
-            yield list(old[i1:i2]), list(new[j1:j2]), j1
+            yield _Region(old[i1:i2], new[j1:j2], i1, j1)
 
 
-def _line(part: Part, now: list[Token], place: int) -> int:
-    if now:
-        return now[0][3]
+def _line(part: Part, place: int) -> int:
     return part.tokens[min(place, len(part.tokens) - 1)][3] if part.tokens else part.line
 
 
-def _is_simple(was: list[Token], now: list[Token]) -> bool:
+def _is_simple(was: tuple[Token, ...], now: tuple[Token, ...]) -> bool:
     return len(was) == len(now) == 1 and was[0][0] == now[0][0] in _SIMPLE and was[0][2] != now[0][2]
 
 
@@ -162,7 +181,7 @@ def _source_line(part: Part, line: int) -> str:
     return lines[index].strip() if line and 0 <= index < len(lines) else ""
 
 
-def _spelled(texts: tuple[str, str], was: list[Token], now: list[Token]) -> tuple[str, str]:
+def _spelled(texts: tuple[str, str], was: tuple[Token, ...], now: tuple[Token, ...]) -> tuple[str, str]:
     if texts[0] != texts[1] and any(texts):
         return texts
     return (" ".join(token[2] for token in was), " ".join(token[2] for token in now))

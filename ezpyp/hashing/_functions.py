@@ -119,7 +119,7 @@ def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object
     w.emit(data)
     recorder.reading.pop()
     if is_code(value):
-        recorder.name(name, place[0], value)
+        recorder.name(name, place, value)
     else:
         recorder.value(kind, name, *place, data, value)
 

@@ -72,10 +72,10 @@ class Recorder:
         text = "<secret>" if secret else describe(value)
         self.parts.append(Part(kind, name, absolute(file), line, digest(data).hex(), text))
 
-    def name(self, name: str, file: str, value: object) -> None:
+    def name(self, name: str, place: tuple[str, int], value: object) -> None:
         """Note which function or class a name leads to."""
         text = getattr(value, "__qualname__", "")
-        self.parts.append(Part("name", name, file, 0, digest(text.encode()).hex(), text))
+        self.parts.append(Part("name", name, absolute(place[0]), place[1], digest(text.encode()).hex(), text))
 
     def untracked(self, what: str) -> None:
         """Note that something counts by its type only."""

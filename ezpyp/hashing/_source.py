@@ -85,8 +85,8 @@ def line_of(path: str, name: str, owner: str = "") -> int:
     start = 0
     if owner:
         start = next((place for place, line in enumerate(lines, 1) if _opens_class(line, owner)), 0)
-        if not start:
-            return 0
+        if not start or not name:
+            return start
     pattern = re.compile((r"\s+" if owner else "") + re.escape(name) + r"\s*(:[^=]+)?=(?!=)")
     return next((place for place, line in enumerate(lines[start:], start + 1) if pattern.match(line)), start)
 
