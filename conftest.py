@@ -26,16 +26,3 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         # EZPYP_TEST_MPIRUN and its like say how the suite itself is to be run.
         if name.startswith(LAUNCHER_PREFIXES) and not name.startswith("EZPYP_TEST_"):
             monkeypatch.delenv(name)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts MPI jobs, so that ``-m mpi`` runs it with another MPI library."""
-    for item in items:
-        if isinstance(item, pytest.Function) and any(map(_starts_jobs, vars(item.module).values())):
-            item.add_marker("mpi")
-
-
-def _starts_jobs(value: object) -> bool:
-    """Whether a name of a test module is one of the helpers that call mpirun."""
-    is_helper = getattr(value, "__module__", "") == "tests.mpi"
-    return is_helper and getattr(value, "__name__", "") in {"mpirun", "mpirun_command"}

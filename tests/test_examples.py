@@ -50,6 +50,7 @@ def test_quickstart_twice_executes_nothing(tmp_path: Path) -> None:
     assert again.endswith("Pipeline result for gamma: 1.125\n")
 
 
+@pytest.mark.mpi
 def test_quickstart_under_mpirun(tmp_path: Path) -> None:
     text = stdout(mpirun(2, QUICKSTART, str(tmp_path / "cache")))
 
@@ -77,6 +78,7 @@ def test_digits_is_a_sweep_a_reduce_a_table_and_a_picture(digits: tuple[Path, st
     assert (location.parent / "cache.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.mpi
 def test_digits_gives_the_same_under_mpirun(digits: tuple[Path, str], tmp_path: Path) -> None:
     location, text = digits
     parallel = stdout(mpirun(4, DIGITS, str(tmp_path / "cache")))
