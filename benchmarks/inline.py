@@ -44,9 +44,7 @@ def main(argv: Sequence[str]) -> int:
     """Print a line for each size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks inline", description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="results of each size (default: %(default)s)")
-    parser.add_argument(
-        "--repeat", type=int, default=3, help="take the best of so many (default: %(default)s)"
-    )
+    parser.add_argument("--repeat", type=int, default=3, help="take the best of so many (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="measure here (default: the system's temporary folder)")
     options = parser.parse_args(argv)
     print(f"{'kB':>5} {'write row':>10} {'write file':>11} {'read row':>9} {'read file':>10}   us a result")
@@ -84,9 +82,7 @@ def _index(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     # A rowid table, as the index has: BLOBs in a WITHOUT ROWID table are slow to search past.
-    connection.execute(
-        "CREATE TABLE results (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, payload BLOB)"
-    )
+    connection.execute("CREATE TABLE results (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, payload BLOB)")
     return connection
 
 

@@ -16,8 +16,8 @@ from xxhash import xxh3_128_digest
 from ezpyp.errors import DamagedResultError, StoreError
 from ezpyp.store._encoded import Encoded
 from ezpyp.store._filesystem import FileSystem, filesystem_of
+from ezpyp.store._mapping import read_private
 from ezpyp.store._new_file import LATE_S, is_stray, make_folder, sync_folder, write_new
-from ezpyp.store._reading import read_private
 from ezpyp.store._trust import check_owner
 
 # Bytes; smaller results live in the index. `python -m benchmarks inline` measures where the two ways cross.

@@ -54,6 +54,10 @@ def test_the_digest_is_xxh3_over_all_pieces(value: object) -> None:
     assert encoded.digest == xxh3_128_digest(b"".join(encoded.pieces))
 
 
+def test_a_reason_holds_nothing_that_differs_from_run_to_run() -> None:
+    assert "0x" not in (encode_result(lambda: None, "pickle").fallback or "0x")
+
+
 def test_falling_back_tells_each_reason() -> None:
     fallback = encode_result(lambda: None, "numpy").fallback
 
@@ -61,13 +65,22 @@ def test_falling_back_tells_each_reason() -> None:
     assert fallback.startswith("numpy: the result is a function, no plain numpy array; pickle: ")
 
 
-def test_no_memory_is_not_taken_for_a_codec_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hungry:
-        def __reduce_ex__(self, protocol: object) -> Any:
-            raise MemoryError
+class HungryOnce:
+    """Runs out of memory at the first attempt alone."""
 
-    with pytest.raises(MemoryError):
-        encode_result(Hungry(), "numpy")
+    attempts = 0
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        self.attempts += 1
+        if self.attempts == 1:
+            raise MemoryError("all gone")
+        return str, ("fed",)
+
+
+@pytest.mark.parametrize("codec", ["pickle", "numpy"])
+def test_no_memory_is_not_taken_for_a_codec_that_cannot(codec: str) -> None:
+    with pytest.raises(MemoryError, match="all gone"):
+        encode_result(HungryOnce(), codec)
 
 
 def test_a_missing_module_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,9 +105,7 @@ def test_a_class_gone_from_its_module_is_named(monkeypatch: pytest.MonkeyPatch) 
         decode_result(data, "pickle", 1)
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("bad"), KeyError("bad"), TypeError("bad"), RecursionError("bad")]
-)
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyError("bad"), TypeError("bad"), RecursionError("bad")])
 def test_an_error_of_the_class_itself_is_no_damage(error: Exception) -> None:
     data = data_of(Picky(error))
 
@@ -165,10 +176,7 @@ def test_loading_a_class_of_another_script_names_class_script_and_cure(tmp_path:
 
     done = run(LOADING.format(codec="pickle"), tmp_path, "look.py")
 
-    assert (
-        "CodecError: the stored result refers to 'Model' of the script train.py (module __main__)"
-        in done.stderr
-    )
+    assert "CodecError: the stored result refers to 'Model' of the script train.py (module __main__)" in done.stderr
     assert "load it from that script; or move 'Model' into a module that both import" in done.stderr
 
 

@@ -73,9 +73,7 @@ def test_what_everybody_may_write_is_refused(cache: Path, name: str, mode: int) 
 
 
 @pytest.mark.parametrize("name", ["", "objects", "ezpyp.sqlite"])
-def test_what_belongs_to_somebody_else_is_refused(
-    cache: Path, name: str, give_away: Callable[[Path], None]
-) -> None:
+def test_what_belongs_to_somebody_else_is_refused(cache: Path, name: str, give_away: Callable[[Path], None]) -> None:
     give_away(cache / name)
 
     with pytest.raises(UntrustedCacheError, match="belongs to") as caught:

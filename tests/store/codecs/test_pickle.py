@@ -70,6 +70,15 @@ def test_a_change_by_the_reader_stays_its_own(name: str, tmp_path: Path) -> None
     assert (tmp_path / "object").read_bytes() == data
 
 
+def test_large_arrays_from_read_only_bytes_may_be_changed(name: str) -> None:
+    data = b"".join(get_codec(name).encode([np.zeros(100_000)]))
+    assert data.startswith(b"ezpyp buffers")
+
+    (array,) = get_codec(name).decode(memoryview(data))  # type: ignore[misc]
+
+    array[0] = 1
+
+
 def test_a_read_only_array_stays_read_only(name: str, tmp_path: Path) -> None:
     array = np.arange(100_000)
     array.flags.writeable = False

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,21 @@ MODES = [
     "network",
     "no links (EPERM)",
     "no links (ENOTSUP)",
-    "answers lost",
+    "answers lost (EEXIST)",
+    "answers lost (EIO)",
     "late folders",
     "durable",
 ]
 
 
-def answer_lost(source: str, target: str) -> None:
-    """What NFS may do: link, lose the answer, and report the second attempt."""
-    LINK(source, target)
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+def lose_answer(code: int) -> Callable[[str, str], None]:
+    """What NFS may do: link, lose the answer, and report a second attempt or nothing that makes sense."""
+
+    def link(source: str, target: str) -> None:
+        LINK(source, target)
+        raise OSError(code, os.strerror(code))
+
+    return link
 
 
 @pytest.fixture(params=MODES)
@@ -35,13 +41,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """One location on each kind of file system that clusters have."""
     mode = request.param
     if mode != "local":
-        monkeypatch.setattr(
-            _objects, "filesystem_of", lambda _: FileSystem("nfs4", is_network=mode != "durable")
-        )
+        monkeypatch.setattr(_objects, "filesystem_of", lambda _: FileSystem("nfs4", is_network=mode != "durable"))
     if mode.startswith("no links"):
         monkeypatch.setattr(os, "link", refuse(errno.EPERM if "EPERM" in mode else errno.ENOTSUP))
-    if mode == "answers lost":
-        monkeypatch.setattr(os, "link", answer_lost)
+    if mode.startswith("answers lost"):
+        monkeypatch.setattr(os, "link", lose_answer(errno.EIO if "EIO" in mode else errno.EEXIST))
     if mode == "late folders":
         monkeypatch.setattr(_new_file, "LATE_S", (0.0, 0.001, 0.001, 0.001, 0.001))
         monkeypatch.setattr(os, "link", Late(LINK))

@@ -42,9 +42,7 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("damage", "reason"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", value)
-)
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_damage_is_found_told_and_mended(
     local: ObjectStore, encoded: Encoded, damage: Callable[[Path], None], reason: str
 ) -> None:

@@ -1,6 +1,8 @@
 """Objects come back, whole, from every kind of file system."""
 
+import contextlib
 import errno
+import mmap
 import os
 import resource
 import shutil
@@ -103,6 +105,23 @@ def test_missing_objects_are_found_without_reading(store: ObjectStore, tmp_path:
     assert {one[0] for one in store.missing(wanted)} == {results[number].digest for number in (5, 7, 9)}
 
 
+def test_a_folder_is_no_object_of_its_size(local: ObjectStore) -> None:
+    path = local.path(bytes(16), ".pickle")
+    path.mkdir(parents=True)
+    wanted = (bytes(16), ".pickle", path.stat().st_size)
+
+    assert local.missing([wanted]) == [wanted]
+
+
+def test_a_large_object_is_mapped_where_that_is_safe(store: ObjectStore) -> None:
+    encoded = encode_result(LARGE, "numpy")
+    store.publish(encoded)
+
+    is_mapped = isinstance(opened(store, encoded).obj, mmap.mmap)
+
+    assert is_mapped != store._filesystem.is_network
+
+
 def test_all_is_missing_where_there_is_nothing(local: ObjectStore) -> None:
     assert local.missing([(bytes(16), ".pickle", 1)]) == [(bytes(16), ".pickle", 1)]
 
@@ -143,6 +162,10 @@ def test_thousands_of_loaded_results_do_not_use_up_the_descriptors(tmp_path: Pat
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
     try:
         views = [opened(store, encoded, verify=False) for _ in range(300)]
+        # Not one descriptor is left over, but many: the user's own code opens files too.
+        with contextlib.ExitStack() as files_of_user:
+            for _ in range(30):
+                files_of_user.enter_context(Path(__file__).open())
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

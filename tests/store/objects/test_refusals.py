@@ -42,9 +42,7 @@ def test_a_system_that_writes_a_little_at_a_time_is_fine(
     assert opened(local, encoded) == content(encoded)
 
 
-def test_a_system_that_reads_a_little_at_a_time_is_fine(
-    local: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_system_that_reads_a_little_at_a_time_is_fine(local: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = encode_result(list(range(1000)), "pickle")
     local.publish(encoded)
     read = os.readv
