@@ -32,15 +32,16 @@ for number in range(10):
 """
 
 
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("branches")
+        patch.setenv("TRACE_FILE", str(folder / "trace"))
+        return executed(folder / "cache", BRANCHES)
+
+
 class TestTenIndependentBranches:
     """One of ten branches fails at its root."""
-
-    @pytest.fixture(scope="class")
-    def pipeline(self, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-        with pytest.MonkeyPatch.context() as patch:
-            folder = tmp_path_factory.mktemp("branches")
-            patch.setenv("TRACE_FILE", str(folder / "trace"))
-            return executed(folder / "cache", BRANCHES)
 
     def test_nine_finish(self, pipeline: Pipeline) -> None:
         finished = [n for n in range(10) if pipeline.get_status(f"tip[number={n}]") == 0]

@@ -186,6 +186,7 @@ def test_a_settled_name_stays_and_later_calls_get_brackets(location: Path) -> No
     assert [step.name for step in later] == ["simulate[seed=4]", "simulate[seed=5]"]
 
 
+@pytest.mark.filterwarnings("ignore:.*are one step:UserWarning")
 def test_the_same_call_made_twice_is_one_step(location: Path) -> None:
     pipeline = declared(location, SIMULATE + "simulate(3); simulate(seed=3); simulate(3, 1.0)")
     pipeline.initialize_schema()
@@ -242,13 +243,14 @@ def test_the_name_option_names_the_steps(location: Path) -> None:
     assert names(location, "", source) == ["first", "second[x=1]", "second[x=2]"]
 
 
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    calls = "simulate.map(range(12)); simulate(3, scale=2.0); analyse(1)"
+    return executed(tmp_path_factory.mktemp("lookup") / "cache", SIMULATE + calls)
+
+
 class TestLookup:
     """A name is taken exactly first, then as NAME with PARAM=VALUE, then as a glob, then as a prefix."""
-
-    @pytest.fixture(scope="class")
-    def pipeline(self, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-        calls = "simulate.map(range(12)); simulate(3, scale=2.0); analyse(1)"
-        return executed(tmp_path_factory.mktemp("lookup") / "cache", SIMULATE + calls)
 
     def test_exactly(self, pipeline: Pipeline) -> None:
         assert pipeline.get_result("simulate[seed=1]") == 1.0

@@ -32,6 +32,9 @@ gamma(alpha(3, scale=2), large(100_000))
 gamma(alpha(5), broken(1))
 gamma(alpha(2000), b={"k": alpha(3, scale=2)})
 """
+# One call of the study stands there twice on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.*are one step:UserWarning")
+
 COLUMNS = ["name", "args", "kwargs", "phase", "status", "result"]
 
 
