@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -124,7 +123,7 @@ class _Run:
     def _start(self, total: int) -> int:
         row = RunRow(
             self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
-            _user(), " ".join([sys.executable, *sys.argv]), _directory(), platform.python_version(),
+            _user(), " ".join([sys.executable, *sys.argv]), _directory(), sys.version.split()[0],
             self._request.version, batch_job(), total,
         )  # fmt: skip
         with self._index.writing() as connection:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from ezpyp.errors import CacheFormatError, StoreError
-from ezpyp.inspect._opening import INDEX, SQL_ERRORS, Index, open_index
 from ezpyp.inspect._rows import Revision, Run, Status, StepRow, View
+from ezpyp.store import INDEX_NAME as INDEX
+from ezpyp.store import SQL_ERRORS, OpenIndex, open_index
 
 Value = str | int | float | bytes | None
 # What a column holds is known by the query alone.
@@ -60,7 +61,7 @@ class Reader:
     """
 
     def __init__(self, cache: str | Path) -> None:
-        self._index: Index = open_index(cache)
+        self._index: OpenIndex = open_index(cache)
         self.location: Path = self._index.location
         self._stamp = self._stat()
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from ezpyp.errors import StoreError
-from ezpyp.inspect._opening import INDEX, check_there
 from ezpyp.inspect._text import one_line
-from ezpyp.store import trust_for_good
+from ezpyp.store import INDEX_NAME as INDEX
+from ezpyp.store import check_there, trust_for_good
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect /shared/cache trust")

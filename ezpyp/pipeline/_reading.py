@@ -22,13 +22,14 @@ from ezpyp.hashing import describe
 from ezpyp.store import (
     KnownStep,
     ObjectStore,
+    OpenIndex,
     check_payload,
     check_trust,
     decode_result,
     error_of,
     latest_revision,
     mark_damage,
-    open_for_reading,
+    open_as_owner,
     payload_of,
     results_by_id,
     steps_named,
@@ -51,12 +52,12 @@ class Reader:
         self._location = location
         self._trust = trust
         self._objects = ObjectStore(location)
-        self._opened: sqlite3.Connection | None = None
+        self._opened: OpenIndex | None = None
         self._depth = 0
 
     def __enter__(self) -> None:
         if self._opened is None:
-            self._opened = open_for_reading(self._location)
+            self._opened = open_as_owner(self._location)
         self._depth += 1
 
     def __exit__(self, *exception: object) -> None:
@@ -69,7 +70,7 @@ class Reader:
     def connection(self) -> sqlite3.Connection:
         """The index, open for reading."""
         assert self._opened is not None, "ask a Reader inside `with`"
-        return self._opened
+        return self._opened.connection
 
     def steps(self, revision: int | None = None) -> list[KnownStep]:
         """Steps of a revision; of the newest one by default.

@@ -1,12 +1,13 @@
 """What a step gave: codecs, objects, and the SQLite index."""
 
-from ezpyp.store._connection import INDEX_NAME, index_path, open_for_reading, translated
+from ezpyp.store._connection import INDEX_NAME, index_path, translated
 from ezpyp.store._damage import mark_damage, record_markers, record_missing
 from ezpyp.store._encoded import Encoded, decode_result, encode_result
 from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
+from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index
 from ezpyp.store._records import (
     Edge,
     ErrorRow,
@@ -99,7 +100,11 @@ __all__ = [
     "latest_revision",
     "latest_rows",
     "newest_results",
-    "open_for_reading",
+    "check_there",
+    "open_as_owner",
+    "open_index",
+    "OpenIndex",
+    "SQL_ERRORS",
     "payload_of",
     "mark_damage",
     "record_markers",

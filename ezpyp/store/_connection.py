@@ -8,9 +8,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
-from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
+from ezpyp.errors import CacheFormatError, StoreError
 from ezpyp.store._tables import FORMAT, SCRIPT
 
 INDEX_NAME = "ezpyp.sqlite"
@@ -47,54 +46,6 @@ def open_for_writing(location: Path, *, shared: bool = False) -> sqlite3.Connect
             connection.close()
             raise
     return connection
-
-
-def open_for_reading(location: Path) -> sqlite3.Connection:
-    """Open the index of a location without ever writing or creating a row.
-
-    Where the folder can be written the file is opened so: the last connection to a WAL database then takes
-    SQLite's helper files away when it closes, which a read-only one would leave behind.
-    """
-    path = index_path(location)
-    if not location.is_dir():
-        what = "a file, not a folder" if location.exists() else "no such folder"
-        raise CacheNotFoundError(f"no cache at {location}: {what}")
-    if not path.is_file():
-        raise CacheNotFoundError(f"no cache at {location}: it holds no {INDEX_NAME}")
-    with translated(location):
-        connection = _connect_read_only(path)
-        try:
-            check_format(connection, location)
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """A WAL index in a folder that cannot be written opens only as immutable.
-
-    ``immutable=1`` misses the rows of a -wal file that is not empty, so it is the second choice; a run
-    that ends leaves none.
-    """
-    address = "file:" + quote(str(path))
-    for mode in ("mode=rw", "mode=ro", "immutable=1"):
-        connection = sqlite3.connect(
-            f"{address}?{mode}",
-            uri=True,
-            timeout=_BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return connection
-        except sqlite3.OperationalError as error:
-            connection.close()
-            if mode == "immutable=1" or "locked" in str(error):
-                raise
-    raise AssertionError("unreachable")
 
 
 def prepare_folder(location: Path) -> None:
@@ -160,7 +111,7 @@ def translated(location: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise CacheFormatError(
             f"{index_path(location)} is damaged or no SQLite database ({error}); results under objects/ are "
             f"untouched: keep a copy of the file and try sqlite3's '.recover'"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import time
 from dataclasses import asdict, dataclass
@@ -56,7 +55,7 @@ def batch_job() -> str | None:
 def current_owner() -> Owner:
     """This process."""
     pid = os.getpid()
-    return Owner(socket.gethostname(), _boot_id(), pid, process_start(pid) or "", batch_job())
+    return Owner(os.uname().nodename, _boot_id(), pid, process_start(pid) or "", batch_job())
 
 
 def _boot_id() -> str:

@@ -82,7 +82,7 @@ INSERT INTO holder VALUES (1, 0, NULL, NULL);
 _APPEND_ONLY = {
     "functions": "id = NEW.id OR digest = NEW.digest",
     "revisions": "revision = NEW.revision",
-    "steps": None,
+    "steps": "id = NEW.id OR (name = NEW.name AND key = NEW.key)",
     "edges": None,
     "schema_changes": None,
     "results": "id = NEW.id",

@@ -6,6 +6,7 @@ them behind (measured with SQLite 3.40), owned by whoever looked; in a read-only
 where neither way sees every row, a private copy in the temporary folder is read.
 """
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
-from ezpyp.store import FORMAT
+from ezpyp.store._connection import INDEX_NAME as INDEX
+from ezpyp.store._tables import FORMAT
 
-INDEX = "ezpyp.sqlite"
 # A rollback-journal writer locks readers out for the milliseconds of its commit.
 BUSY_TIMEOUT_S = 10.0
 # An index with a flipped byte can make messages of SQLite that are no UTF-8.
@@ -26,7 +27,7 @@ WAL_VERSION = 2
 
 
 @dataclass(slots=True)
-class Index:
+class OpenIndex:
     """An index open for reading.
 
     Args:
@@ -49,7 +50,7 @@ class Index:
             close()
 
 
-def open_index(cache: str | Path) -> Index:
+def open_index(cache: str | Path) -> OpenIndex:
     """Open the index of a cache; never creates anything beside it.
 
     Args:
@@ -77,6 +78,31 @@ def open_index(cache: str | Path) -> Index:
     return index
 
 
+def open_as_owner(cache: str | Path) -> OpenIndex:
+    """Open the index of a cache of one's own: with SQLite's locks, and its helper files gone when it is closed.
+
+    The last connection to a WAL index takes -wal and -shm away, if it may write; a connection that may only read
+    would leave them behind. Where the cache cannot be written it is opened as by `open_index`, whose errors this
+    raises too.
+    """
+    location = Path(cache).absolute()
+    check_there(location, location / INDEX)
+    if not os.access(location, os.W_OK) or not os.access(location / INDEX, os.W_OK):
+        return open_index(cache)
+    try:
+        connection = _connect(location / INDEX, "mode=rw")
+        connection.execute("PRAGMA query_only = 1")
+    except SQL_ERRORS:
+        return open_index(cache)
+    index = OpenIndex(location, connection)
+    try:
+        _check_format(index)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
 def check_there(location: Path, file: Path) -> None:
     """Refuse what is no folder with an index in it, with what it is instead."""
     try:
@@ -92,19 +118,19 @@ def check_there(location: Path, file: Path) -> None:
         raise StoreError(f"the cache at {location} cannot be read: {error.strerror}") from error
 
 
-def _open(location: Path, file: Path) -> Index:
+def _open(location: Path, file: Path) -> OpenIndex:
     wal, shm, journal = (file.with_name(INDEX + end) for end in ("-wal", "-shm", "-journal"))
     with file.open("rb") as head:
         is_wal = head.read(20)[18:19] == bytes([WAL_VERSION])
     if is_wal and wal.exists() and shm.exists():
-        return Index(location, _connect(file, "mode=ro"))
+        return OpenIndex(location, _connect(file, "mode=ro"))
     if is_wal and wal.exists() and wal.stat().st_size:
         return _open_copy(location, [file, wal])
     if is_wal:
         # Nobody writes: a writer would have made the -wal. One that starts now is told of by `is_torn`.
-        return Index(location, _connect(file, "mode=ro&immutable=1"), is_frozen=True)
+        return OpenIndex(location, _connect(file, "mode=ro&immutable=1"), is_frozen=True)
     try:
-        return Index(location, _connect(file, "mode=ro"))
+        return OpenIndex(location, _connect(file, "mode=ro"))
     except sqlite3.OperationalError:
         # A writer died inside a commit: only somebody who may write can roll its journal back.
         if not journal.exists():
@@ -112,7 +138,7 @@ def _open(location: Path, file: Path) -> Index:
         return _open_copy(location, [file, journal])
 
 
-def _open_copy(location: Path, files: list[Path]) -> Index:
+def _open_copy(location: Path, files: list[Path]) -> OpenIndex:
     folder = tempfile.TemporaryDirectory(prefix="ezpyp-inspect-")
     try:
         for file in files:
@@ -122,7 +148,7 @@ def _open_copy(location: Path, files: list[Path]) -> Index:
     except BaseException:
         folder.cleanup()
         raise
-    return Index(location, connection, is_copy=True, _closers=[folder.cleanup])
+    return OpenIndex(location, connection, is_copy=True, _closers=[folder.cleanup])
 
 
 def _connect(file: Path, options: str) -> sqlite3.Connection:
@@ -138,7 +164,7 @@ def _connect(file: Path, options: str) -> sqlite3.Connection:
     return connection
 
 
-def _check_format(index: Index) -> None:
+def _check_format(index: OpenIndex) -> None:
     file = index.location / INDEX
     try:
         row = index.connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
