@@ -106,9 +106,7 @@ def picture(rows: list[dict]) -> bytes:
     return png.getvalue()
 
 
-scores = score.grid(
-    data=[digits()], model=["ridge", "logistic", "svc"], strength=asked.strengths, fold=range(6)
-)
+scores = score.grid(data=[digits()], model=["ridge", "logistic", "svc"], strength=asked.strengths, fold=range(6))
 table = summarise(scores)
 image = picture(table)
 

@@ -27,9 +27,7 @@ def test_overhead_measures_every_shape(tmp_path: Path) -> None:
 
 
 def test_overhead_prints_a_table_with_ratios(tmp_path: Path) -> None:
-    done = benchmark(
-        "overhead", "--only", "sqlite3", "--shape", "chain", "--steps", "5", "--folder", str(tmp_path)
-    )
+    done = benchmark("overhead", "--only", "sqlite3", "--shape", "chain", "--steps", "5", "--folder", str(tmp_path))
 
     assert done.stdout.splitlines()[0] == "chain, 5 steps; microseconds a step"
     assert "1.00" in done.stdout.splitlines()[2]

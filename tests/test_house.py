@@ -104,9 +104,7 @@ def test_every_module_stands_in_a_layer(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_import_goes_upward(module: str) -> None:
     upward = [
-        name
-        for name in IMPORTS[module]
-        if is_ours(name) and LAYERS.index(layer(name)) > LAYERS.index(layer(module))
+        name for name in IMPORTS[module] if is_ours(name) and LAYERS.index(layer(name)) > LAYERS.index(layer(module))
     ]
 
     assert not upward
@@ -124,24 +122,18 @@ def test_no_cycle_of_modules() -> None:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_private_modules_are_imported_through_their_folder(module: str) -> None:
-    private = [
-        name for name in IMPORTS[module] if is_ours(name) and "._" in name and layer(name) != layer(module)
-    ]
+    private = [name for name in IMPORTS[module] if is_ours(name) and "._" in name and layer(name) != layer(module)]
 
     assert not private
 
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if layer(name) == "inspect"))
 def test_inspect_knows_neither_execution_nor_the_face(module: str) -> None:
-    assert not [
-        name for name in IMPORTS[module] if is_ours(name) and layer(name) in {"execution", "pipeline", ""}
-    ]
+    assert not [name for name in IMPORTS[module] if is_ours(name) and layer(name) in {"execution", "pipeline", ""}]
 
 
 def test_one_module_alone_imports_mpi4py() -> None:
-    importers = {
-        module for module, names in IMPORTS.items() if any(name.split(".")[0] == "mpi4py" for name in names)
-    }
+    importers = {module for module, names in IMPORTS.items() if any(name.split(".")[0] == "mpi4py" for name in names)}
 
     assert importers == {"ezpyp.execution._mpi_communicator"}
 
@@ -182,9 +174,7 @@ except SystemExit as done:
 def test_no_banner_comments(path: Path) -> None:
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
 
-    assert not [
-        token.line for token in tokens if token.type == tokenize.COMMENT and BANNER.match(token.string)
-    ]
+    assert not [token.line for token in tokens if token.type == tokenize.COMMENT and BANNER.match(token.string)]
 
 
 def test_the_banner_rule_sees_banners() -> None:
@@ -200,9 +190,7 @@ def public_names() -> list[tuple[str, str]]:
 
 def listed(module: ModuleType) -> list[str]:
     """A module's ``__all__``, else what it defines itself."""
-    own = [
-        name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__
-    ]
+    own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
     return list(getattr(module, "__all__", [name for name in own if not name.startswith("_")]))
 
 

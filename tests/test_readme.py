@@ -58,9 +58,7 @@ def assert_prints(shown: str, got: str, command: str) -> None:
     checker = doctest.OutputChecker()
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_NDIFF
     if not checker.check_output(shown, got, options):
-        pytest.fail(
-            f"$ {command}\n{checker.output_difference(doctest.Example(command, shown), got, options)}"
-        )
+        pytest.fail(f"$ {command}\n{checker.output_difference(doctest.Example(command, shown), got, options)}")
 
 
 def play(story: Sequence[Block], folder: Path) -> None:
@@ -89,11 +87,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     # A text block is shown again, and compared, as the output of a command.
     assert {block.language for block in blocks(README)} <= {"python", "console", "bash", "text"}
     outputs = [block.text for block in blocks(README) if block.language == "console"]
-    assert all(
-        any(block.text in output for output in outputs)
-        for block in blocks(README)
-        if block.language == "text"
-    )
+    assert all(any(block.text in output for output in outputs) for block in blocks(README) if block.language == "text")
 
 
 def test_two_lines_serve_a_fresh_clone() -> None:
@@ -103,8 +97,6 @@ def test_two_lines_serve_a_fresh_clone() -> None:
 
 def test_ci_runs_the_very_lines_of_the_readme() -> None:
     # --lines prints what the script has taken out of the README, and what it runs.
-    listed = subprocess.run(
-        ["bash", str(ROOT / ".ci/run"), "--lines"], capture_output=True, text=True, check=True
-    )
+    listed = subprocess.run(["bash", str(ROOT / ".ci/run"), "--lines"], capture_output=True, text=True, check=True)
 
     assert listed.stdout.splitlines() == fresh_clone_lines()

@@ -61,9 +61,7 @@ def main(tool: str, shape: str, count: int, location: Path) -> Sample:
     cache = location / "cache"
     seconds = timed(make(cache), shape, count)
     left = list(cache.rglob("*"))
-    return Sample(
-        seconds, start_seconds, len(left), sum(path.stat().st_size for path in left if path.is_file())
-    )
+    return Sample(seconds, start_seconds, len(left), sum(path.stat().st_size for path in left if path.is_file()))
 
 
 if __name__ == "__main__":
