@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ezpyp.execution._outcome import Failure
+from ezpyp.store import storable
 
 _OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
 _LIMIT = 100_000
@@ -18,7 +19,8 @@ def failure_of(error: BaseException) -> Failure:
     trace = _without_ours(error.__traceback__)
     file, line = _place(trace)
     text = "".join(traceback.format_exception(type(error), error, trace))
-    return Failure(_name_of(type(error)), _message_of(error), file, line, _bounded(text))
+    name, message = storable(_name_of(type(error))), storable(_message_of(error))
+    return Failure(name, message, None if file is None else storable(file), line, storable(_bounded(text)))
 
 
 def _name_of(kind: type[BaseException]) -> str:

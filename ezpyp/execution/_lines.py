@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ezpyp.execution._report import Report
+
 CACHED_LINES = 20
 """Cached steps of one phase that are named one by one; more are counted in one line."""
 
@@ -20,6 +22,12 @@ def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, i
         f"Pipeline {pipeline_id!r} @ {location}, revision {revision}: "
         f"{total} step{'s' * (total != 1)}, {cached} cached, {to_run} to run\n"
     )
+
+
+def footer(location: Path, report: Report) -> str:
+    """The last line of a run that prints no steps."""
+    counts = f"{report.done} done, {report.cached} cached, {len(report.failed)} failed, {len(report.skipped)} skipped"
+    return f"Pipeline {'Completed' if report.ok else 'Failed'} @ {location}: {counts} in {report.seconds:.2f} s\n"
 
 
 def started(rank: int, phase: int, title: str, name: str) -> str:

@@ -7,12 +7,11 @@ interpreter lock back after every row (up to 5 ms each beside a busy body).
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from typing import TextIO
 
 from ezpyp.execution import _lines as lines
+from ezpyp.execution._console import Console
 from ezpyp.execution._outcome import DONE, FAILED, RUNNING, SKIPPED, Outcome
 from ezpyp.graph import Program
 from ezpyp.store import (
@@ -37,16 +36,16 @@ class Recorder:
         program: The steps.
         run: Number of the run.
         step_ids: Row id of each step, by position.
-        output: ``steps``, ``summary`` or ``none``.
+        console: Where lines go; None where none are wanted.
     """
 
-    def __init__(self, index: Index, program: Program, run: int, step_ids: list[int], output: str) -> None:
+    def __init__(self, index: Index, program: Program, run: int, step_ids: list[int], console: Console | None) -> None:
         self._index = index
         self._program = program
         self._run = run
         self._step_ids = step_ids
-        self._verbose = output == "steps"
-        self._stream: TextIO = sys.stdout
+        self._verbose = console is not None
+        self._console = console
         self._lock = threading.Lock()
         self._results: list[tuple[int, int, NewResult]] = []
         self._rows: list[StepRow] = []
@@ -212,8 +211,7 @@ class Recorder:
         self._errors.clear()
 
     def _print(self) -> None:
-        if self._lines:
+        if self._lines and self._console is not None:
             text = "".join(self._lines)
             self._lines.clear()
-            self._stream.write(text)
-            self._stream.flush()
+            self._console.write(text)

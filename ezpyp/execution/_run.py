@@ -13,6 +13,7 @@ from pathlib import Path
 from ezpyp.errors import StoreError
 from ezpyp.execution import _lines as lines
 from ezpyp.execution._communicator import Communicator
+from ezpyp.execution._console import Console
 from ezpyp.execution._coordinator import Coordinator, RunState
 from ezpyp.execution._mpi import coordinate
 from ezpyp.execution._outcome import FAILED, SKIPPED
@@ -83,12 +84,14 @@ class _Run:
         self._communicator = communicator
         self._request = request
         self._program = request.program
+        self._console = Console()
         self._started = time.perf_counter()
 
     def execute(self) -> Report:
         state, step_ids = self._state()
         run = self._start(len(self._program))
-        recorder = Recorder(self._index, self._program, run, step_ids, self._request.output)
+        console = self._console if self._request.output == "steps" else None
+        recorder = Recorder(self._index, self._program, run, step_ids, console)
         cached = sum(result is not None for result in state.found)
         coordinator = Coordinator(state, recorder, self._index.connection, self._scheduler(step_ids))
         self._say_header(cached)
@@ -101,7 +104,10 @@ class _Run:
         ok = not coordinator.failures
         self._finish(run, "completed" if ok else "failed", coordinator, recorder)
         self._write_summary(ok=ok, changed=cached < len(self._program) or state.rows is not None)
-        return self._report(run, coordinator)
+        report = self._report(run, coordinator)
+        if self._request.output == "summary":
+            self._console.write(lines.footer(self._index.location, report))
+        return report
 
     def _state(self) -> tuple[RunState, list[int]]:
         program, connection = self._program, self._index.connection
@@ -148,8 +154,9 @@ class _Run:
             return
         total = len(self._program)
         counts = (total, cached, total - cached)
-        sys.stdout.write(lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts))
-        sys.stdout.flush()
+        self._console.write(
+            lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
+        )
 
     def _work(self, coordinator: Coordinator, recorder: Recorder) -> None:
         worker = Worker(self._program, self._index.location, 0, self._communicator.host)

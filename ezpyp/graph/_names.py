@@ -9,7 +9,7 @@ from xxhash import xxh3_128_digest
 
 from ezpyp.errors import DuplicateNameError
 from ezpyp.graph._labels import label_of
-from ezpyp.steps import Step
+from ezpyp.steps import BARE_TYPES, Step
 
 _LABEL_LIMIT = 80
 
@@ -86,8 +86,10 @@ class _Settler:
                 continue
             stack.pop()
             step = self._steps[top]
-            encoding = step.function.encoded(step.values, step.given, by_name=True)
-            below = sorted if any(slot.group is not None for slot in step.slots) else list
+            # Plain values hold no code: their encoding is the same by name.
+            is_bare = BARE_TYPES.issuperset(map(type, step.values))
+            encoding = step.encoding if is_bare else step.function.encoded(step.values, step.given, by_name=True)
+            below = list if is_bare or all(slot.group is None for slot in step.slots) else sorted
             parts = [
                 step.function.name.encode(),
                 b"\0",

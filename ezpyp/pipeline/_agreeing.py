@@ -117,6 +117,12 @@ def _disagreement(named: Sequence[Sequence[tuple[str, bytes]]]) -> RanksDisagree
         for name in [*first, *theirs]:
             if first.get(name) != theirs.get(name):
                 ranks = [r for r, other in enumerate(named) if dict(other).get(name) != first.get(name)]
+                if name not in first or name not in theirs:
+                    having = [str(r) for r, other in enumerate(named) if name in dict(other)]
+                    return RanksDisagreeError(
+                        f"the ranks declared different steps: {name!r} was declared on rank(s) {', '.join(having)} "
+                        "only; every rank must declare the same steps"
+                    )
                 return RanksDisagreeError(
                     f"the ranks declared different steps: {name!r} on rank 0 is not what it is on rank(s) "
                     f"{', '.join(map(str, ranks))}. An argument from the clock, random numbers or a set's order "

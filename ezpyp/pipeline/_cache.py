@@ -46,7 +46,7 @@ class Cache:
         with self._reader:
             return [step.name for step in self._steps(revision) if fnmatchcase(step.name, literal)]
 
-    def get_result(self, name: str, revision: int | None = None, **params: object) -> object:
+    def get_result(self, name: str, /, revision: int | None = None, **params: object) -> object:
         """The result of a step.
 
         Args:
@@ -62,7 +62,7 @@ class Cache:
         with self._reader:
             return self._reader.result(self._reader.find(name, revision, params))
 
-    def get_status(self, name: str, revision: int | None = None, **params: object) -> int:
+    def get_status(self, name: str, /, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running."""
         with self._reader:
             return self._reader.row(self._reader.find(name, revision, params).id)[0]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ezpyp.errors import ArgumentMutatedError, StateChangedError
 from ezpyp.graph import Builder, Program
 from ezpyp.hashing import KEY_FORMAT, FunctionIdentity, difference, function_identity
-from ezpyp.steps import PLAIN_TYPES, Step, StepFunction
+from ezpyp.steps import BARE_TYPES, Step, StepFunction
 from ezpyp.store import get_codec
 
 
@@ -59,7 +59,7 @@ def check_arguments(program: Program) -> None:
         ArgumentMutatedError: One differs from what it was when its step was declared.
     """
     for step, name in zip(program.steps, program.names, strict=True):
-        if PLAIN_TYPES.issuperset(map(type, step.values)):
+        if BARE_TYPES.issuperset(map(type, step.values)):
             continue
         if step.function.encoded(step.values, step.given) != step.encoding:
             raise ArgumentMutatedError(

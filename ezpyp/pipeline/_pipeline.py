@@ -261,7 +261,7 @@ class Pipeline:
             self._ranks.raise_everywhere(_failure_of(report))
         return report
 
-    def get_result(self, step: Step | str, revision: int | None = None, **params: object) -> object:
+    def get_result(self, step: Step | str, /, revision: int | None = None, **params: object) -> object:
         """The result of a step, from the cache; local: any rank may call it alone.
 
         Args:
@@ -282,7 +282,7 @@ class Pipeline:
         with self._reader:
             return [self.get_result(step) for step in steps]
 
-    def get_status(self, step: Step | str, revision: int | None = None, **params: object) -> int:
+    def get_status(self, step: Step | str, /, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running; local, like `get_result`."""
         with self._reader:
             if isinstance(step, Step) and self._record_of(step) is None:
@@ -400,6 +400,7 @@ class Pipeline:
         return self._index
 
     def _close(self) -> None:
+        self._reader.close()  # first: the last to close takes SQLite's helper files away
         if self._index is not None:
             self._index.close()
             self._index = None

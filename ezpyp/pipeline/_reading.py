@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ from ezpyp.store import (
     check_trust,
     decode_result,
     error_of,
+    index_path,
+    is_in_revision,
     latest_revision,
     mark_damage,
     open_as_owner,
@@ -39,9 +42,10 @@ from ezpyp.store import (
 
 
 class Reader:
-    """Reads one location, inside ``with``.
+    """Reads one location, inside ``with``: one moment of it, whatever a run writes meanwhile.
 
-    Between questions no file is open: the location can be moved, and SQLite's helper files are gone.
+    Between questions the connection of an index that can be written stays open, because opening it anew costs
+    0.3 ms; no transaction does. A forked child, or a location that was replaced, gets a new one.
 
     Args:
         location: Folder of the cache.
@@ -54,17 +58,44 @@ class Reader:
         self._objects = ObjectStore(location)
         self._opened: OpenIndex | None = None
         self._depth = 0
+        self._mark: tuple[int, int, int] | None = None
+        self._is_trusted = False
 
     def __enter__(self) -> None:
-        if self._opened is None:
-            self._opened = open_as_owner(self._location)
+        if self._depth == 0:
+            self._begin()
         self._depth += 1
+
+    def _begin(self) -> None:
+        if self._opened is not None and self._mark == self._current_mark():
+            self._opened.connection.execute("BEGIN")
+            return
+        self.close()
+        self._opened = open_as_owner(self._location)
+        self._mark = self._current_mark()
+
+    def _current_mark(self) -> tuple[int, int, int] | None:
+        """What an open connection belongs to: this process, and the file that lies there now."""
+        try:
+            status = index_path(self._location).stat()
+        except OSError:
+            return None
+        return os.getpid(), status.st_dev, status.st_ino
 
     def __exit__(self, *exception: object) -> None:
         self._depth -= 1
         if self._depth == 0 and self._opened is not None:
+            self._is_trusted = False
+            if self._opened.is_frozen or self._opened.is_copy:
+                self.close()  # it would not see what is written later
+            else:
+                self._opened.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the index; the last one to close it takes SQLite's helper files away."""
+        if self._opened is not None and self._mark is not None and self._mark[0] == os.getpid():
             self._opened.close()
-            self._opened = None
+        self._opened = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -89,9 +120,19 @@ class Reader:
         Raises:
             UnknownStepError: None or several do; the message lists what was meant perhaps.
         """
+        if not params and (exact := self._exactly(name, revision)) is not None:
+            return exact
         by_name = {step.name: step for step in self.steps(revision)}
         texts = {name: describe(value) for name, value in params.items()}
         return by_name[find_names(name, by_name, texts, lambda found: params_of(by_name[found]))]
+
+    def _exactly(self, name: str, revision: int | None) -> KnownStep | None:
+        """The step of that very name, without a look at all the others."""
+        last = latest_revision(self.connection)[0] if revision is None else revision
+        for step in steps_named(self.connection, [name]).get(name, ()):
+            if is_in_revision(self.connection, step.id, last):
+                return step
+        return None
 
     def recorded(self, name: str, key: bytes) -> KnownStep | None:
         """The record of a step by name and key."""
@@ -116,7 +157,9 @@ class Reader:
             status, result, _ = self.row(step.id)
             if status != DONE or result is None:
                 raise self._unavailable(step, status)
-            check_trust(self._location, trust=self._trust)
+            if not self._is_trusted:
+                check_trust(self._location, trust=self._trust)
+                self._is_trusted = True
             return self._load(step.name, step.key, result)
 
     def _load(self, name: str, key: bytes, result: int) -> object:

@@ -93,7 +93,8 @@ def conflict_message(
     lines += [f"  {name}: {'; '.join(what)}" for name, what in list(changes.items())[:_SHOWN]]
     if len(changes) > _SHOWN:
         lines.append(f"  and {len(changes) - _SHOWN} more")
-    lines.append(f"Nothing was written. {count} step(s) would run again ({seconds:.3g} s when they last ran).")
+    took = "under 0.01 s" if seconds < 0.01 else f"{seconds:.2f} s"
+    lines.append(f"Nothing was written. {count} step(s) would run again ({took} when they last ran).")
     lines.append("The way on: another location for another study;")
     if only_arguments:
         lines.append("  or a sweep, where only arguments differ (function.map([...]) keeps the old and the new);")

@@ -9,8 +9,8 @@ from json.encoder import encode_basestring_ascii as quoted
 from xxhash import xxh3_128_digest
 
 from ezpyp.graph import Program
-from ezpyp.hashing import describe
-from ezpyp.steps import PLAIN_TYPES, Step, StepFunction, fill, located, skeleton
+from ezpyp.hashing import Hole, describe
+from ezpyp.steps import BARE_TYPES, PLAIN_TYPES, Step, StepFunction, fill, located, skeleton
 from ezpyp.store import StepRecord
 
 TEXT_LIMIT = 200
@@ -33,15 +33,14 @@ def records_of(program: Program) -> list[StepRecord]:
     records = []
     for position, step in enumerate(program.steps):
         function = step.function
-        if not step.slots and plain[function] and not step.given[1]:
-            args, kwargs, params = _plain_texts(step)
-        else:
-            args, kwargs, params = _texts(program, position)
+        # Nearly every step of a large pipeline is called so; the general road takes four times as long.
+        is_bare = plain[function] and not step.given[1] and BARE_TYPES.issuperset(map(type, step.values))
+        args, kwargs, params = (_bare_texts if is_bare else _texts)(program, position)
         records.append(
             StepRecord(
                 program.names[position], program.keys[position], program.identities[function].digest,
                 function.options.codec, program.phases[position], args, kwargs, params, settings[function],
-                _shape(program, position) if step.slots else None,
+                _shape(program, position, is_bare=is_bare) if step.slots else None,
                 _edges(program, position) if step.slots or function.options.depends_on else (),
             )
         )  # fmt: skip
@@ -66,11 +65,15 @@ def _is_plainly_called(function: StepFunction) -> bool:
     return not any(kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD) for kind in function.binder.kinds)
 
 
-def _plain_texts(step: Step) -> tuple[str, str, str]:
-    """The same as `_texts` for the step of a sweep: positional arguments without steps."""
-    texts = [describe(value) for value in step.values]
+def _bare_texts(program: Program, position: int) -> tuple[str, str, str]:
+    """The same as `_texts` for plain values and whole results, given by position."""
+    step, upstreams = program.steps[position], program.values[position]
+    texts = [
+        f"TMP for {program.names[upstreams[value.index]]}" if type(value) is Hole else describe(value)
+        for value in step.values
+    ]
     args = _shortened(f"[{', '.join(texts[: step.given[0]])}]")
-    if not PLAIN_TYPES.issuperset(map(type, step.values)) or "..." in args:
+    if any(text.endswith("...") for text in texts):
         return args, "{}", params_text(step.function, step.values, texts)
     # By hand: json.dumps takes 2 us a step, this half of one.
     pairs = zip(step.function.binder.parameters, map(quoted, texts), strict=True)
@@ -87,6 +90,8 @@ def _texts(program: Program, position: int) -> tuple[str, str, str]:
 
 def argument_texts(step: Step, values: tuple[object, ...]) -> tuple[str, str]:
     """Bound values as the lists ``args`` and ``kwargs`` that the call had, as text."""
+    if not step.given[1] and step.function.binder.only_positional:
+        return _shortened(f"[{', '.join(map(describe, values[: step.given[0]]))}]"), "{}"
     args, kwargs = step.function.binder.as_given(values, step.given)
     shown = ", ".join(describe(value) for value in args[:TEXT_LIMIT])
     named = ", ".join(f"{name!r}: {describe(value)}" for name, value in kwargs.items())
@@ -106,9 +111,11 @@ def params_text(function: StepFunction, values: tuple[object, ...], texts: list[
     return json.dumps(params, ensure_ascii=True)
 
 
-def _shape(program: Program, position: int) -> bytes:
+def _shape(program: Program, position: int, *, is_bare: bool) -> bytes:
     """Digest of everything but which steps stand in the step's collections."""
     step = program.steps[position]
+    if is_bare:
+        return xxh3_128_digest(b"bare" + program.prefixes[step.function] + step.encoding)
     values = tuple(skeleton(value) for value in step.values)
     return xxh3_128_digest(program.prefixes[step.function] + step.function.encoded(values))
 

@@ -26,7 +26,7 @@ class Binder:
         self.parameters = tuple(parameter.name for parameter in parameters)
         self.kinds = tuple(parameter.kind for parameter in parameters)
         self.defaults: tuple[object, ...] = tuple(parameter.default for parameter in parameters)
-        self._only_positional = all(kind in _POSITIONAL for kind in self.kinds)
+        self.only_positional = all(kind in _POSITIONAL for kind in self.kinds)
         self._count = len(parameters)
         self._required = sum(default is Parameter.empty for default in self.defaults)
 
@@ -36,7 +36,7 @@ class Binder:
         Raises:
             DeclarationError: The call does not fit the function.
         """
-        if self._only_positional and not kwargs and self._required <= len(args) <= self._count:
+        if self.only_positional and not kwargs and self._required <= len(args) <= self._count:
             # Signature.bind takes 3 us; this path 0.2.
             return args + self.defaults[len(args) :]
         try:
@@ -51,7 +51,7 @@ class Binder:
 
     def call(self, function: Callable[..., object], values: tuple[object, ...]) -> object:
         """Call the function with bound values."""
-        if self._only_positional:
+        if self.only_positional:
             return function(*values)
         args: list[object] = []
         kwargs: dict[str, object] = {}

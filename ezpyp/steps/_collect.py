@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ezpyp.hashing import Hole
 from ezpyp.steps._reference import Reference
-from ezpyp.steps._step import Slot
+from ezpyp.steps._step import Slot, Step
 from ezpyp.steps._sweep import Sweep
 
 _SEQUENCES = (list, tuple, deque)
@@ -19,7 +19,8 @@ _SETS = (set, frozenset)
 PLAIN_TYPES = frozenset({int, float, complex, bool, str, bytes, type(None)})
 """Types of values that hold no step and cannot change: they need no walk and no copy."""
 
-_NEEDS_NO_COPY = PLAIN_TYPES | {Hole}
+BARE_TYPES = PLAIN_TYPES | {Hole}
+"""Types of arguments that are plain, or a step's result as it is: the arguments of a chain."""
 
 
 def collect(values: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[Slot, ...]]:
@@ -28,10 +29,28 @@ def collect(values: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[Slot,
     Returns:
         The values, rebuilt where they hold steps, and one slot a hole.
     """
+    if _WHOLE_TYPES.issuperset(map(type, values)):
+        return _whole_results(values)
     if not _holds_reference(values):
         return values, ()
     collector = _Collector()
     return tuple(collector.replace(value) for value in values), tuple(collector.slots)
+
+
+_WHOLE_TYPES = PLAIN_TYPES | {Step}
+
+
+def _whole_results(values: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[Slot, ...]]:
+    """The same for plain values and bare steps: 2 us instead of 8."""
+    slots: list[Slot] = []
+    replaced: list[object] = []
+    for value in values:
+        if isinstance(value, Step):
+            hole = Hole(len(slots))
+            slots.append(Slot(value, (), None, hole))
+            value = hole  # noqa: PLW2901 - what stands for the step
+        replaced.append(value)
+    return tuple(replaced), tuple(slots)
 
 
 def fill(values: tuple[object, ...], slots: Sequence[Slot], contents: Sequence[object]) -> tuple[object, ...]:
@@ -40,7 +59,7 @@ def fill(values: tuple[object, ...], slots: Sequence[Slot], contents: Sequence[o
     What two arguments share stays shared, and the contents themselves are not copied: the memo of deepcopy
     is the documented way to say what an object becomes.
     """
-    if all(type(value) in _NEEDS_NO_COPY for value in values):
+    if BARE_TYPES.issuperset(map(type, values)):
         # The step of a chain: 0.5 us instead of 5.
         return tuple([contents[value.index] if type(value) is Hole else value for value in values])
     return copy.deepcopy(values, {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)})
@@ -127,50 +146,73 @@ def located(values: tuple[object, ...], parameters: tuple[str, ...]) -> list[str
 
     The place within its own collection is left out: it is what changes when a sweep grows.
     """
+    if BARE_TYPES.issuperset(map(type, values)):
+        return [_picked(name, value) for name, value in zip(parameters, values, strict=True) if type(value) is Hole]
     places: dict[int, str] = {}
     for parameter, value in zip(parameters, values, strict=True):
-        _locate(value, parameter, parameter, places)
+        _Locator(places).locate(value, parameter, parameter)
     return [places[index] for index in sorted(places)]
 
 
-def _locate(value: object, here: str, as_member: str, places: dict[int, str]) -> None:
-    if isinstance(value, Hole):
-        picked = "".join(f"[{part!r}]" for _, part in value.path)
-        places[value.index] = as_member + (f" -> {picked}" if picked else "")
-    elif isinstance(value, dict):
+def _picked(place: str, hole: Hole) -> str:
+    """A place with what is picked of the result."""
+    return f"{place} -> {''.join(f'[{part!r}]' for _, part in hole.path)}" if hole.path else place
+
+
+class _Locator:
+    """Walks one argument; a container that holds itself is walked once."""
+
+    def __init__(self, places: dict[int, str]) -> None:
+        self._places = places
+        self._seen: set[int] = set()
+
+    def locate(self, value: object, here: str, as_member: str) -> None:
+        if isinstance(value, Hole):
+            self._places[value.index] = _picked(as_member, value)
+        elif id(value) not in self._seen and type(value) not in PLAIN_TYPES:
+            self._seen.add(id(value))
+            for member, place, member_place in _members(value, here):
+                self.locate(member, place, member_place)
+
+
+def _members(value: object, here: str) -> Iterator[tuple[object, str, str]]:
+    """Each part of a container, with its own place and its place as a member of a collection."""
+    if isinstance(value, dict):
         for key, member in value.items():
-            _locate(key, f"{here}.keys", f"{here}.keys[]", places)
-            _locate(member, f"{here}[{key!r}]", f"{here}{{{key!r}}}", places)
+            yield key, f"{here}.keys", f"{here}.keys[]"
+            yield member, f"{here}[{key!r}]", f"{here}{{{key!r}}}"
     elif isinstance(value, _SETS):
-        for member in value:
-            _locate(member, f"{here}{{}}", f"{here}{{}}", places)
+        yield from ((member, f"{here}{{}}", f"{here}{{}}") for member in value)
     elif isinstance(value, _SEQUENCES):
-        for i, member in enumerate(value):
-            _locate(member, f"{here}[{i}]", f"{here}[]", places)
+        yield from ((member, f"{here}[{i}]", f"{here}[]") for i, member in enumerate(value))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             place = f"{here}.{field.name}"
-            _locate(getattr(value, field.name, None), place, place, places)
+            yield getattr(value, field.name, None), place, place
 
 
 _MEMBERS = "\0steps of this collection"
+_AGAIN = "\0a container that holds this one"
 
 
-def skeleton(value: Any) -> Any:
+def skeleton(value: Any, above: frozenset[int] = frozenset()) -> Any:
     """A value with the steps of its collections left out and its other holes made alike.
 
     Two steps whose skeletons agree differ at most in which steps they have, and in how many.
     """
     if isinstance(value, Hole):
         return Hole(0, value.path)
+    if id(value) in above:
+        return _AGAIN
+    above |= {id(value)}
     if isinstance(value, dict):
-        kept = {key: skeleton(member) for key, member in value.items() if not isinstance(member, Hole)}
+        kept = {key: skeleton(member, above) for key, member in value.items() if not isinstance(member, Hole)}
         return kept if len(kept) == len(value) else {**kept, "members": _MEMBERS}
     if isinstance(value, (*_SEQUENCES, *_SETS)):
-        rest = [skeleton(member) for member in value if not isinstance(member, Hole)]
+        rest = [skeleton(member, above) for member in value if not isinstance(member, Hole)]
         marked = rest if len(rest) == len(value) else [*rest, _MEMBERS]
         return (type(value).__name__, marked)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: skeleton(getattr(value, field.name, None)) for field in dataclasses.fields(value)}
+        fields = {field.name: skeleton(getattr(value, field.name, None), above) for field in dataclasses.fields(value)}
         return (type(value).__qualname__, fields)
     return value

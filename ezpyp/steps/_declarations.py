@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class ResultSource(Protocol):
     """What a step asks for its result: the pipeline."""
 
-    def get_result(self, step: Step) -> object:
+    def get_result(self, step: Step, /) -> object:
         """The step's result."""
 
-    def get_status(self, step: Step) -> int:
+    def get_status(self, step: Step, /) -> int:
         """The step's status."""
 
     def get_results(self, steps: Sequence[Step]) -> list[object]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ezpyp.errors import DeclarationError
 from ezpyp.hashing import encode
 from ezpyp.steps._binding import Binder
-from ezpyp.steps._collect import PLAIN_TYPES, collect
+from ezpyp.steps._collect import BARE_TYPES, PLAIN_TYPES, collect
 from ezpyp.steps._declarations import RUNNING, Declarations
 from ezpyp.steps._reference import Reference
 from ezpyp.steps._step import Slot, Step
@@ -154,8 +154,8 @@ class StepFunction:
         """Canonical bytes of bound values, those of ignored parameters left out."""
         if self._ignored:
             values = tuple(value for i, value in enumerate(values) if i not in self._ignored)
-        if PLAIN_TYPES.issuperset(map(type, values)):
-            return encode(values, ())
+        if BARE_TYPES.issuperset(map(type, values)):
+            return encode(values, ())  # nothing in it can be refused, so nothing needs a name
         roots = self.binder.roots(given)
         kept = [root for i, root in enumerate(roots) if i not in self._ignored]
         return encode(values, kept, by_name=by_name)

@@ -45,6 +45,7 @@ from ezpyp.store._schema_rows import (
     edges_of,
     function_identity_of,
     function_tags,
+    is_in_revision,
     latest_revision,
     record_functions,
     record_revision,
@@ -54,6 +55,7 @@ from ezpyp.store._schema_rows import (
     steps_of_revision,
 )
 from ezpyp.store._tables import FORMAT
+from ezpyp.store._text import storable
 from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
 
@@ -97,6 +99,7 @@ __all__ = [
     "insert_results",
     "insert_step_rows",
     "is_cache",
+    "is_in_revision",
     "latest_revision",
     "latest_rows",
     "newest_results",
@@ -119,6 +122,7 @@ __all__ = [
     "result_of_input",
     "results_by_id",
     "start_run",
+    "storable",
     "step_checksum",
     "steps_named",
     "steps_of_revision",

@@ -11,6 +11,7 @@ from pathlib import Path
 from ezpyp.errors import PipelineMismatchError
 from ezpyp.store._connection import INDEX_NAME, open_for_writing, transaction, translated
 from ezpyp.store._holder import RunLock
+from ezpyp.store._text import storable
 
 
 class Index:
@@ -70,7 +71,7 @@ class Index:
     def note(self, name: str, value: str) -> None:
         """Keep a fact about the location."""
         with self.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, storable(value)))
 
     def noted(self, name: str) -> str | None:
         """A fact about the location."""
@@ -82,7 +83,8 @@ def replace_file(path: Path, text: str) -> None:
     """Write a text file atomically: a reader sees the old one or the new one, whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        # Paths may hold bytes that are no UTF-8; they go out as they came in.
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

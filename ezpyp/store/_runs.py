@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ezpyp.store._records import ErrorRow, RunRow, StepRow
+from ezpyp.store._text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,9 @@ class RunCounts:
 def start_run(connection: sqlite3.Connection, row: RunRow) -> int:
     """Record that a run begins; its number."""
     names = ", ".join(RunRow._fields)
+    facts = [storable(fact) if isinstance(fact, str) else fact for fact in row]
     cursor = connection.execute(
-        f"INSERT INTO runs ({names}, status) VALUES ({','.join('?' * len(RunRow._fields))}, 'running')", row
+        f"INSERT INTO runs ({names}, status) VALUES ({','.join('?' * len(RunRow._fields))}, 'running')", facts
     )
     return int(cursor.lastrowid or 0)
 

@@ -11,6 +11,7 @@ from xxhash import xxh3_64_digest
 
 from ezpyp.hashing import FunctionIdentity
 from ezpyp.store._records import Edge, KnownStep, StepRecord
+from ezpyp.store._text import storable
 
 _STEP_COLUMNS = "id, name, key, function, codec, phase, args, kwargs, params, settings, shape"
 _NAMES_A_QUERY = 500
@@ -35,6 +36,16 @@ def steps_of_revision(connection: sqlite3.Connection, revision: int) -> list[Kno
         " WHERE revision <= ? GROUP BY step) WHERE present = 1) ORDER BY id",
         (revision,),
     )
+
+
+def is_in_revision(connection: sqlite3.Connection, step: int, revision: int) -> bool:
+    """Whether a revision that exists holds a step."""
+    row = connection.execute(
+        "SELECT present FROM schema_changes WHERE step = ? AND revision <= ?"
+        " AND ? <= (SELECT max(revision) FROM revisions) ORDER BY revision DESC LIMIT 1",
+        (step, revision, revision),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def steps_named(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, list[KnownStep]]:
@@ -96,7 +107,7 @@ def _insert_function(connection: sqlite3.Connection, identity: FunctionIdentity,
         "INSERT INTO functions (digest, name, module, file, line, python, identity, source)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            identity.digest, identity.qualname, identity.module, identity.file, identity.line, python,
+            identity.digest, identity.qualname, identity.module, storable(identity.file), identity.line, python,
             zlib.compress(identity.to_json().encode("utf-8", "surrogatepass")), source,
         ),
     )  # fmt: skip

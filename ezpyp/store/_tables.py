@@ -77,23 +77,21 @@ CREATE TABLE holder (
 INSERT INTO holder VALUES (1, 0, NULL, NULL);
 """
 
-# Which row an insertion would replace. None where only ``recursive_triggers``, which every connection of ezpyp
-# sets, stops a REPLACE: the look-up would cost a tenth of recording a step.
+# Which row an insertion would replace.
 _APPEND_ONLY = {
     "functions": "id = NEW.id OR digest = NEW.digest",
     "revisions": "revision = NEW.revision",
     "steps": "id = NEW.id OR (name = NEW.name AND key = NEW.key)",
-    "edges": None,
-    "schema_changes": None,
+    "edges": "step = NEW.step AND ordinal = NEW.ordinal",
+    "schema_changes": "step = NEW.step AND revision = NEW.revision",
     "results": "id = NEW.id",
 }
 
 
-def _guards(table: str, same_row: str | None) -> str:
+def _guards(table: str, same_row: str) -> str:
     refusal = f"SELECT RAISE(ABORT, 'ezpyp: rows of {table} are never changed, replaced or deleted');"
     replaces = f"EXISTS (SELECT 1 FROM {table} WHERE {same_row})"
-    events = [("update", "UPDATE", ""), ("delete", "DELETE", "")]
-    events += [("replace", "INSERT", f" WHEN {replaces}")] if same_row else []
+    events = [("update", "UPDATE", ""), ("delete", "DELETE", ""), ("replace", "INSERT", f" WHEN {replaces}")]
     return "".join(
         f"CREATE TRIGGER {table}_no_{name} BEFORE {event} ON {table}{condition} BEGIN {refusal} END;\n"
         for name, event, condition in events

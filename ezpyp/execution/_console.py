@@ -1,0 +1,33 @@
+"""Standard output as a run uses it: a line that cannot be shown is no reason to lose a result."""
+
+import sys
+
+
+class Console:
+    """Writes lines to standard output, as it is when the run begins.
+
+    It may be missing (a daemon), unable to show a character (a terminal of old), or closed at the other end
+    (``script.py | head``): what cannot be shown is left out, and the run goes on.
+    """
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout
+
+    def write(self, text: str) -> None:
+        """Write and flush."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(self._showable(text))
+            self._stream.flush()
+        except (BrokenPipeError, ValueError):
+            # ValueError: the stream was closed. Nobody reads any more.
+            self._stream = None
+
+    def _showable(self, text: str) -> str:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            return text.encode(encoding, "replace").decode(encoding)
+        return text
