@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Unpack, overload
 
 from ezpyp.errors import (
     EzpypError,
@@ -36,7 +37,7 @@ from ezpyp.pipeline._identifying import build_program, check_arguments, check_fu
 from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._reading import Reader
 from ezpyp.schema import asked_for
-from ezpyp.steps import Declarations, Step, StepFunction, as_step
+from ezpyp.steps import AllStepOptions, Declarations, Step, StepFunction, as_step
 from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results
 from ezpyp.version import __version__
 
@@ -146,8 +147,14 @@ class Pipeline:
             phases[phase].append(step)
         return phases
 
+    @overload
+    def step(self, function: Callable[..., object], **options: Unpack[AllStepOptions]) -> StepFunction: ...
+    @overload
     def step(
-        self, function: Callable[..., object] | None = None, **options: object
+        self, function: None = None, **options: Unpack[AllStepOptions]
+    ) -> Callable[[Callable[..., object]], StepFunction]: ...
+    def step(
+        self, function: Callable[..., object] | None = None, **options: Unpack[AllStepOptions]
     ) -> StepFunction | Callable[[Callable[..., object]], StepFunction]:
         """Make steps of a function: as a call, ``pipeline.step(labpkg.simulate, codec="numpy")``, or a decorator.
 
@@ -164,7 +171,7 @@ class Pipeline:
             >>> step.get_result()
             3
         """
-        decorate = as_step(self, **options)  # type: ignore[arg-type]  # checked by as_step
+        decorate = as_step(self, **options)
         return decorate if function is None else decorate(function)
 
     def initialize_schema(self, revise: bool | Iterable[str] | None = None, wait_s: float = 0.0) -> None:

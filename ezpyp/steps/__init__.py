@@ -2,7 +2,13 @@
 
 from ezpyp.steps._collect import BARE_TYPES, PLAIN_TYPES, fill, located, skeleton
 from ezpyp.steps._declarations import RUNNING, Declarations, ResultSource, is_interactive
-from ezpyp.steps._decorators import as_cloudpickle_step, as_numpy_step, as_pickle_step, as_step
+from ezpyp.steps._decorators import (
+    AllStepOptions,
+    as_cloudpickle_step,
+    as_numpy_step,
+    as_pickle_step,
+    as_step,
+)
 from ezpyp.steps._function import Options, StepFunction
 from ezpyp.steps._reference import Reference
 from ezpyp.steps._step import PlaceHolder, Slot, Step
@@ -11,6 +17,7 @@ from ezpyp.steps._sweep import Sweep
 __all__ = [
     "BARE_TYPES",
     "PLAIN_TYPES",
+    "AllStepOptions",
     "RUNNING",
     "Declarations",
     "Options",

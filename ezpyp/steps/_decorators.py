@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from ezpyp.errors import DeclarationError, OptionError, UnknownCodecError
 from ezpyp.steps._declarations import Declarations
@@ -11,6 +11,25 @@ from ezpyp.steps._function import Options, StepFunction
 from ezpyp.steps._step import PlaceHolder, Step
 from ezpyp.steps._sweep import Sweep
 from ezpyp.store import get_codec
+
+
+class StepOptions(TypedDict, total=False):
+    """The options of `as_step` that every decorator takes."""
+
+    name: str | None
+    version: str | int | None
+    ignore: Iterable[str]
+    cache: bool
+    track: Iterable[str]
+    no_track: Iterable[str]
+
+
+class AllStepOptions(StepOptions, total=False):
+    """All options of `as_step`."""
+
+    depends_on: Iterable[Step]
+    codec: str
+
 
 Decorator = Callable[[Callable[..., object]], StepFunction]
 
@@ -31,7 +50,7 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     codec: str = "pickle",
     *,
     name: str | None = None,
-    version: str | None = None,
+    version: str | int | None = None,
     ignore: Iterable[str] = (),
     cache: bool = True,
     track: Iterable[str] = (),
@@ -86,7 +105,7 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
 
 
 def as_pickle_step(
-    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: object
+    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: Unpack[StepOptions]
 ) -> Decorator:
     """`as_step` with results stored by pickle, protocol 5; falls back to cloudpickle.
 
@@ -106,11 +125,11 @@ def as_pickle_step(
         Pickle Step Object 'alpha(...)'
     """
     _declarations_of(pipeline, "as_pickle_step")
-    return as_step(pipeline, depends_on, "pickle", **options)  # type: ignore[arg-type]  # checked by as_step
+    return as_step(pipeline, depends_on, "pickle", **options)
 
 
 def as_cloudpickle_step(
-    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: object
+    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: Unpack[StepOptions]
 ) -> Decorator:
     """`as_step` with results stored by cloudpickle: lambdas, local classes, closures.
 
@@ -132,11 +151,11 @@ def as_cloudpickle_step(
         42
     """
     _declarations_of(pipeline, "as_cloudpickle_step")
-    return as_step(pipeline, depends_on, "cloudpickle", **options)  # type: ignore[arg-type]  # checked by as_step
+    return as_step(pipeline, depends_on, "cloudpickle", **options)
 
 
 def as_numpy_step(
-    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: object
+    pipeline: HasDeclarations = _MISSING, depends_on: Iterable[Step] = (), **options: Unpack[StepOptions]
 ) -> Decorator:
     """`as_step` with results stored in the ``.npy`` format; what is no plain array falls back to pickle.
 
@@ -159,7 +178,7 @@ def as_numpy_step(
         [0, 1, 2]
     """
     _declarations_of(pipeline, "as_numpy_step")
-    return as_step(pipeline, depends_on, "numpy", **options)  # type: ignore[arg-type]  # checked by as_step
+    return as_step(pipeline, depends_on, "numpy", **options)
 
 
 def _declarations_of(pipeline: object, decorator: str) -> Declarations:

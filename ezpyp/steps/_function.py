@@ -73,7 +73,7 @@ class StepFunction:
         code = getattr(self.function, "__code__", self.function)
         return bool(code == getattr(other.function, "__code__", other.function) and self.place == other.place)
 
-    def __call__(self, *args: object, **kwargs: object) -> Step | object:
+    def __call__(self, *args: object, **kwargs: object) -> Step:
         """Declare a step, or inside a running step call the plain function.
 
         Raises:
@@ -82,7 +82,7 @@ class StepFunction:
             InitializationError: The schema is frozen.
         """
         if RUNNING.depth:
-            return self.function(*args, **kwargs)
+            return self.function(*args, **kwargs)  # type: ignore[return-value]  # in a body, where nobody has a Step
         return self._declare(args, kwargs, bracketed=False)
 
     def map(self, *iterables: Iterable[object], **named: Iterable[object]) -> Sweep:
