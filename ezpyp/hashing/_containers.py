@@ -33,7 +33,8 @@ def walk_tuple(w: Walker, value: tuple[object, ...]) -> Children:
 
 
 def _sequence(w: Walker, value: Collection[object], kind: bytes) -> Children:
-    if w.strings is None and is_flat(value):
+    if is_flat(value):
+        w.note_texts(value)
         w.emit(_FLAT + dumps(value, 2))
         return
     w.emit(kind + count(len(value)))
@@ -48,7 +49,8 @@ def walk_dict(w: Walker, value: dict[object, object]) -> Children:
 
 def dict_items(w: Walker, value: dict[object, object]) -> Children:
     """The items of a dict that is no object of its own (an instance's attributes, keyword arguments)."""
-    if w.strings is None and are_scalars(value.values()) and are_scalars(value):
+    if are_scalars(value.values()) and are_scalars(value):
+        w.note_texts((value,))
         w.emit(_FLAT + dumps(value, 2))
         return
     w.emit(_DICT + count(len(value)))
@@ -70,7 +72,8 @@ def walk_frozenset(w: Walker, value: frozenset[object]) -> Children:
 def members(w: Walker, value: Collection[object], kind: bytes) -> Children:
     """The members of a set, in an order that does not depend on the hash seed."""
     w.emit(kind + count(len(value)))
-    if w.strings is None and are_scalars(value):
+    if are_scalars(value):
+        w.note_texts(value)
         w.emit(b"".join(sorted(dumps(member, 2) for member in value)))
         return
     parts = []

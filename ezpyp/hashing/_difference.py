@@ -162,7 +162,9 @@ def _regions(old: tuple[Token, ...], new: tuple[Token, ...]) -> Iterator[_Region
             continue
         if i2 - i1 == j2 - j1:
             # As many as before: each by itself, so that two changed constants are two changes.
-            yield from (_Region(old[i : i + 1], new[j : j + 1], i, j) for i, j in zip(range(i1, i2), range(j1, j2), strict=True))
+            yield from (
+                _Region(old[i : i + 1], new[j : j + 1], i, j) for i, j in zip(range(i1, i2), range(j1, j2), strict=True)
+            )
         else:
             yield _Region(old[i1:i2], new[j1:j2], i1, j1)
 

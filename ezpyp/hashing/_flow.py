@@ -19,6 +19,7 @@ from ezpyp.hashing._bytecode import (
     handlers,
 )
 
+_LONGEST_ENDING = 10
 INHERITED = (-1, -1)
 """Stands for the handler of the instruction before."""
 
@@ -45,6 +46,7 @@ class _Tracer:
         self.entries: dict[int, int] = {}
         for index, instruction in enumerate(self.instructions):
             self.entries.setdefault(instruction.unit, index)
+        self.same = self.equal_endings()
         self.place_of: dict[int, int] = {}
         self.places: list[Place] = []
         self.pending: list[int] = []
@@ -84,12 +86,45 @@ class _Tracer:
         return arms[::-1] if instruction.op in INVERTED else arms
 
     def follow(self, index: int) -> int:
-        """Return where control goes on from ``index`` when plain jumps are followed."""
+        """Return where control goes on from ``index`` when plain jumps are followed and equal endings are one."""
+        index = self.beyond_jumps(index)
+        return self.same.get(index, index)
+
+    def beyond_jumps(self, index: int) -> int:
         passed = set()
         while self.instructions[index].op in GOTOS and index not in passed:
             passed.add(index)
             index = self.instructions[index].target
         return index
+
+    def equal_endings(self) -> dict[int, int]:
+        """Return, for each instruction of a straight way to an end, the first one from which the way is the same.
+
+        The compiler copies short endings to where they are jumped from, or not, depending on padding.
+        """
+        before: dict[int, list[int]] = {}
+        for index, instruction in enumerate(self.instructions):
+            if instruction.op not in JUMPS and instruction.op not in ENDS:
+                before.setdefault(self.beyond_jumps(index + 1), []).append(index)
+        firsts: dict[object, int] = {}
+        same: dict[int, int] = {}
+        level: list[tuple[int, object]] = [
+            (i, None) for i, instruction in enumerate(self.instructions) if instruction.op in ENDS
+        ]
+        for _ in range(_LONGEST_ENDING):
+            level = [(index, self.way(index, rest)) for index, rest in level]
+            for index, way in level:
+                same[index] = firsts.setdefault(way, index)
+            level = [(earlier, way) for index, way in level for earlier in before.get(index, ())]
+        return same
+
+    def way(self, index: int, rest: object) -> object:
+        instruction = self.instructions[index]
+        return (instruction.op, instruction.arg, self.handling(instruction), rest)
+
+    def handling(self, instruction: Instruction) -> tuple[int, int] | None:
+        handler = None if instruction.op in SILENT or not self.table else self.handler_of(instruction)
+        return (handler.target, handler.depth) if handler is not None else None
 
     def note_handler(self, instruction: Instruction) -> None:
         if not self.table or instruction.op in SILENT:

@@ -50,10 +50,7 @@ class FunctionIdentity:
     def from_json(cls, text: str) -> "FunctionIdentity":
         """Return the identity that ``to_json`` wrote."""
         facts = json.loads(text)
-        parts = tuple(
-            Part(**(part | {"tokens": tuple(map(tuple, part["tokens"]))}))
-            for part in facts.pop("parts")
-        )
+        parts = tuple(Part(**(part | {"tokens": tuple(map(tuple, part["tokens"]))})) for part in facts.pop("parts"))
         found = bytes.fromhex(facts.pop("digest"))
         return cls(digest=found, parts=parts, not_tracked=tuple(facts.pop("not_tracked")), **facts)
 

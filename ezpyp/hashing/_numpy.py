@@ -39,6 +39,8 @@ def contents(w: Walker, array: np.ndarray) -> Children:
     if array.dtype.hasobject:
         yield array.tolist() if array.dtype.names is None else _fields(array)
         return
+    if w.texts is not None and array.dtype.kind == "U":
+        w.texts.extend(np.unique(array).tolist())
     w.emit(_RAW + values_digest(array))
 
 

@@ -55,14 +55,53 @@ def is_flat(value: Collection[object]) -> bool:
     return are_scalars(inner)
 
 
+def texts_in(values: Iterable[object]) -> list[object]:
+    """Return the texts in plain values and their containers."""
+    found: list[object] = []
+    level: list[object] = [tuple(values)]
+    while level:
+        children = _children(level)
+        kinds = set(map(type, children))
+        if str in kinds:
+            found.extend(part for part in children if type(part) is str)
+        level = [part for part in children if type(part) in _CONTAINERS] if kinds & _CONTAINERS else []
+    return found
+
+
+def _is_shallow(values: Iterable[object]) -> bool:
+    """Tell at once, where it is so, that values are scalars and containers of scalars only, none of them shared."""
+    owned = set()
+    mutable = 0
+    for value in values:
+        kind = type(value)
+        if kind in SCALARS:
+            if kind in _TEXTS and len(value) > LONG:  # type: ignore[arg-type]  # a string
+                return False
+            continue
+        if kind is dict:
+            if not are_scalars(value.values()) or not are_scalars(value):  # type: ignore[attr-defined,arg-type]  # a dict
+                return False
+        elif (kind is not list and kind is not tuple) or not are_scalars(value):  # type: ignore[arg-type]  # a sequence
+            return False
+        if kind is not tuple:
+            mutable += 1
+            owned.add(id(value))
+    return len(owned) == mutable
+
+
 def plain_bytes(value: object) -> bytes | None:
     """Return the bytes of a plain value, or None where the slow road is to be taken."""
     kind = type(value)
     if kind in SCALARS:
         return dumps(value, 2) if scalars_are_short((value,)) else None
-    if kind not in _CONTAINERS or not _is_plain(value):
+    if kind not in _CONTAINERS or not (_is_shallow((value,)) or _is_plain(value)):
         return None
     return dumps(value, 2)
+
+
+def plain_sequence(values: tuple[object, ...]) -> bytes | None:
+    """Return what ``plain_bytes`` does for a tuple, quicker where its parts are scalars and small containers."""
+    return dumps(values, 2) if _is_shallow(values) or _is_plain(values) else None
 
 
 def _is_plain(root: object) -> bool:

@@ -4,6 +4,7 @@ import io
 
 import polars as pl
 
+from ezpyp.hashing._files import Anything
 from ezpyp.hashing._framing import count, digest, tag, text
 from ezpyp.hashing._walk import Children, Node, Walker
 
@@ -25,6 +26,11 @@ def walk_series(w: Walker, series: pl.Series) -> Children:
     if series.dtype == pl.Object:
         yield series.to_list()
         return
+    if w.texts is not None:
+        plain = series.dtype == pl.String
+        w.texts.extend(
+            series.unique().drop_nulls().to_list() if plain else [Anything] if series.dtype.is_nested() else []
+        )
     stream = io.BytesIO()
     # A column of its own, rebuilt in one chunk: flags like "sorted" stay behind.
     series.rechunk().alias("").to_frame().write_ipc_stream(stream)

@@ -4,6 +4,7 @@ import pyarrow as pa
 from pyarrow import ipc
 from xxhash import xxh3_128
 
+from ezpyp.hashing._files import Anything
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._walk import Children, Node, Walker
 
@@ -51,9 +52,20 @@ def digest_of_table(table: pa.Table) -> bytes:
     return sink.hasher.digest()
 
 
+def _note_texts(w: Walker, table: pa.Table) -> None:
+    if w.texts is None:
+        return
+    for column in table.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            w.texts.extend(part for part in column.unique().to_pylist() if part is not None)
+        elif pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
+            w.texts.append(Anything)
+
+
 def walk_table(w: Walker, table: pa.Table | pa.RecordBatch) -> Children:
     """A table or record batch."""
     whole = table if isinstance(table, pa.Table) else pa.Table.from_batches([table])
+    _note_texts(w, whole)
     w.emit(_TABLE + text(type(table).__name__) + count(whole.num_rows) + digest_of_table(whole))
     yield from ()
 
@@ -61,7 +73,9 @@ def walk_table(w: Walker, table: pa.Table | pa.RecordBatch) -> Children:
 def walk_array(w: Walker, array: pa.Array | pa.ChunkedArray) -> Children:
     """An array, in one piece or in chunks."""
     name = "chunked" if isinstance(array, pa.ChunkedArray) else "array"
-    w.emit(_ARRAY + text(name) + count(len(array)) + digest_of_table(pa.table({"": array})))
+    table = pa.table({"": array})
+    _note_texts(w, table)
+    w.emit(_ARRAY + text(name) + count(len(array)) + digest_of_table(table))
     yield from ()
 
 

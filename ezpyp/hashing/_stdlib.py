@@ -17,8 +17,8 @@ def walk_path(w: Walker, path: pathlib.PurePath) -> Children:
         yield from walk_instance(w, path)
         return
     w.emit(_PATH + text(type(path).__name__) + text(str(path)))
-    if w.strings is not None:
-        w.strings.append(path)
+    if w.texts is not None:
+        w.texts.append(path)
 
 
 def walk_logger(w: Walker, logger: object) -> Children:

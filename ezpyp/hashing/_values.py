@@ -1,14 +1,14 @@
 """Values to digests: the arguments of a call, one value, and which values a cut-off may pass through."""
 
-import os
 from collections.abc import Sequence
 from marshal import dumps
 
 from ezpyp.errors import UnhashableValueError
+from ezpyp.hashing._files import name_existing_files
 from ezpyp.hashing._framing import count, digest, tag
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._ownership import Ownership
-from ezpyp.hashing._plain import SCALARS, plain_bytes, scalars_are_short
+from ezpyp.hashing._plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
 from ezpyp.hashing._registry import REGISTRY, leaf_hole
 from ezpyp.hashing._trail import path_of
 from ezpyp.hashing._walk import Unwalkable, Walker, sum_up
@@ -46,7 +46,7 @@ def encode(values: Sequence[object], names: Sequence[str], *, by_name: bool = Fa
     if kinds <= _HOLE_PARTS and scalars_are_short(values):
         parts = [leaf_hole(value) if type(value) is Hole else dumps(value, 2) for value in values]
         return sum_up(_HOLES + count(len(parts)) + b"".join(parts))
-    data = plain_bytes(tuple(values))
+    data = plain_sequence(tuple(values))
     if data is None:
         walker = Walker(REGISTRY, Ownership(), by_name=by_name)
         data = _ARGUMENTS + count(len(values)) + _write(walker, values, names)
@@ -114,14 +114,13 @@ def cutoff_digest(value: object) -> bytes | None:
     if value is None:
         return None
     try:
-        found = value_digest(value)
-        walker = Walker(REGISTRY, Ownership())
-        walker.strings = []
-        walker.write(value)
-        return None if any(map(_may_be_a_file, walker.strings)) else found
-    except Exception:  # a result that cannot be walked is no error: nothing is cut off through it
+        data = plain_bytes(value)
+        if data is not None:
+            texts = texts_in((value,))
+        else:
+            walker = Walker(REGISTRY, Ownership())
+            walker.texts = texts = []
+            data = _VALUE + walker.write(value)
+        return None if texts and name_existing_files(texts) else digest(data)
+    except Exception:  # noqa: BLE001  # a result that cannot be walked is no error: nothing is cut off through it
         return None
-
-
-def _may_be_a_file(part: object) -> bool:
-    return not isinstance(part, str) or (0 < len(part) < 4096 and "\0" not in part and os.path.lexists(part))

@@ -5,12 +5,13 @@ so that 100,000 levels need no Python recursion. Mutable objects are numbered wh
 afterwards: sharing counts, and cycles end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from marshal import dumps
 from typing import TYPE_CHECKING, Protocol
 
 from ezpyp.hashing._framing import count, digest, tag, text
+from ezpyp.hashing._plain import texts_in
 
 if TYPE_CHECKING:
     from ezpyp.hashing._ownership import Ownership
@@ -71,7 +72,7 @@ class Walker:
         self.policy = policy
         self.by_name = by_name
         self.recorder = recorder
-        self.strings: list[object] | None = None
+        self.texts: list[object] | None = None
         self.root = root
         self.shared = False
         self._reset()
@@ -114,7 +115,7 @@ class Walker:
             self.out.append(_BOUND + count(place) + count(numbers.setdefault(key, len(numbers))))
 
     def _run(self, roots: Iterator[object]) -> None:
-        leaves, nodes = self.dispatch.leaves, self.dispatch.nodes
+        leaves, nodes, texts = self.dispatch.leaves, self.dispatch.nodes, self.texts
         frames: list[Children] = [roots]
         owners = self._owners
         while frames:
@@ -124,6 +125,8 @@ class Walker:
                     leaf = leaves.get(kind)
                     if leaf is not None:
                         self.out.append(leaf(value))
+                        if texts is not None and kind is str:
+                            texts.append(value)
                         continue
                     node = nodes.get(kind) or self.dispatch.find(kind)
                     frames.append(node(self, value))
@@ -172,6 +175,11 @@ class Walker:
         data = b"".join(self.out)
         self.out = outer
         return data
+
+    def note_texts(self, values: Iterable[object]) -> None:
+        """Remember the texts among plain values, where they are wanted."""
+        if self.texts is not None:
+            self.texts.extend(texts_in(values))
 
     def forget(self, size: int) -> None:
         """Forget the objects met since ``len(seen)`` was ``size``."""

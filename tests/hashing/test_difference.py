@@ -89,23 +89,38 @@ EDITS = {
         ("code", "step", "script.py", 49, "total += value", "total += abs(value)", "code"),
     ),
     "keyword": (("by=y", "power=y"), None),
-    "parameter": (("step(x, y=2)", "step(x, *, y=2)"), ("signature", "step", "script.py", 43, "def step(x, y)", "def step(x, *, y)", "code")),
+    "parameter": (
+        ("step(x, y=2)", "step(x, *, y=2)"),
+        ("signature", "step", "script.py", 43, "def step(x, y)", "def step(x, *, y)", "code"),
+    ),
     "global": (("RATE = 0.1", "RATE = 0.2"), ("global", "RATE", "script.py", 6, "0.1", "0.2", "")),
     "global table": (("[1, 2]}", "[1, 3]}"), ("global", "TABLE", "script.py", 7, "{'a': [1, 2]}", "{'a': [1, 3]}", "")),
     "secret": (('"abc"', '"abd"'), ("global", "API_TOKEN", "script.py", 8, "<secret>", "<secret>", "")),
     "global of a module": (("LIMIT = 9", "LIMIT = 8"), ("global", "tools.LIMIT", "tools.py", 1, "9", "8", "")),
-    "name that leads elsewhere": (("choice = first", "choice = second"), ("global", "choice", "script.py", 31, "first", "second", "")),
+    "name that leads elsewhere": (
+        ("choice = first", "choice = second"),
+        ("global", "choice", "script.py", 31, "first", "second", ""),
+    ),
     "helper constant": (("x - 4", "x - 5"), ("constant", "norm", "tools.py", 9, "4", "5", "helper")),
     "helper operator": (("x / 2", "x // 2"), ("operator", "scale", "tools.py", 5, "/", "//", "helper")),
     "helper default": (("by=1", "by=3"), ("default", "norm(by)", "tools.py", 8, "1", "3", "")),
     "helper keyword default": (("power=2", "power=3"), ("default", "norm(power)", "tools.py", 8, "2", "3", "")),
     "closure": (("make(11)", "make(12)"), ("closure", "factor", "script.py", 35, "11", "12", "")),
-    "closure function": (("x * factor", "x + factor"), ("operator", "make.<locals>.inner", "script.py", 36, "*", "+", "helper")),
+    "closure function": (
+        ("x * factor", "x + factor"),
+        ("operator", "make.<locals>.inner", "script.py", 36, "*", "+", "helper"),
+    ),
     "class attribute": (("weight = 3", "weight = 4"), ("class", "Model.weight", "script.py", 14, "3", "4", "")),
     "method": (("self.x * 5", "self.x * 6"), ("constant", "Model.run", "script.py", 20, "5", "6", "method")),
     "method default": (("y=1)", "y=0)"), ("default", "Model.run(y)", "script.py", 19, "1", "0", "")),
-    "base class": (("class Model:", "class Model(dict):"), ("class", "Model bases", "script.py", 11, "(<object>,)", "(<dict>,)", "")),
-    "new class attribute": (("    weight = 3\n", "    weight = 3\n    bias = 1\n"), ("class", "Model.bias", "script.py", 15, "", "1", "")),
+    "base class": (
+        ("class Model:", "class Model(dict):"),
+        ("class", "Model bases", "script.py", 11, "(<object>,)", "(<dict>,)", ""),
+    ),
+    "new class attribute": (
+        ("    weight = 3\n", "    weight = 3\n    bias = 1\n"),
+        ("class", "Model.bias", "script.py", 15, "", "1", ""),
+    ),
     "method removed": (("    def __init__(self, x):\n        self.x = x\n\n", ""), None),
 }
 
@@ -126,7 +141,10 @@ def identities(tmp_path_factory):
 @pytest.mark.parametrize("name", [name for name, (_, expected) in EDITS.items() if expected])
 def test_edit_is_named_exactly(identities, name):
     before, after = identities
-    found = [(c.kind, c.name, c.file.rpartition("/")[2], c.line, c.old, c.new, c.within) for c in difference(before, after[name])]
+    found = [
+        (c.kind, c.name, c.file.rpartition("/")[2], c.line, c.old, c.new, c.within)
+        for c in difference(before, after[name])
+    ]
     assert found == [EDITS[name][1]]
 
 
@@ -159,7 +177,10 @@ def test_source_is_that_of_the_code(identities):
     before, _ = identities
     assert before.source is not None
     assert before.source.startswith("def step")
-    assert {part.name for part in before.parts if part.kind == "method" and part.source} == {"Model.__init__", "Model.run"}
+    assert {part.name for part in before.parts if part.kind == "method" and part.source} == {
+        "Model.__init__",
+        "Model.run",
+    }
 
 
 def test_library_version_is_recorded(identities):
@@ -168,8 +189,14 @@ def test_library_version_is_recorded(identities):
 
 
 def test_change_reads_as_a_line():
-    assert str(Change("constant", "beta", "/a/script.py", 12, "3", "4", "code")) == "constant 3 -> 4 in beta (script.py:12)"
-    assert str(Change("constant", "norm", "/a/utils.py", 12, "2", "3", "helper")) == "helper norm (utils.py:12): constant 2 -> 3"
+    assert (
+        str(Change("constant", "beta", "/a/script.py", 12, "3", "4", "code"))
+        == "constant 3 -> 4 in beta (script.py:12)"
+    )
+    assert (
+        str(Change("constant", "norm", "/a/utils.py", 12, "2", "3", "helper"))
+        == "helper norm (utils.py:12): constant 2 -> 3"
+    )
     assert str(Change("global", "RATE", "/a/script.py", 0, "0.1", "0.2")) == "global RATE (script.py) 0.1 -> 0.2"
 
 
