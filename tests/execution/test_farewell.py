@@ -62,9 +62,7 @@ def test_ctrl_c_on_a_rank_ends_the_job_as_interrupted() -> None:
         ("calls", 1, "exit handler", ""),
     ],
 )
-def test_a_rank_that_leaves_is_named_by_those_that_wait(
-    wait: str, victim: int, how: str, detail: str
-) -> None:
+def test_a_rank_that_leaves_is_named_by_those_that_wait(wait: str, victim: int, how: str, detail: str) -> None:
     job = ends(wait, victim, how, detail, ranks=3)
 
     assert job.returncode == 1

@@ -120,9 +120,7 @@ def test_a_launcher_of_another_mpi_is_an_error(tmp_path: Path) -> None:
 def test_a_missing_mpi_library_says_what_to_install(tmp_path: Path) -> None:
     message = connect_error(tmp_path, FOREIGN | {"MPI4PY_LIBMPI": "/nowhere/libmpi.so"})
 
-    assert message.startswith(
-        "Flux started this process as a rank of an MPI job, but mpi4py cannot load an MPI"
-    )
+    assert message.startswith("Flux started this process as a rank of an MPI job, but mpi4py cannot load an MPI")
     assert 'pip install "ezpyp[mpi]"' in message
 
 
