@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ezpyp.pipeline._reading import Reader, plain_params
+from ezpyp.pipeline._telling import tersely
 from ezpyp.store import KnownStep
 
 
@@ -35,6 +36,7 @@ class Cache:
         with self._reader:
             pass  # now, so that a missing cache is told where it is opened
 
+    @tersely
     def names(self, pattern: str = "*", revision: int | None = None) -> list[str]:
         """Names of the steps of a revision that fit a pattern, by phase.
 
@@ -46,6 +48,7 @@ class Cache:
         with self._reader:
             return [step.name for step in self._steps(revision) if fnmatchcase(step.name, literal)]
 
+    @tersely
     def get_result(self, name: str, /, revision: int | None = None, **params: object) -> object:
         """The result of a step.
 
@@ -62,11 +65,13 @@ class Cache:
         with self._reader:
             return self._reader.result(self._reader.find(name, revision, params))
 
+    @tersely
     def get_status(self, name: str, /, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running."""
         with self._reader:
             return self._reader.row(self._reader.find(name, revision, params).id)[0]
 
+    @tersely
     def table(self, name: str = "*", revision: int | None = None) -> list[dict[str, object]]:
         """A row for each step of a function, or for each that fits a glob: parameters, status, seconds, result.
 
@@ -97,6 +102,7 @@ class Cache:
         return f"Cache({str(self.location)!r})"
 
 
+@tersely
 def open_cache(location: str | os.PathLike[str], *, trust: bool = False) -> Cache:
     """Open a cache to read it: without its script, never creating anything, also while a run writes.
 

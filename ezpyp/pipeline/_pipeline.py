@@ -36,6 +36,7 @@ from ezpyp.pipeline._freezing import SCHEMA_NAME, Frozen, freeze, step_ids_of
 from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
 from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._reading import Reader
+from ezpyp.pipeline._telling import tersely
 from ezpyp.schema import asked_for
 from ezpyp.steps import AllStepOptions, Declarations, Step, StepFunction, as_step
 from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results
@@ -174,6 +175,7 @@ class Pipeline:
         decorate = as_step(self, **options)
         return decorate if function is None else decorate(function)
 
+    @tersely
     def initialize_schema(self, revise: bool | Iterable[str] | None = None, wait_s: float = 0.0) -> None:
         """Freeze the steps: names, keys and phases are known, and the location records the promise.
 
@@ -200,6 +202,7 @@ class Pipeline:
         self._frozen = self._ranks.from_root(on_root)
         self.declarations.frozen = True
 
+    @tersely
     def plan(self, revise: bool | Iterable[str] | None = None) -> Plan:
         """Freeze, and say what would run and why.
 
@@ -222,6 +225,7 @@ class Pipeline:
 
         return self._ranks.from_root(on_root)
 
+    @tersely
     def execute(
         self,
         check: bool = False,
@@ -268,6 +272,7 @@ class Pipeline:
             self._ranks.raise_everywhere(_failure_of(report))
         return report
 
+    @tersely
     def get_result(self, step: Step | str, /, revision: int | None = None, **params: object) -> object:
         """The result of a step, from the cache; local: any rank may call it alone.
 
@@ -289,6 +294,7 @@ class Pipeline:
         with self._reader:
             return [self.get_result(step) for step in steps]
 
+    @tersely
     def get_status(self, step: Step | str, /, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running; local, like `get_result`."""
         with self._reader:
