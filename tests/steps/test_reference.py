@@ -35,7 +35,7 @@ def test_use_as_a_value_says_that_it_is_not_evaluated_yet(use, reference):
 
 
 def test_steps_are_compared_and_hashed_by_identity():
-    assert STEP == STEP  # noqa: PLR0124 - what is tested
+    assert STEP == STEP
     assert STEP != OTHER
     assert (STEP == None) is False  # noqa: E711 - what is tested
     assert {STEP: 1}[STEP] == 1
