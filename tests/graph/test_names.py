@@ -76,10 +76,10 @@ def test_default_of_another_type_is_named():
 
 
 def test_numpy_scalars_are_written_as_plain_numbers():
-    import numpy
+    import numpy as np
 
     study = Study()
-    study.function("alpha").map([numpy.float64(0.1), numpy.int32(3)])
+    study.function("alpha").map([np.float64(0.1), np.int32(3)])
     assert names(study) == ["alpha[x=0.1]", "alpha[x=3]"]
 
 

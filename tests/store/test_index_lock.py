@@ -1,0 +1,197 @@
+"""The run lock: who may write, who counts as dead, and that nobody overtaken writes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from ezpyp.errors import CacheBusyError
+from ezpyp.store import Index, Owner, current_owner
+from ezpyp.store._holder import HEARTBEAT_LIMIT_S, HEARTBEAT_S, process_start
+
+ME = current_owner()
+ELSEWHERE = Owner("other-host", "other-boot", os.getpid(), ME.started, None)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    index = Index(tmp_path / "cache")
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def rival(index: Index) -> Iterator[Index]:
+    rival = Index(index.location)
+    yield rival
+    rival.close()
+
+
+def give(index: Index, owner: Owner, age_s: float | None = 0.0) -> None:
+    """Let another process hold the location."""
+    heartbeat = None if age_s is None else time.time() - age_s
+    statement = "UPDATE holder SET epoch = epoch + 1, owner = ?, heartbeat = ?"
+    index.connection.execute(statement, (json.dumps(asdict(owner)), heartbeat))
+
+
+def holder(index: Index) -> tuple[int, Owner | None, float | None]:
+    epoch, owner, heartbeat = index.connection.execute("SELECT epoch, owner, heartbeat FROM holder").fetchone()
+    return epoch, None if owner is None else Owner(**json.loads(owner)), heartbeat
+
+
+def ended_process() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_holder_is_named_while_it_holds_and_gone_afterwards(index):
+    with index.held():
+        assert holder(index)[:2] == (1, ME)
+    assert holder(index) == (1, None, None)
+    with index.held():
+        assert holder(index)[0] == 2
+
+
+def test_lock_is_given_back_when_the_run_raises(index):
+    with pytest.raises(ZeroDivisionError), index.held():
+        raise ZeroDivisionError
+    assert holder(index)[1] is None
+
+
+def test_living_process_of_this_host_holds_whatever_its_heartbeat(index):
+    parent = replace(ME, pid=os.getppid(), started=process_start(os.getppid()) or "")
+    for age_s in (0, 10 * HEARTBEAT_LIMIT_S, None):
+        give(index, parent, age_s)
+        with pytest.raises(CacheBusyError, match=rf"held by process {parent.pid} on .*execute\(wait_s="), index.held():
+            pass
+        assert holder(index)[1] == parent
+
+
+def test_ended_process_of_this_boot_is_dead_at_once(index):
+    give(index, replace(ME, pid=ended_process()))
+    with index.held():
+        assert holder(index)[1] == ME
+
+
+def test_later_process_with_the_pid_of_a_dead_one_is_not_taken_for_it(index):
+    give(index, replace(ME, started="1"))
+    with index.held():
+        assert holder(index)[1] == ME
+
+
+def test_zombie_is_dead(index):
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        started = process_start(child.pid)
+        assert started
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not reaped
+        assert Path(f"/proc/{child.pid}/stat").exists()
+        give(index, replace(ME, pid=child.pid, started=started))
+        with index.held():
+            assert holder(index)[1] == ME
+    finally:
+        child.communicate()
+
+
+def test_process_whose_name_holds_brackets_and_blanks(tmp_path):
+    # The kernel puts the program's name in brackets into the line that is read.
+    program = tmp_path / "a) S 1 ("
+    program.symlink_to("/bin/sleep")
+    child = subprocess.Popen([str(program), "60"])
+    try:
+        start = process_start(child.pid)
+        assert start is not None
+        assert start.isdecimal()
+        assert int(start) >= int(process_start(os.getpid()) or 0)
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("other", [ELSEWHERE, replace(ME, boot="an earlier boot"), replace(ME, host="other-host")])
+def test_holder_of_another_host_or_boot_lives_as_long_as_its_heartbeat(index, other):
+    give(index, other, HEARTBEAT_LIMIT_S - 20)
+    with pytest.raises(CacheBusyError, match=f"held by process {other.pid} on {other.host}"), index.held():
+        pass
+    give(index, other, HEARTBEAT_LIMIT_S + 1)
+    with index.held():
+        assert holder(index)[1] == ME
+
+
+def test_holder_elsewhere_without_a_heartbeat_is_dead(index):
+    give(index, ELSEWHERE, None)
+    with index.held():
+        assert holder(index)[1] == ME
+
+
+def test_requeued_batch_job_takes_over_from_its_earlier_life(index, monkeypatch):
+    give(index, replace(ELSEWHERE, job="4711"))
+    monkeypatch.setenv("SLURM_JOB_ID", "4712")
+    with pytest.raises(CacheBusyError, match="job 4711"), index.held():
+        pass
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    with index.held():
+        assert holder(index)[1] == current_owner()
+
+
+def test_two_processes_without_a_job_are_not_one_job(index):
+    assert ELSEWHERE.job is None
+    assert current_owner().job is None
+    give(index, ELSEWHERE)
+    with pytest.raises(CacheBusyError, match="held by"), index.held():
+        pass
+
+
+def test_waiting_ends_when_the_holder_lets_go(index, monkeypatch):
+    give(index, ELSEWHERE)
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            index.connection.execute("UPDATE holder SET owner = NULL")
+
+    monkeypatch.setattr("ezpyp.store._holder.time.sleep", nap)
+    with index.held(wait_s=60):
+        assert holder(index)[1] == ME
+    assert len(naps) == 3
+
+
+def test_overtaken_holder_writes_nothing_and_does_not_unlock_its_successor(index, rival):
+    with index.held():
+        give(rival, ELSEWHERE)
+        for _ in range(2):
+            with pytest.raises(CacheBusyError, match="another one took over"), index.writing() as connection:
+                connection.execute("INSERT INTO meta VALUES ('stale', '1')")
+    assert index.noted("stale") is None
+    assert holder(index)[1] == ELSEWHERE
+
+
+def test_a_pause_that_another_run_used_completely_is_noticed_too(index, rival):
+    with index.held():
+        index.connection.execute("UPDATE holder SET owner = NULL")
+        with rival.held():
+            pass
+        with pytest.raises(CacheBusyError, match="another one took over"), index.writing():
+            pass
+
+
+def test_writing_keeps_the_heartbeat_fresh_but_not_with_every_commit(index, monkeypatch):
+    with index.held():
+        first = holder(index)[2]
+        with index.writing():
+            pass
+        assert holder(index)[2] == first
+        later = time.time() + HEARTBEAT_S + 1
+        monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
+        with index.writing():
+            pass
+        assert holder(index)[2] == later

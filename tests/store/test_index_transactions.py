@@ -1,0 +1,121 @@
+"""Transactions of the index: all rows or none, and errors that say what to do."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ezpyp.errors import CacheFormatError, PipelineMismatchError, StoreError
+from ezpyp.store import Index, replace_file, translated
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    index = Index(tmp_path / "cache")
+    with index.held():
+        yield index
+    index.close()
+
+
+def facts(index: Index) -> set[str]:
+    """What another connection sees."""
+    with closing(sqlite3.connect(index.location / "ezpyp.sqlite")) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM meta")}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
+def test_whatever_is_raised_takes_all_rows_of_the_transaction_back(index, error):
+    before = facts(index)
+    with pytest.raises(error), index.writing() as connection:
+        connection.execute("INSERT INTO meta VALUES ('half', '1')")
+        raise error
+    assert facts(index) == before
+    assert not index.connection.in_transaction
+
+
+def test_row_that_is_refused_takes_the_rows_before_it_back(index):
+    before = facts(index)
+    with pytest.raises(StoreError, match="UNIQUE"), index.writing() as connection:
+        connection.execute("INSERT INTO meta VALUES ('half', '1')")
+        connection.execute("INSERT INTO meta VALUES ('half', '2')")
+    assert facts(index) == before
+
+
+def test_index_is_usable_after_a_transaction_that_failed(index):
+    with pytest.raises(ZeroDivisionError), index.writing():
+        raise ZeroDivisionError
+    index.note("later", "1")
+    assert index.noted("later") == "1"
+
+
+def test_nothing_is_seen_before_the_commit_and_everything_after(index):
+    with index.writing() as connection:
+        connection.execute("INSERT INTO meta VALUES ('one', '1')")
+        assert "one" not in facts(index)
+    assert "one" in facts(index)
+
+
+def test_transaction_locks_others_out_from_its_first_moment(index):
+    with index.writing(), closing(sqlite3.connect(index.location / "ezpyp.sqlite", timeout=0)) as other:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+
+
+def test_location_belongs_to_the_first_pipeline_id(index):
+    index.claim("toy")
+    index.claim("toy")
+    with pytest.raises(PipelineMismatchError, match="belongs to the pipeline 'toy', not to 'other'"):
+        index.claim("other")
+    assert index.noted("pipeline_id") == "toy"
+
+
+def test_note_is_replaced_by_a_later_one(index):
+    assert index.noted("place") is None
+    index.note("place", "here")
+    index.note("place", "there")
+    assert index.noted("place") == "there"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "advice"),
+    [
+        (sqlite3.OperationalError("database is locked"), StoreError, "another program holds the index"),
+        (sqlite3.OperationalError("database or disk is full"), StoreError, "make room and run again"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), StoreError, "cannot be written"),
+        (sqlite3.OperationalError("disk I/O error"), StoreError, "nothing was overwritten"),
+        (sqlite3.DatabaseError("database disk image is malformed"), CacheFormatError, "is damaged or no SQLite"),
+    ],
+)
+def test_errors_of_sqlite_come_with_what_to_do(tmp_path, error, kind, advice):
+    with pytest.raises(kind, match=advice) as caught, translated(tmp_path):
+        raise error
+    assert caught.value.__cause__ is error
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_file_that_is_no_database_is_refused_and_kept(tmp_path):
+    (tmp_path / "ezpyp.sqlite").write_text("my notes, " * 100)
+    with pytest.raises(CacheFormatError, match="no SQLite database"):
+        Index(tmp_path)
+    assert (tmp_path / "ezpyp.sqlite").read_text().startswith("my notes")
+
+
+def test_index_of_a_later_format_is_refused(tmp_path):
+    index = Index(tmp_path)
+    index.connection.execute("UPDATE meta SET value = '99' WHERE name = 'format'")
+    index.close()
+    with pytest.raises(CacheFormatError, match="has format 99; this ezpyp reads up to 1: install a newer ezpyp"):
+        Index(tmp_path)
+
+
+def test_text_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "pipeline.summary"
+    replace_file(path, "old")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
+        with pytest.raises(OSError, match="no"):
+            replace_file(path, "new")
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["pipeline.summary"]
