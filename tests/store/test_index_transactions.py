@@ -19,6 +19,15 @@ def index(tmp_path: Path) -> Iterator[Index]:
     index.close()
 
 
+def write(index: Index, *names: str | type[BaseException]) -> None:
+    """One transaction: a row for each name, and whatever else stands there is raised."""
+    with index.writing() as connection:
+        for name in names:
+            if not isinstance(name, str):
+                raise name
+            connection.execute("INSERT INTO meta VALUES (?, '1')", (name,))
+
+
 def facts(index: Index) -> set[str]:
     """What another connection sees."""
     with closing(sqlite3.connect(index.location / "ezpyp.sqlite")) as connection:
@@ -28,18 +37,16 @@ def facts(index: Index) -> set[str]:
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
 def test_whatever_is_raised_takes_all_rows_of_the_transaction_back(index, error):
     before = facts(index)
-    with pytest.raises(error), index.writing() as connection:
-        connection.execute("INSERT INTO meta VALUES ('half', '1')")
-        raise error
+    with pytest.raises(error):
+        write(index, "one", error)
     assert facts(index) == before
     assert not index.connection.in_transaction
 
 
 def test_row_that_is_refused_takes_the_rows_before_it_back(index):
     before = facts(index)
-    with pytest.raises(StoreError, match="UNIQUE"), index.writing() as connection:
-        connection.execute("INSERT INTO meta VALUES ('half', '1')")
-        connection.execute("INSERT INTO meta VALUES ('half', '2')")
+    with pytest.raises(StoreError, match="UNIQUE"):
+        write(index, "one", "one")
     assert facts(index) == before
 
 
@@ -58,9 +65,10 @@ def test_nothing_is_seen_before_the_commit_and_everything_after(index):
 
 
 def test_transaction_locks_others_out_from_its_first_moment(index):
-    with index.writing(), closing(sqlite3.connect(index.location / "ezpyp.sqlite", timeout=0)) as other:
+    with closing(sqlite3.connect(index.location / "ezpyp.sqlite", timeout=0)) as other, index.writing():
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
+        assert index.connection.in_transaction
 
 
 def test_location_belongs_to_the_first_pipeline_id(index):

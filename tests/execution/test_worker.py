@@ -1,0 +1,281 @@
+"""Bodies of steps on one rank: what they get, and what becomes of what they do."""
+
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from ezpyp.execution._outcome import Outcome
+from ezpyp.execution._worker import Worker
+from ezpyp.steps import RUNNING
+from ezpyp.store import INLINE_LIMIT
+from tests.graph.programs import Study
+
+SEEN: list[object] = []
+"""What bodies got; they run in this process."""
+
+
+class Bench:
+    """A worker for the steps that a test declares, run in their order."""
+
+    def __init__(self, location) -> None:
+        self.location = location
+        self.study = Study()
+
+    def step(self, code, *args, **options):
+        return self.study.function(options.pop("name", code.__name__), code, **options)(*args)
+
+    def run(self) -> list[Outcome]:
+        self.program = self.study.freeze()
+        self.worker = Worker(self.program, self.location, 0, "host")
+        SEEN.clear()
+        return [self.worker.run(position) for position in range(len(self.program))]
+
+    def only(self, code, *args, **options) -> Outcome:
+        self.step(code, *args, **options)
+        (outcome,) = self.run()
+        return outcome
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def keep(value):
+    SEEN.append(value)
+    return value
+
+
+def spoil(value):
+    SEEN.append(list(value))
+    value.append("spoiled")
+
+
+def test_plain_values_arrive_and_the_result_is_described(bench):
+    outcome = bench.only(lambda x: x**2, 3, name="square")
+    assert outcome.failure is None
+    result = outcome.result
+    assert (result.preview, result.type_name, result.codec, result.key) == ("9", "int", "pickle", bench.program.keys[0])
+    assert (outcome.rank, outcome.host, outcome.position, outcome.args) == (0, "host", 0, None)
+    assert outcome.seconds >= 0
+
+
+def test_step_never_holds_the_callers_list(bench):
+    mine = [1]
+    bench.only(spoil, mine)
+    assert mine == [1]
+
+
+def test_steps_that_were_given_one_list_do_not_see_each_others_changes(bench):
+    mine = [1]
+    bench.step(spoil, mine, name="first"), bench.step(spoil, mine, name="second")
+    bench.run()
+    assert SEEN == [[1], [1]]
+
+
+def test_sharing_within_a_call_arrives_as_sharing(bench):
+    def share(first, second):
+        SEEN.append(first is second)
+
+    mine = [1]
+    bench.only(share, mine, mine)
+    assert SEEN == [True]
+
+
+def test_steps_that_need_one_result_do_not_see_each_others_changes(bench):
+    upstream = bench.step(keep, [1])
+    bench.step(spoil, upstream, name="first"), bench.step(spoil, upstream, name="second")
+    bench.run()
+    assert SEEN == [[1], [1], [1]]
+
+
+def test_result_changed_after_it_was_returned_arrives_as_it_was_returned(bench):
+    upstream = bench.step(keep, [1])
+    bench.step(spoil, upstream)
+    program = bench.study.freeze()
+    worker = Worker(program, bench.location, 0, "host")
+    SEEN.clear()
+    worker.run(0)
+    SEEN[0].append("later")
+    worker.run(1)
+    assert SEEN[1] == [1]
+
+
+def test_large_arrays_arrive_as_copies_too(bench):
+    def fill(array):
+        SEEN.append(array.sum())
+        array[:] = 7
+
+    upstream = bench.step(lambda: np.zeros(INLINE_LIMIT), name="zeros", codec="numpy")
+    bench.step(fill, upstream, name="first"), bench.step(fill, upstream, name="second")
+    outcomes = bench.run()
+    assert outcomes[0].result.payload is None
+    assert SEEN == [0.0, 0.0]
+
+
+def test_one_upstream_twice_in_a_call_is_one_object(bench):
+    def share(pair, again):
+        SEEN.append(pair[0] is again)
+
+    upstream = bench.step(lambda: [1], name="upstream")
+    bench.step(share, [upstream], upstream)
+    bench.run()
+    assert SEEN == [True]
+
+
+def test_parts_are_picked(bench):
+    upstream = bench.step(lambda: {"mean": [4, 5]}, name="upstream")
+    bench.step(keep, [upstream["mean"][1], upstream["mean"][:1]])
+    outcome = bench.run()[1]
+    assert SEEN == [[5, [4]]]
+    assert (outcome.args, outcome.kwargs) == ("[[5, [4]]]", "{}")
+
+
+def test_wrong_pick_fails_the_step(bench):
+    upstream = bench.step(lambda: {"mean": 4}, name="upstream")
+    bench.step(keep, upstream["median"])
+    failure = bench.run()[1].failure
+    assert (failure.type_name, failure.message) == ("KeyError", "'median'")
+
+
+def test_small_results_travel_and_large_ones_are_files(bench):
+    bench.step(lambda: b"x" * 100, name="small"), bench.step(lambda: b"x" * (INLINE_LIMIT + 1), name="large")
+    small, large = (outcome.result for outcome in bench.run())
+    assert small.payload is not None
+    assert large.payload is None
+    digest = large.digest.hex()
+    path = bench.location / "objects" / digest[:2] / f"{digest[2:]}{large.suffix}"
+    assert path.stat().st_size == large.size
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "message"),
+    [
+        (SystemExit(3), "SystemExit", "3"),
+        (ValueError("no"), "ValueError", "no"),
+        (GeneratorExit(), "GeneratorExit", ""),
+        (ExceptionGroup("both", [ValueError("one")]), "ExceptionGroup", "both (1 sub-exception)"),
+    ],
+)
+def test_what_a_body_raises_fails_its_step(bench, error, name, message):
+    def fail():
+        raise error
+
+    outcome = bench.only(fail)
+    assert outcome.result is None
+    assert (outcome.failure.type_name, outcome.failure.message) == (name, message)
+    assert outcome.failure.file == __file__
+    assert outcome.failure.line == fail.__code__.co_firstlineno + 1
+
+
+def test_exit_of_the_interpreter_fails_the_step(bench):
+    assert bench.only(lambda: sys.exit("enough"), name="leaves").failure.message == "enough"
+
+
+def test_interrupt_ends_the_run(bench):
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(5)
+
+    bench.step(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert RUNNING.depth == 0
+
+
+def test_traceback_begins_in_the_users_code(bench):
+    def inner():
+        raise ValueError("deep")
+
+    def outer():
+        inner()
+
+    text = bench.only(outer).failure.traceback
+    assert "in outer" in text
+    assert "in inner" in text
+    assert "ValueError: deep" in text
+    assert "execution/_worker.py" not in text
+
+
+def test_error_whose_text_raises_is_recorded_all_the_same(bench):
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def fail():
+        raise Mute
+
+    failure = bench.only(fail).failure
+    assert failure.type_name.endswith("Mute")
+    assert failure.message == "<its __str__ raised RuntimeError>"
+
+
+def test_place_of_an_error_in_a_library_is_the_users_line(bench):
+    import json
+
+    def fail():
+        json.loads("{")
+
+    failure = bench.only(fail).failure
+    assert failure.file == __file__
+    assert failure.line == fail.__code__.co_firstlineno + 1
+
+
+def test_endless_recursion_fails_the_step_with_a_bounded_traceback(bench):
+    def again(x=0):
+        return again(x + 1)
+
+    failure = bench.only(again, 0).failure
+    assert failure.type_name == "RecursionError"
+    assert len(failure.traceback) < 101_000
+
+
+def test_result_that_nobody_can_store_fails_the_step(bench):
+    failure = bench.only(lambda: threading.Lock(), name="lock").failure
+    assert "UnstorableResultError" in failure.type_name
+    assert RUNNING.depth == 0
+
+
+def test_result_that_the_codec_cannot_store_falls_back_and_says_so(bench):
+    outcome = bench.only(lambda: {"not": "an array"}, name="table", codec="numpy")
+    assert outcome.result.codec == "pickle"
+    assert outcome.reason.startswith("stored by pickle: ")
+
+
+def test_decorated_function_is_the_plain_one_inside_a_body(bench):
+    helper = bench.study.function("helper", lambda x: x + 1)
+    outcome = bench.only(lambda: helper(3), name="user")
+    assert outcome.result.preview == "4"
+
+
+def test_damaged_upstream_fails_the_step_and_leaves_a_marker(bench):
+    upstream = bench.step(lambda: [1], name="upstream")
+    bench.step(keep, upstream)
+    bench.run()
+    ref = bench.worker._refs[0]
+    worker = Worker(bench.program, bench.location, 1, "host")
+    assert not worker.knows(0)
+    worker.learn({0: ref._replace(payload=ref.payload[:-1] + b"?")})
+    assert worker.knows(0)
+    failure = worker.run(1).failure
+    assert "DamagedResultError" in failure.type_name
+    assert [path.name for path in (bench.location / "damaged").iterdir()] == [ref.digest.hex()]
+
+
+def test_damaged_object_fails_the_step_and_leaves_a_marker(bench):
+    upstream = bench.step(lambda: bytes(INLINE_LIMIT + 1), name="upstream")
+    bench.step(keep, upstream)
+    bench.run()
+    ref = bench.worker._refs[0]
+    digest = ref.digest.hex()
+    path = bench.location / "objects" / digest[:2] / f"{digest[2:]}{ref.suffix}"
+    path.chmod(0o644)
+    path.write_bytes(b"?" * ref.size)
+    worker = Worker(bench.program, bench.location, 1, "host")
+    worker.learn({0: ref})
+    assert "DamagedResultError" in worker.run(1).failure.type_name
+    assert (bench.location / "damaged" / digest).exists()
