@@ -21,7 +21,7 @@ def walk_memoryview(w: Walker, value: memoryview) -> Children:
     """A memoryview: format, shape and contents."""
     if not w.met(value):
         data = value if value.c_contiguous else value.tobytes()
-        w.emit(_MEMORYVIEW + text(value.format) + b"".join(map(count, value.shape)) + digest(data))
+        w.emit(_MEMORYVIEW + text(value.format) + b"".join(map(count, value.shape or ())) + digest(data))
     yield from ()
 
 

@@ -19,6 +19,7 @@ _LEFT_OUT = frozenset(
         "__module__",
         "__dict__",
         "__weakref__",
+        "__slotnames__",  # copyreg writes it when an instance is first copied or pickled
         "__doc__",
         "__qualname__",
         "__firstlineno__",
@@ -89,9 +90,10 @@ def _ancestry(w: Walker, kind: type) -> Children:
 
 def _enum_members(w: Walker, kind: type) -> Children:
     if isinstance(kind, EnumMeta):
-        for name, member in kind.__members__.items():
+        for name in kind.__members__:
+            value: object = kind.__members__[name]._value_
             w.emit(_ENUM_MEMBER + text(name))
-            yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), member._value_)
+            yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
 
 
 def _contents(w: Walker, kind: type) -> Children:

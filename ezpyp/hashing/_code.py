@@ -8,14 +8,13 @@ reads ``locals``, ``vars``, ``eval`` or ``exec``), names of globals (what they l
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from marshal import dumps
 from opcode import _nb_ops, cmp_op, opmap, opname  # type: ignore[attr-defined]  # no other place has the operators
 from types import CodeType
 
 from ezpyp.hashing._bytecode import CONSTS, FREES, INVERTED, JUMPS, LOCALS, NAMES, Instruction
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._flow import INHERITED, Place, in_order_of_control
-from ezpyp.hashing._framing import digest
+from ezpyp.hashing._framing import digest, dumps
 from ezpyp.hashing._uses import Use, Uses
 
 # *args, **kwargs, generator, coroutine, iterable coroutine, async generator; optimized and newlocals tell classes.
@@ -75,7 +74,7 @@ class Form:
 @lru_cache(maxsize=4096)
 def canonical(code: CodeType) -> Form:
     """Return the canonical form of a code object that stands by itself."""
-    writer = _Writer(code)
+    writer = _Writer()
     writer.write_code(code, None)
     data = dumps(writer.out, 2)
     return Form(digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.tokens), parameters(code))
@@ -112,7 +111,7 @@ class _Scope:
 class _Writer:
     """Writes one code object and all code inside it."""
 
-    def __init__(self, code: CodeType) -> None:
+    def __init__(self) -> None:
         self.out: list[object] = []
         self.uses = Uses()
         self.stores: set[str] = set()
@@ -189,7 +188,7 @@ class _Body:
     def write(self, places: list[Place]) -> None:
         out = self.writer.out
         handler: tuple[int, int] | None = None
-        self.writer.uses.open_body(self.code, self.scope)
+        self.writer.uses.open_body(self.scope)
         for position, place in enumerate(places):
             instruction = place.instruction
             if instruction is None:

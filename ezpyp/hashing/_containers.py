@@ -1,11 +1,11 @@
 """Lists, tuples, dicts, sets and the other containers of the language."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import chain
-from marshal import dumps
 from types import MappingProxyType
+from typing import Any
 
-from ezpyp.hashing._framing import count, digest, tag
+from ezpyp.hashing._framing import count, digest, dumps, tag
 from ezpyp.hashing._plain import are_scalars, is_flat, scalars_are_short
 from ezpyp.hashing._walk import Children, Walker
 
@@ -47,7 +47,7 @@ def walk_dict(w: Walker, value: dict[object, object]) -> Children:
         yield from dict_items(w, value)
 
 
-def dict_items(w: Walker, value: dict[object, object]) -> Children:
+def dict_items(w: Walker, value: Mapping[Any, object]) -> Children:
     """The items of a dict that is no object of its own (an instance's attributes, keyword arguments)."""
     if are_scalars(value.values()) and are_scalars(value):
         w.note_texts((value,))

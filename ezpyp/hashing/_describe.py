@@ -5,7 +5,12 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from ezpyp.hashing._hole import Hole
 
 _NUMBERS = frozenset({int, float, bool, type(None), complex})
-_BRACKETS = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), frozenset: ("frozenset({", "})")}
+_BRACKETS: dict[type, tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+}
 _NAMED = (FunctionType, BuiltinFunctionType, type)
 _DEPTH = 6
 # str() refuses integers of more than 4,300 digits, and is slow long before that.
@@ -20,8 +25,8 @@ def describe(value: object, limit: int = 60) -> str:
         limit: Most characters to return; longer texts end in "...".
 
     Returns:
-        Plain numbers, strings and small containers as Python writes them; for other objects the type and, for arrays, the
-        shape. No method of the user's runs.
+        Plain numbers, strings and small containers as Python writes them; for other objects the type and, for arrays,
+        the shape. No method of the user's runs.
 
     Example:
         >>> describe({"rate": 0.1, "steps": [1, 2, 3]})
@@ -54,10 +59,8 @@ def _text(value: object, room: int, depth: int) -> str:
 
 def _container(value: object, room: int, depth: int) -> str:
     if isinstance(value, dict):
-        pieces = [
-            f"{_text(key, room, depth - 1)}: {_text(part, room, depth - 1)}"
-            for key, part in _first(value.items(), room)
-        ]
+        texts = [(_text(key, room, depth - 1), _text(value[key], room, depth - 1)) for key in _first(value, room)]
+        pieces = [f"{key}: {part}" for key, part in texts]
         return "{" + ", ".join(pieces) + "}"
     opening, closing = _BRACKETS[type(value)]
     parts = [_text(part, room, depth - 1) for part in _first(value, room)]
@@ -99,7 +102,7 @@ def _attribute(value: object, kind: type, name: str) -> object:
         return None
     try:
         return getattr(value, name)
-    except Exception:  # a property of a half-made object
+    except Exception:  # noqa: BLE001  # a property of a half-made object
         return None
 
 

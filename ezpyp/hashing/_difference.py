@@ -64,6 +64,7 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
         One entry a change, in the order in which the code meets them; empty where the digests are equal.
 
     Example:
+        >>> from ezpyp.hashing import function_identity
         >>> def area(r):
         ...     return 3 * r * r
         >>> old = function_identity(area)

@@ -153,9 +153,8 @@ class _Tracer:
         if instruction is None:
             place.target = self.place_of[place.target]
             return
-        if instruction.op in JUMPS:
-            if instruction.op not in GOTOS:
-                place.target = self.place_of[self.arms(self.index_of(instruction), instruction)[1]]
+        if instruction.op in JUMPS and instruction.op not in GOTOS:
+            place.target = self.place_of[self.arms(self.index_of(instruction), instruction)[1]]
         if instruction.op in SILENT:
             place.handler = INHERITED
             return

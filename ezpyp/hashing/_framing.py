@@ -1,16 +1,24 @@
 """How pieces become bytes: tags, lengths and the digest; the format number lives here.
 
-The encoding is the one of ``marshal`` version 2 for plain numbers, strings and containers of them (typed, self-delimiting,
-without references, and written at C speed), extended by tags of our own for everything else. Every tag starts with
-``@``, which is no marshal type code, and ends with a zero byte, so that a stream can be read in one way only.
+The encoding is the one of ``marshal`` version 2 for plain numbers, strings and containers of them (typed,
+self-delimiting, without references, written at C speed), extended by tags of our own for everything else. Every
+tag starts with ``@``, which is no marshal type code, and ends with a zero byte, so that a stream reads in one way only.
 """
 
+import marshal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from xxhash import xxh3_128_digest
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 KEY_FORMAT = 1
 """Number of the encoding; raise it whenever any digest of an unchanged value or function changes."""
 
-DIGEST_SIZE = 16
+dumps: Callable[[object, int], bytes] = marshal.dumps  # type: ignore[assignment]  # callers know what they give it
+"""``marshal.dumps``, with the type that it has where the caller looked at what it gives."""
 
 
 def tag(name: str) -> bytes:
@@ -29,6 +37,6 @@ def text(value: str) -> bytes:
     return count(len(data)) + data
 
 
-def digest(data: bytes) -> bytes:
+def digest(data: "ReadableBuffer") -> bytes:
     """Return the 128-bit XXH3 of ``data`` as 16 bytes."""
     return xxh3_128_digest(data)

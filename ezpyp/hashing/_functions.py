@@ -121,7 +121,7 @@ def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object
     if is_code(value):
         recorder.name(name, place, value)
     else:
-        recorder.value(kind, name, *place, data, value)
+        recorder.value(kind, name, place, data, value)
 
 
 def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:

@@ -1,4 +1,4 @@
-"""What a function is: one digest over its code and all that the code leads to, and the parts by which a change is named."""
+"""What a function is: one digest over its code and all that the code leads to, and the parts that name a change."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -65,7 +65,9 @@ def _innermost(function: object) -> object:
         elif isinstance(function, FunctionType | type | BuiltinFunctionType):
             return function
         else:
-            return getattr(function, "__wrapped__", None) or getattr(type(function), "__call__", function)
+            return getattr(function, "__wrapped__", None) or (
+                type(function).__call__ if callable(function) else function
+            )
 
 
 def function_identity(

@@ -1,6 +1,6 @@
 """Instances of any class: the class and the state, by the protocol with which Python itself copies."""
 
-from copyreg import __newobj__, dispatch_table
+from copyreg import __newobj__, dispatch_table  # type: ignore[attr-defined]  # what pickles name
 from enum import Enum
 from functools import partial
 from types import FunctionType, MethodType
@@ -46,7 +46,7 @@ def walk_instance(w: Walker, value: object) -> Children:
         w.in_code -= 1
 
 
-def walk_plain_function(w: Walker, value: object) -> Children:
+def walk_plain_function(_: Walker, value: object) -> Children:
     """A decorated step inside code: the plain function."""
     yield value.__ezpyp_function__  # type: ignore[attr-defined]  # the caller looked
 
@@ -76,7 +76,7 @@ def walk_partial(w: Walker, value: partial[object]) -> Children:
     yield value.func
     yield value.args
     yield from dict_items(w, value.keywords)
-    yield from walk_state(w, value, getattr(value, "__dict__", None) or None)
+    yield from walk_state(w, getattr(value, "__dict__", None) or None)
 
 
 def is_immutable(kind: type) -> bool:
@@ -97,10 +97,10 @@ def _reduce(w: Walker, value: object) -> tuple[object, ...] | str | None:
         return None
     try:
         special = dispatch_table.get(kind)
-        return special(value) if special is not None else value.__reduce_ex__(4)  # type: ignore[no-any-return]  # by protocol
+        return special(value) if special is not None else value.__reduce_ex__(4)
     except RecursionError:
         raise
-    except Exception as error:  # user code and C extensions raise anything here
+    except Exception as error:  # noqa: BLE001  # user code and C extensions raise anything here
         w.refuse(value, str(error) or type(error).__name__)
         return None
 
@@ -120,7 +120,7 @@ def _reduced(w: Walker, value: object, reduced: tuple[object, ...] | str) -> Chi
     elif args and args[0] is kind:  # type: ignore[index]  # a tuple by protocol
         args = args[1:]  # type: ignore[index]
     yield args
-    yield from walk_state(w, value, state)
+    yield from walk_state(w, state)
     yield from _listed(w, items)
     yield from _listed(w, pairs)
 
@@ -135,7 +135,7 @@ def _listed(w: Walker, items: object) -> Children:
     yield from parts
 
 
-def walk_state(w: Walker, value: object, state: object) -> Children:
+def walk_state(w: Walker, state: object) -> Children:
     """The state of an instance: attributes as such, anything else as the value that it is."""
     if state is None:
         w.emit(_NO_STATE)
@@ -178,7 +178,7 @@ def walk_subset(w: Walker, value: set[object]) -> Children:
     w.emit(_SUBSET)
     yield type(value)
     yield from members(w, value, _SUBSET)
-    yield from walk_state(w, value, getattr(value, "__dict__", None))
+    yield from walk_state(w, getattr(value, "__dict__", None))
 
 
 def walk_stand_in(w: Walker, value: object) -> Children:
@@ -187,6 +187,10 @@ def walk_stand_in(w: Walker, value: object) -> Children:
         return
     w.emit(_STAND_IN)
     yield type(value)
-    stand_in = type(value).__ezpyp_digest__(value)  # type: ignore[attr-defined]  # asked for by the dispatch
+    try:
+        stand_in = type(value).__ezpyp_digest__(value)  # type: ignore[attr-defined]  # asked for by the dispatch
+    except Exception as error:  # noqa: BLE001  # the user's method, or a File that is not there
+        w.refuse(value, str(error))
+        return
     w.keep.append(stand_in)
     yield stand_in

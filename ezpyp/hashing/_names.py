@@ -123,7 +123,7 @@ def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> Le
         if not found:
             return Lead(".".join(read), label=f"missing:{owner.__name__}.{attribute}", kind="missing")
         if not isinstance(value, ModuleType) and not policy.is_user_module(owner.__name__):
-            return _library_member(".".join(read), owner, attribute, value, policy)
+            return _library_member(".".join(read), owner, attribute, value)
     return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or ""))
 
 
@@ -137,13 +137,13 @@ def _member(module: ModuleType, attribute: str, policy: Ownership) -> tuple[obje
     if policy.is_user_module(module.__name__):
         try:
             return getattr(module, attribute), True
-        except Exception:  # a module's own __getattr__ may raise anything
+        except Exception:  # noqa: BLE001  # a module's own __getattr__ may raise anything
             return None, False
     # A library that loads its parts when first asked (PEP 562) is not asked: its name is all that counts.
     return None, False
 
 
-def _library_member(name: str, owner: ModuleType, attribute: str, value: object, policy: Ownership) -> Lead:
+def _library_member(name: str, owner: ModuleType, attribute: str, value: object) -> Lead:
     if owner is sys and attribute == "argv":
         return Lead(name, list(sys.argv[1:]))
     if isinstance(value, bool | int | float) or is_code(value):
@@ -193,5 +193,5 @@ def load(name: str, policy: Ownership) -> ModuleType | None:
         if spec is None or not policy.owns_spec(name, spec.origin):
             return None
         return importlib.import_module(name)
-    except Exception:  # importing runs the user's code; the step itself will show what is wrong with it
+    except Exception:  # noqa: BLE001  # importing runs the user's code; the step itself will show what is wrong with it
         return None

@@ -45,7 +45,7 @@ def contents(w: Walker, array: np.ndarray) -> Children:
 
 
 def _fields(array: np.ndarray) -> list[object]:
-    return [array[name].tolist() for name in array.dtype.names]
+    return [array[name].tolist() for name in array.dtype.names or ()]
 
 
 def values_digest(array: np.ndarray) -> bytes:
@@ -62,7 +62,7 @@ def values_digest(array: np.ndarray) -> bytes:
 
 
 def _has_padding(dtype: np.dtype) -> bool:
-    parts = [dtype.fields[name][0] for name in dtype.names]
+    parts = [dtype[name] for name in dtype.names or ()]
     inner = any(part.base.names is not None and _has_padding(part.base) for part in parts)
     garbage = any(part.base.kind in "fc" and _has_garbage(part.base) for part in parts)
     return inner or garbage or sum(part.itemsize for part in parts) != dtype.itemsize
@@ -116,9 +116,9 @@ def walk_dtype(w: Walker, dtype: np.dtype) -> Children:
     yield dict(dtype.metadata) if dtype.metadata else None
     yield dtype.subdtype
     if dtype.kind == "T":
-        yield (repr(getattr(dtype, "na_object", "no missing value")), dtype.coerce)
-    for name in dtype.names or ():
-        yield (name, *dtype.fields[name])
+        yield (repr(getattr(dtype, "na_object", "no missing value")), getattr(dtype, "coerce", True))
+    for name, field in (dtype.fields or {}).items():
+        yield (name, *field)
 
 
 def find(kind: type) -> Node | None:

@@ -1,8 +1,8 @@
 """pandas: frames and series column by column, indexes, extension arrays; blocks and caches do not count."""
 
 import numpy as np
-import pandas as pd
-from pandas.api.extensions import ExtensionArray
+import pandas as pd  # type: ignore[import-untyped]  # its types are another package
+from pandas.api.extensions import ExtensionArray  # type: ignore[import-untyped]  # the same
 
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._walk import Children, Node, Walker

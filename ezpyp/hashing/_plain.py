@@ -6,9 +6,10 @@ to be one object: equal values take the same road and give the same bytes.
 
 from collections.abc import Collection, Iterable
 from itertools import chain
-from marshal import dumps
 
-SCALARS = frozenset({int, float, complex, bool, type(None), str, bytes})
+from ezpyp.hashing._framing import dumps
+
+SCALARS: frozenset[type] = frozenset({int, float, complex, bool, type(None), str, bytes})
 _TEXTS = frozenset({str, bytes})
 _CONTAINERS = frozenset({list, tuple, dict})
 _PLAIN = SCALARS | _CONTAINERS
@@ -19,7 +20,7 @@ LONG = 1 << 16
 # Deeper ones go the slow road; marshal itself stops at 1,000 to 2,000 levels.
 _DEPTH = 64
 # A tuple of tuples shared at each of 60 levels is small in memory and endless when written out.
-_PARTS = 1 << 21
+_PARTS = 1 << 17
 
 
 def scalars_are_short(values: Iterable[object]) -> bool:

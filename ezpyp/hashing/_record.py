@@ -66,11 +66,11 @@ class Recorder:
             )
         )
 
-    def value(self, kind: str, name: str, file: str, line: int, data: bytes, value: object) -> None:
+    def value(self, kind: str, name: str, place: tuple[str, int], data: bytes, value: object) -> None:
         """Note a value that code reads; of one that looks like a secret only the digest."""
         secret = any(word in name.lower() for word in _SECRETS)
         text = "<secret>" if secret else describe(value)
-        self.parts.append(Part(kind, name, absolute(file), line, digest(data).hex(), text))
+        self.parts.append(Part(kind, name, absolute(place[0]), place[1], digest(data).hex(), text))
 
     def name(self, name: str, place: tuple[str, int], value: object) -> None:
         """Note which function or class a name leads to."""

@@ -49,10 +49,10 @@ class Registry:
     def __init__(self) -> None:
         self.leaves: dict[type, Leaf] = dict.fromkeys(SCALARS - {str, bytes}, scalar)
         self.leaves |= {
-            str: _containers.leaf_text,  # type: ignore[dict-item]  # called with strings only
-            bytes: _containers.leaf_text,  # type: ignore[dict-item]  # the same
-            range: _containers.leaf_range,  # type: ignore[dict-item]  # called with ranges only
-            Hole: leaf_hole,  # type: ignore[dict-item]  # called with Holes only
+            str: _containers.leaf_text,
+            bytes: _containers.leaf_text,
+            range: _containers.leaf_range,
+            Hole: leaf_hole,
             type(Ellipsis): lambda _: tag("ellipsis"),
             type(NotImplemented): lambda _: tag("not implemented"),
         }
@@ -110,13 +110,13 @@ def _of_package(kind: type) -> Node | None:
 
 def _of_protocol(kind: type) -> Node:
     if issubclass(kind, type):
-        return _classes.walk_class  # type: ignore[return-value]  # called with classes only
+        return _classes.walk_class
     if issubclass(kind, Enum):
-        return _instances.walk_enum  # type: ignore[return-value]  # called with members only
+        return _instances.walk_enum
     if issubclass(kind, set | frozenset):
-        return _instances.walk_subset  # type: ignore[return-value]  # called with sets only
+        return _instances.walk_subset
     if issubclass(kind, types.ModuleType):
-        return _functions.walk_module  # type: ignore[return-value]  # called with modules only
+        return _functions.walk_module
     return _instances.walk_instance
 
 
@@ -150,7 +150,7 @@ _NODES: dict[type, Node] = {
     functools.partial: _instances.walk_partial,
     functools.cached_property: _functions.walk_descriptor,
     type(functools.lru_cache(len)): _functions.walk_wrapper,
-}  # type: ignore[dict-item]  # each is called with its own type only
+}
 
 REGISTRY = Registry()
 """The one registry: what users register must hold for every walk of the process."""

@@ -1,6 +1,6 @@
 """SciPy: sparse arrays and matrices by format, shape and entries; what is remembered about them does not count."""
 
-import scipy.sparse as sparse
+from scipy import sparse  # type: ignore[import-untyped]  # its types are another package
 
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._walk import Children, Node, Walker

@@ -38,7 +38,7 @@ def walk_environment(w: Walker, value: object) -> Children:
 def find(kind: type) -> Node | None:
     """Return the way to write instances of ``kind``, if it is one of these."""
     if kind is pathlib.PurePath:
-        return walk_path  # type: ignore[return-value]  # called with paths only
+        return walk_path
     if kind is logging.Logger:
         return walk_logger
     return walk_environment if kind is type(os.environ) else None

@@ -1,15 +1,19 @@
 """PyTorch: tensors by dtype, shape, device and values; modules come apart into tensors by themselves."""
 
-import torch
+import sys
+from typing import Any
 
 from ezpyp.hashing._framing import digest, tag, text
 from ezpyp.hashing._walk import Children, Node, Walker
+
+# Loaded by then: this module is imported when a tensor is met. Nothing else may load it, it takes seconds.
+torch: Any = sys.modules.get("torch")
 
 _TENSOR = tag("tensor")
 _GENERATOR = tag("torch generator")
 
 
-def walk_tensor(w: Walker, tensor: torch.Tensor) -> Children:
+def walk_tensor(w: Walker, tensor: Any) -> Children:
     """A tensor: class, dtype, device, shape, whether it asks for a gradient, and values."""
     if w.met(tensor):
         return
@@ -24,7 +28,7 @@ def walk_tensor(w: Walker, tensor: torch.Tensor) -> Children:
     w.emit(digest(flat.view(torch.uint8).numpy().data if flat.numel() else b""))
 
 
-def walk_generator(w: Walker, generator: torch.Generator) -> Children:
+def walk_generator(w: Walker, generator: Any) -> Children:
     """A random generator: device and state."""
     w.emit(_GENERATOR + text(str(generator.device)))
     yield generator.get_state()

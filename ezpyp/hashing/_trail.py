@@ -1,18 +1,19 @@
 """Where a part stands: the path to it, found only once something went wrong."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from ezpyp.hashing._walk import Unwalkable
+from ezpyp.hashing._walk import UnwalkableError
 
 
-def path_of(caught: Unwalkable, values: Sequence[object], names: Sequence[str]) -> str:
+def path_of(caught: UnwalkableError, values: Sequence[object], names: Sequence[str]) -> str:
     """Return the path of the part that was refused, such as ``args[1].model.w``."""
     owners = [*caught.trail]
     if not owners or owners[-1] is not caught.value:
         owners.append(caught.value)
     roots = [name for value, name in zip(values, names, strict=False) if value is owners[0]]
     path = roots[0] if roots else "value"
-    for owner, part in zip(owners, owners[1:], strict=False):
+    for owner, part in pairwise(owners):
         path += _step(owner, part)
     return path
 

@@ -5,7 +5,6 @@ Fed with the operations in the order of control. ``config.model.rate`` is one ch
 """
 
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Protocol
 
 Chain = tuple[str, ...]
@@ -73,7 +72,7 @@ class Uses:
         self._module: tuple[int, str, bool] = (0, "", False)
         self._imported: Key | None = None
 
-    def open_body(self, code: CodeType, scope: Scope) -> None:
+    def open_body(self, scope: Scope) -> None:
         """Enter a code object."""
         self._finish()
         self._bodies.append(scope)

@@ -1,17 +1,16 @@
 """Values to digests: the arguments of a call, one value, and which values a cut-off may pass through."""
 
 from collections.abc import Sequence
-from marshal import dumps
 
 from ezpyp.errors import UnhashableValueError
 from ezpyp.hashing._files import name_existing_files
-from ezpyp.hashing._framing import count, digest, tag
+from ezpyp.hashing._framing import count, digest, dumps, tag
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
 from ezpyp.hashing._registry import REGISTRY, leaf_hole
 from ezpyp.hashing._trail import path_of
-from ezpyp.hashing._walk import Unwalkable, Walker, sum_up
+from ezpyp.hashing._walk import UnwalkableError, Walker, sum_up
 
 _ARGUMENTS = tag("arguments")
 _HOLES = tag("holes")
@@ -59,7 +58,7 @@ _TEXTS = frozenset({str, bytes})
 def _write(walker: Walker, values: Sequence[object], names: Sequence[str]) -> bytes:
     try:
         return walker.write(*values)
-    except Unwalkable as caught:
+    except UnwalkableError as caught:
         path = path_of(caught, values, names)
         kind = type(caught.value)
         name = f"{kind.__module__}.{kind.__qualname__}"

@@ -1,16 +1,15 @@
 """The slow road: one walk over any value, code included, with a stack of its own.
 
-Each container is a generator that writes its header and yields its parts; ``Walker.run`` keeps the generators on a list,
-so that 100,000 levels need no Python recursion. Mutable objects are numbered when first met and written as a reference
+Each container is a generator that writes its header and yields its parts; the walker keeps the generators on a list, so
+that 100,000 levels need no Python recursion. Mutable objects are numbered when first met and written as a reference
 afterwards: sharing counts, and cycles end.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from marshal import dumps
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ezpyp.hashing._framing import count, digest, tag, text
+from ezpyp.hashing._framing import count, digest, dumps, tag, text
 from ezpyp.hashing._plain import texts_in
 
 if TYPE_CHECKING:
@@ -18,17 +17,18 @@ if TYPE_CHECKING:
     from ezpyp.hashing._record import Recorder
 
 Children = Iterator[object]
-Leaf = Callable[[object], bytes]
-Node = Callable[["Walker", object], Children]
+# Any: each is called with values of its own type only, which the tables of the registry see to.
+Leaf = Callable[[Any], bytes]
+Node = Callable[["Walker", Any], Children]
 
 _REF = tag("ref")
 _BOUND = tag("bound")
 _OUTSIDE = tag("untracked")
 # Tuples are written out wherever they stand; past this many, shared ones become references as well (see Walker.shared).
-_TUPLES = 1_000_000
+_TUPLES = 1 << 18
 
 
-class Unwalkable(Exception):
+class UnwalkableError(Exception):
     """A part without stable content was met where all must count.
 
     Args:
@@ -44,7 +44,7 @@ class Unwalkable(Exception):
         self.trail = trail
 
 
-class _TooShared(Exception):
+class _TooSharedError(Exception):
     """Tuples written out too often."""
 
 
@@ -99,7 +99,7 @@ class Walker:
         """Walk ``values`` in one go and return their bytes."""
         try:
             self._run(iter(values))
-        except _TooShared:
+        except _TooSharedError:
             # Written out, a tuple shared at each of 60 levels has no end: start over with references to tuples.
             self._reset()
             self.shared = True
@@ -136,7 +136,7 @@ class Walker:
                     frames.pop()
                     if owners:
                         owners.pop()
-            except _Sheltered:
+            except _ShelteredError:
                 self._fall_back(frames)
 
     # -- what nodes call ---------------------------------------------------
@@ -158,7 +158,7 @@ class Walker:
             return self.met(value)
         self._tuples += 1
         if self._tuples > _TUPLES:
-            raise _TooShared
+            raise _TooSharedError
         return False
 
     def emit(self, data: bytes) -> None:
@@ -189,9 +189,9 @@ class Walker:
     def refuse(self, value: object, reason: str) -> None:
         """Meet a part without stable content: an error in an argument, its type in what code reads."""
         if not self.in_code:
-            raise Unwalkable(value, reason, tuple(self._owners))
+            raise UnwalkableError(value, reason, tuple(self._owners))
         if any(shelter.in_code == self.in_code for shelter in self._shelters):
-            raise _Sheltered
+            raise _ShelteredError
         self.emit_type_only(value)
 
     def emit_type_only(self, value: object) -> None:
@@ -230,7 +230,7 @@ class Walker:
         self._owners.append(shelter.value)
 
 
-class _Sheltered(Exception):
+class _ShelteredError(Exception):
     """A refusal inside a library's object that is read by code."""
 
 

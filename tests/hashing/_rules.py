@@ -31,7 +31,7 @@ def _code_off():
 
 
 def _values_off():
-    _values.plain_bytes = lambda value: b""
+    _values.plain_bytes = _values.plain_sequence = lambda value: b""
     _values.dumps = lambda value, version: b""
     _values.leaf_hole = lambda hole: b""
 

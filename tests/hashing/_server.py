@@ -12,9 +12,8 @@ import types
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tests.hashing import _rules
-
-import ezpyp.hashing
+import ezpyp.hashing  # noqa: E402  # the path comes first
+from tests.hashing import _rules  # noqa: E402
 
 if "--numpy" in sys.argv:
     importlib.import_module("numpy")

@@ -201,7 +201,8 @@ def test_change_reads_as_a_line():
 
 
 def test_environment_variables_and_what_is_not_tracked_are_recorded(tmp_path):
-    script = "import os, threading\nLOCK = threading.Lock()\n\ndef step(x):\n    with LOCK:\n        return os.environ['HOME'], os.getenv('USER')\n"
+    script = "import os, threading\nLOCK = threading.Lock()\n\ndef step(x):\n    with LOCK:\n"
+    script += "        return os.environ['HOME'], os.getenv('USER')\n"
     [answer] = run([{"script": write(tmp_path, {"script.py": script}), "identity": True}], 1)
     identity = FunctionIdentity.from_json(answer["identity"])
     assert {part.name for part in identity.parts if part.kind == "environment"} == {"HOME", "USER"}

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
-import tests.hashing._edits_harmless  # noqa: F401  # importing fills the table
-import tests.hashing._edits_of_code  # noqa: F401
-import tests.hashing._edits_of_inputs  # noqa: F401
-import tests.hashing._edits_of_names  # noqa: F401
 import pytest
+
+import tests.hashing._edits_harmless  # importing fills the table
+import tests.hashing._edits_of_code
+import tests.hashing._edits_of_inputs
+import tests.hashing._edits_of_names  # noqa: F401
 from tests.hashing._edits import MUST, MUST_NOT
 from tests.hashing._harness import ROOT, run, write
 from tests.hashing._rules import RULES
@@ -25,17 +26,19 @@ class Runs:
         for edit in (*MUST, *MUST_NOT):
             for side in ("before", "after"):
                 name = f"{len(self.scripts):03}_{side}"
-                self.scripts[edit, side] = write(folder / name, getattr(edit, side)())
+                self.scripts[edit.name, side] = write(folder / name, getattr(edit, side)())
 
     def digests(self, way, edits, side, seed, *options, **job):
         """Return what all ``edits`` give when run in one way."""
         key = (way, side)
         if key not in self.known:
-            jobs = [dict(job, script=self.scripts[edit, side]) for edit in edits]
+            jobs = [dict(job, script=self.scripts[edit.name, side]) for edit in edits]
             if way == "rule off":
                 jobs = [dict(job, rule=edit.rule) for job, edit in zip(jobs, edits, strict=True)]
             numpy = way != "import" and any(edit.numpy for edit in edits)
-            self.known[key] = dict(zip(edits, run(jobs, seed, *options, numpy=numpy), strict=True))
+            self.known[key] = dict(
+                zip([edit.name for edit in edits], run(jobs, seed, *options, numpy=numpy), strict=True)
+            )
         return self.known[key]
 
 
@@ -62,44 +65,44 @@ def test_names_of_scenarios_are_unique_and_many():
 
 @pytest.mark.parametrize("edit", named(MUST))
 def test_edit_that_can_change_the_result_changes_the_digest(runs, edit):
-    before = runs.digests("plain", MUST, "before", 1)[edit]
-    after = runs.digests("plain", MUST, "after", 2)[edit]
+    before = runs.digests("plain", MUST, "before", 1)[edit.name]
+    after = runs.digests("plain", MUST, "after", 2)[edit.name]
     assert digest(before) != digest(after)
 
 
 @pytest.mark.parametrize("edit", named(MUST))
 def test_digest_is_the_same_in_every_process(runs, edit):
-    before = digest(runs.digests("plain", MUST, "before", 1)[edit])
-    assert digest(runs.digests("other seed", MUST, "before", 3)[edit]) == before
-    assert digest(runs.digests("traced", MUST, "before", 4, trace=True)[edit]) == before
+    before = digest(runs.digests("plain", MUST, "before", 1)[edit.name])
+    assert digest(runs.digests("other seed", MUST, "before", 3)[edit.name]) == before
+    assert digest(runs.digests("traced", MUST, "before", 4, trace=True)[edit.name]) == before
 
 
 @pytest.mark.parametrize("edit", named(MUST))
 def test_edit_goes_unseen_when_its_rule_is_off(runs, edit):
-    before = runs.digests("rule off", MUST, "before", 1)[edit]
-    after = runs.digests("rule off", MUST, "after", 2)[edit]
+    before = runs.digests("rule off", MUST, "before", 1)[edit.name]
+    after = runs.digests("rule off", MUST, "after", 2)[edit.name]
     assert digest(before) == digest(after)
 
 
 @pytest.mark.parametrize("edit", named(MUST_NOT))
 def test_edit_that_cannot_change_the_result_keeps_the_digest(runs, edit):
-    before = runs.digests("harmless", MUST_NOT, "before", 1)[edit]
-    after = runs.digests("harmless", MUST_NOT, "after", 2)[edit]
+    before = runs.digests("harmless", MUST_NOT, "before", 1)[edit.name]
+    after = runs.digests("harmless", MUST_NOT, "after", 2)[edit.name]
     assert digest(before) == digest(after)
 
 
 @pytest.mark.parametrize("edit", named(MUST_NOT))
 def test_harmless_edit_stays_harmless_when_imported_traced_or_measured(runs, edit):
-    expected = digest(runs.digests("harmless", MUST_NOT, "before", 1)[edit])
-    assert digest(runs.digests("imported", MUST_NOT, "after", 5, mode="import")[edit]) == expected
-    assert digest(runs.digests("traced too", MUST_NOT, "after", 6, trace=True)[edit]) == expected
-    assert digest(runs.digests("covered", MUST_NOT, "after", 7, coverage=True)[edit]) == expected
+    expected = digest(runs.digests("harmless", MUST_NOT, "before", 1)[edit.name])
+    assert digest(runs.digests("imported", MUST_NOT, "after", 5, mode="import")[edit.name]) == expected
+    assert digest(runs.digests("traced too", MUST_NOT, "after", 6, trace=True)[edit.name]) == expected
+    assert digest(runs.digests("covered", MUST_NOT, "after", 7, coverage=True)[edit.name]) == expected
 
 
 def test_optimised_run_agrees_with_itself(runs):
     before = runs.digests("optimised", MUST_NOT, "before", 1, "-O")
     after = runs.digests("optimised", MUST_NOT, "after", 2, "-O")
-    different = [edit.name for edit in MUST_NOT if digest(before[edit]) != digest(after[edit])]
+    different = [edit.name for edit in MUST_NOT if digest(before[edit.name]) != digest(after[edit.name])]
     assert not different
 
 
@@ -121,4 +124,4 @@ def test_forked_scripts_give_what_real_ones_give(runs, tmp_path):
             text=True,
             cwd="/",
         )
-        assert done.stdout.strip()[:32] == digest(runs.digests("plain", MUST, "before", 1)[edit])[:32], done.stderr
+        assert done.stdout.strip()[:32] == digest(runs.digests("plain", MUST, "before", 1)[edit.name])[:32], done.stderr

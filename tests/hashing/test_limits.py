@@ -1,0 +1,179 @@
+"""Big, deep, endless and odd values: no crash, no copy, a clear error."""
+
+import socket
+import sys
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from ezpyp.errors import UnhashableValueError
+from ezpyp.hashing import Hole, cutoff_digest, describe, encode, value_digest
+
+DEEP = 100_000
+
+
+def nested(kind, depth):
+    value = kind()
+    for _ in range(depth):
+        value = {0: value} if kind is dict else kind([value])
+    return value
+
+
+@pytest.mark.parametrize("kind", [list, tuple, dict])
+def test_hundred_thousand_levels(kind):
+    one, two = nested(kind, DEEP), nested(kind, DEEP + 1)
+    assert value_digest(one) == value_digest(nested(kind, DEEP))
+    assert value_digest(one) != value_digest(two)
+
+
+def test_chain_of_a_hundred_thousand_instances():
+    class Link:
+        def __init__(self, after):
+            self.after = after
+
+    chain = None
+    for _ in range(DEEP):
+        chain = Link(chain)
+    assert len(value_digest(chain)) == 16
+    while chain is not None:
+        chain = chain.after
+
+
+def test_self_containing_values():
+    loop = []
+    loop.append(loop)
+    table = {}
+    table["me"] = table
+    assert value_digest(loop) != value_digest([[]])
+    assert value_digest(table) != value_digest({"me": {}})
+    assert len({value_digest(loop), value_digest([loop]), value_digest((loop,))}) == 3
+
+
+def test_tuples_shared_at_sixty_levels_end():
+    def tower(leaf):
+        value = (leaf,)
+        for _ in range(60):
+            value = (value, value)
+        return value
+
+    assert value_digest(tower(1)) != value_digest(tower(2))
+    assert value_digest(tower(Hole(1))) != value_digest(tower(Hole(2)))
+
+
+@pytest.mark.parametrize(
+    "make", [bytes, bytearray, lambda size: np.zeros(size, "u1")], ids=["bytes", "bytearray", "array"]
+)
+def test_big_memory_is_not_copied(make):
+    value = make(256 << 20)
+    tracemalloc.start()
+    try:
+        encode([value, {"a": [value]}], ["a", "b"])
+        cutoff_digest(value)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 << 20
+
+
+def test_two_gigabytes_of_bytes():
+    value = bytes(2**31 + 1)
+    assert value_digest(value) == value_digest(value)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((0, 3)), np.zeros(()), np.zeros((3, 0), order="F"), np.zeros(0, "i4,f8"), np.zeros(0, "O")]
+)
+def test_arrays_without_elements(array):
+    assert value_digest(array) == value_digest(array.copy(order="K"))
+
+
+def test_long_doubles_have_no_garbage():
+    one, two = np.ones(3, np.longdouble), np.frombuffer(b"\xff" * 48, np.longdouble).copy()
+    two[:] = 1
+    assert value_digest(one) == value_digest(two)
+
+
+class Model:
+    __slots__ = ("w",)
+
+    def __init__(self, w):
+        self.w = w
+
+
+UNHASHABLE = {
+    "lock": lambda: threading.Lock(),
+    "generator": lambda: (x for x in (1,)),
+    "file": lambda: open("/dev/null"),  # noqa: SIM115
+    "socket": socket.socket,
+    "iterator": lambda: iter([1]),
+    "map": lambda: map(str, [1]),
+    "frame": sys._getframe,
+}
+
+
+@pytest.mark.parametrize("make", UNHASHABLE.values(), ids=UNHASHABLE)
+def test_what_has_no_content_is_an_error_with_its_path(make):
+    value = make()
+    with pytest.raises(UnhashableValueError, match=r"args\[1\]\['k'\]\[0\]\.w cannot be hashed") as caught:
+        encode([1, {"k": [Model(value)]}], ["args[0]", "args[1]"])
+    assert caught.value.path == "args[1]['k'][0].w"
+    assert cutoff_digest(value) is None
+    assert describe(value)
+    if hasattr(value, "close"):
+        value.close()
+
+
+def test_generator_is_not_drained():
+    generator = (x for x in (1, 2))
+    with pytest.raises(UnhashableValueError, match="generator"):
+        encode([generator], ["args[0]"])
+    assert list(generator) == [1, 2]
+
+
+def test_cutoff_stops_at_names_of_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").write_text("x")
+    for value in (
+        None,
+        tmp_path,
+        "data.csv",
+        ["a", {"b": "data.csv"}],
+        {("data.csv", 1)},
+        Model("data.csv"),
+        np.array(["data.csv"]),
+        np.array(["data.csv"], object),
+        {"data.csv": 1},
+        [f"x{i}" for i in range(100)] + [str(tmp_path / "data.csv")],
+    ):
+        assert cutoff_digest(value) is None, value
+    for value in (1, "other.csv", ["a"], {"a": (1, "b")}, np.array(["a"]), Model("a"), [f"x{i}" for i in range(100)]):
+        assert cutoff_digest(value) == value_digest(value)
+
+
+def test_by_name_ignores_code():
+    def one(x):
+        return x + 1
+
+    first = encode([one], ["a"], by_name=True)
+    one.__code__ = (lambda x: x + 2).__code__
+    assert encode([one], ["a"], by_name=True) == first
+
+
+def test_description_runs_no_code_of_the_user():
+    class Bomb:
+        def __repr__(self):
+            raise AssertionError
+
+        __str__ = __len__ = __getattr__ = __repr__
+
+    class Step:
+        __ezpyp_label__ = "TMP for alpha"
+
+    assert describe([Bomb(), Step(), Hole(2)], 90).endswith("<locals>.Bomb>, TMP for alpha, <upstream 2>]")
+    assert describe({"a": Step()}) == "{'a': TMP for alpha}"
+    assert describe(np.float64(0.5)) == "0.5"
+    assert describe(np.zeros((2, 3))) == "<ndarray float64 (2, 3)>"
+    assert describe("x" * 1000).endswith("...")
+    assert describe(10**5000).startswith("<int of")
