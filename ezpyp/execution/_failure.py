@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 import traceback
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 from ezpyp.execution._outcome import Failure
 from ezpyp.store import storable
@@ -21,6 +23,19 @@ def failure_of(error: BaseException) -> Failure:
     text = "".join(traceback.format_exception(type(error), error, trace))
     name, message = storable(_name_of(type(error))), storable(_message_of(error))
     return Failure(name, message, None if file is None else storable(file), line, storable(_bounded(text)))
+
+
+def end_forked_child(error: BaseException) -> NoReturn:
+    """End a process that a step's body forked off, as it would have ended by itself.
+
+    It must not go on as a second copy of the run, with the run's lock, connection and ranks.
+    """
+    code = 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    else:
+        traceback.print_exception(error)
+    os._exit(code)
 
 
 def _name_of(kind: type[BaseException]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.execution._failure import failure_of
+from ezpyp.execution._failure import end_forked_child, failure_of
 from ezpyp.execution._outcome import Outcome, Ref
 from ezpyp.graph import Program
 from ezpyp.hashing import cutoff_digest, describe
@@ -39,6 +40,7 @@ class Worker:
         self._program = program
         self._location = location
         self._objects = ObjectStore(location)
+        self._pid = os.getpid()
         self.rank = rank
         self.host = host
         self._consumed = program.consumed()
@@ -65,12 +67,16 @@ class Worker:
                 args, kwargs = argument_texts(step, values)
                 started = time.perf_counter()
             with RUNNING:
-                value = step.function.binder.call(step.function.function, values)
+                value = step.function.binder.call(step.function.function, values, step.given)
             seconds = time.perf_counter() - started
+            if os.getpid() != self._pid:
+                os._exit(0)
             result, reason = self._stored(position, step, value)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - sys.exit in a step fails the step, not the job
+            if os.getpid() != self._pid:
+                end_forked_child(error)
             seconds = time.perf_counter() - started
             failure = failure_of(error)
             return Outcome(position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None)

@@ -62,7 +62,11 @@ def check_arguments(program: Program) -> None:
         if BARE_TYPES.issuperset(map(type, step.values)):
             continue
         if step.function.encoded(step.values, step.given) != step.encoding:
+            binder = step.function.binder
+            mutable = [
+                p for p, value in zip(binder.parameters, step.values, strict=True) if type(value) not in BARE_TYPES
+            ]
             raise ArgumentMutatedError(
-                f"an argument of {name!r} was changed in place after the step was declared: "
-                f"pass a copy, or declare the step after the change"
+                f"argument {' or '.join(mutable)} of {name!r} (a call of {step.function.place}) was changed in place "
+                "after the step was declared: pass a copy, or declare the step after the change"
             )

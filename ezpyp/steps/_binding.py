@@ -9,6 +9,8 @@ from inspect import Parameter
 from ezpyp.errors import DeclarationError
 from ezpyp.hashing import describe
 
+# Parameter.empty is a class, hence ``type``.
+_PLAIN_DEFAULTS = frozenset({int, float, complex, bool, str, bytes, type(None), type})
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -28,6 +30,7 @@ class Binder:
         self.defaults: tuple[object, ...] = tuple(parameter.default for parameter in parameters)
         self.only_positional = all(kind in _POSITIONAL for kind in self.kinds)
         self._count = len(parameters)
+        self._defaults_are_plain = all(type(default) in _PLAIN_DEFAULTS for default in self.defaults)
         self._required = sum(default is Parameter.empty for default in self.defaults)
 
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[object, ...]:
@@ -49,12 +52,20 @@ class Binder:
         bound.apply_defaults()
         return tuple(bound.arguments.values())
 
-    def call(self, function: Callable[..., object], values: tuple[object, ...]) -> object:
-        """Call the function with bound values."""
-        if self.only_positional:
-            return function(*values)
-        args: list[object] = []
-        kwargs: dict[str, object] = {}
+    def call(
+        self, function: Callable[..., object], values: tuple[object, ...], given: tuple[int, tuple[str, ...]]
+    ) -> object:
+        """Call the function with bound values.
+
+        Defaults that cannot change are left to the function: some builtins refuse their own when they are spelled
+        out. Others are handed over, as the step's own copies.
+        """
+        if self._defaults_are_plain:
+            if self.only_positional and not given[1]:
+                return function(*values[: given[0]])
+            args, kwargs = self.as_given(values, given)
+            return function(*args, **kwargs)
+        args, kwargs = [], {}
         for name, kind, value in zip(self.parameters, self.kinds, values, strict=True):
             if kind in _POSITIONAL:
                 args.append(value)
@@ -78,7 +89,7 @@ class Binder:
                 args.extend(value)  # type: ignore[arg-type]  # what *args collected
             elif kind is Parameter.VAR_KEYWORD:
                 kwargs.update(value)  # type: ignore[call-overload]  # what **kwargs collected
-            elif name in names:
+            elif name in names and kind is not Parameter.POSITIONAL_ONLY:
                 kwargs[name] = value
             elif len(args) < count:
                 args.append(value)

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from ezpyp.hashing import Hole
@@ -62,7 +63,18 @@ def fill(values: tuple[object, ...], slots: Sequence[Slot], contents: Sequence[o
     if BARE_TYPES.issuperset(map(type, values)):
         # The step of a chain: 0.5 us instead of 5.
         return tuple([contents[value.index] if type(value) is Hole else value for value in values])
-    return copy.deepcopy(values, {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)})
+    atoms = {id(value): value for value in values if isinstance(value, _NEVER_COPIED) or _is_untracked(value)}
+    holes = {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)}
+    return copy.deepcopy(values, {**atoms, **holes})
+
+
+# Modules cannot be copied and hold no state of a call; the others are views that cannot change what they show.
+_NEVER_COPIED = (ModuleType, MappingProxyType)
+
+
+def _is_untracked(value: object) -> bool:
+    """Whether a value is one of ezpyp's own, such as a pipeline: it is handed over as it is."""
+    return getattr(type(value), "__ezpyp_untracked__", False) is True
 
 
 class _Collector:

@@ -90,8 +90,8 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     """
     declarations = _declarations_of(pipeline, "as_step")
     options = Options(
-        _steps_of(depends_on), codec, _title_of(codec), name, _version_of(version), _names("ignore", ignore), cache,
-        _names("track", track), _names("no_track", no_track),
+        _steps_of(depends_on), codec, _title_of(codec), _name_of(name), _version_of(version),
+        _names("ignore", ignore), cache, _names("track", track), _names("no_track", no_track),
     )  # fmt: skip
 
     def decorate(function: Callable[..., object]) -> StepFunction:
@@ -225,6 +225,12 @@ def _title_of(codec: str) -> str:
         raise
     except TypeError:
         raise OptionError(f"codec must be the name of a codec, not {codec!r}") from None
+
+
+def _name_of(name: object) -> str | None:
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise OptionError(f"name must be a string that is not empty, not {name!r}")
+    return name
 
 
 def _version_of(version: object) -> str | None:

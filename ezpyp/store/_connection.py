@@ -111,6 +111,11 @@ def translated(location: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
+    except sqlite3.IntegrityError as error:
+        raise StoreError(
+            f"{index_path(location)}: {error}: another process wrote there as well, or this one did twice; "
+            "nothing was overwritten, run again"
+        ) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise CacheFormatError(
             f"{index_path(location)} is damaged or no SQLite database ({error}); results under objects/ are "

@@ -49,7 +49,8 @@ CALLS = [
 @pytest.mark.parametrize(("function", "args", "kwargs"), CALLS)
 def test_function_gets_what_the_call_gave(function, args, kwargs):
     binder = Binder(function)
-    assert binder.call(function, binder.bind(args, kwargs)) == function(*args, **kwargs)
+    given = (len(args), tuple(kwargs))
+    assert binder.call(function, binder.bind(args, kwargs), given) == function(*args, **kwargs)
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), CALLS)
@@ -105,9 +106,38 @@ def test_call_that_does_not_fit_is_told_with_the_signature(args, kwargs, message
 def test_callable_without_a_signature_takes_anything():
     # min has no readable signature in any supported Python.
     binder = Binder(min)
-    assert binder.call(min, binder.bind((3, 1, 2), {"key": abs})) == 1
+    assert binder.call(min, binder.bind((3, 1, 2), {"key": abs}), (3, ("key",))) == 1
 
 
 def test_messages_call_arguments_as_the_call_did():
     assert Binder(plain).roots((1, ("y",))) == ("args[0]", "kwargs['y']")
     assert Binder(collecting).roots((2, ())) == ("args[0]", "rest", "kwargs['flag']", "named")
+
+
+def fussy(x, scale=1.0, **rest):
+    return x, scale, rest
+
+
+def test_defaults_that_cannot_change_are_left_to_the_function():
+    seen = []
+
+    def spying(*args, **kwargs):
+        seen.append((args, kwargs))
+
+    binder = Binder(fussy)
+    binder.call(spying, binder.bind((1,), {}), (1, ()))
+    binder.call(spying, binder.bind((1,), {"b": 2}), (1, ("b",)))
+
+    assert seen == [((1,), {}), ((1,), {"b": 2})]
+
+
+def test_defaults_that_can_change_are_handed_over():
+    def collecting(x, into=[]):  # noqa: B006 - the trap that is tested
+        into.append(x)
+        return into
+
+    binder = Binder(collecting)
+    copies = [list(value) if isinstance(value, list) else value for value in binder.bind((1,), {})]
+
+    assert binder.call(collecting, tuple(copies), (1, ())) == [1]
+    assert collecting.__defaults__ == ([],)
