@@ -38,7 +38,7 @@ from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._reading import Reader
 from ezpyp.pipeline._telling import tersely
 from ezpyp.schema import asked_for
-from ezpyp.steps import AllStepOptions, Declarations, Step, StepFunction, as_step
+from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step
 from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results
 from ezpyp.version import __version__
 
@@ -191,6 +191,7 @@ class Pipeline:
             CacheBusyError: Another job holds the location.
             RanksDisagreeError: The ranks declared different steps.
         """
+        self._refuse_inside_step("initialize_schema")
         if self.declarations.frozen:
             return
         program = self._build("initialize_schema")
@@ -256,6 +257,7 @@ class Pipeline:
             ArgumentMutatedError: An argument changed in place since its step was declared.
             SchemaConflictError: As for `initialize_schema`, whose other errors it raises too.
         """
+        self._refuse_inside_step("execute")
         output = _checked_output(os.environ.get("EZPYP_OUTPUT") or output)
         program = self._program_to_run()
         self.declarations.frozen = True
@@ -339,6 +341,14 @@ class Pipeline:
 
     def _check_own(self, step: Step) -> None:
         self.declarations.check_own(step, "get_result")
+
+    def _refuse_inside_step(self, call: str) -> None:
+        """A body runs on one rank, and in it decorated functions are plain: no pipeline can be run there."""
+        if RUNNING.depth:
+            raise InitializationError(
+                f"{call}() of pipeline {self.pipeline_id!r} was called inside a running step: call the plain "
+                "functions there, or run the pipeline outside and pass its results"
+            )
 
     def _program_to_run(self) -> Program:
         """The frozen program, checked against what changed since; a new one otherwise."""

@@ -111,7 +111,7 @@ def translated(location: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
-    except sqlite3.IntegrityError as error:
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
         raise StoreError(
             f"{index_path(location)}: {error}: another process wrote there as well, or this one did twice; "
             "nothing was overwritten, run again"
