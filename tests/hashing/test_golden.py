@@ -34,7 +34,7 @@ VALUES = {
     "long text": "x" * 100_000,
     "nested": {"a": [1, (2, {"b": {3, 4}})], "c": ()},
     "sets": [{1, "a", (2, 3)}, frozenset({b"x"})],
-    "shared": (lambda x: [x, x])([1]),
+    "shared": [cycle, cycle],
     "cycle": cycle,
     "singletons": [Ellipsis, NotImplemented],
     "slices": [slice(1, 2), range(3)],
