@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sysconfig
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -16,10 +17,13 @@ _OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
 _LIMIT = 100_000
 
 
-def failure_of(error: BaseException) -> Failure:
-    """Type, message, place and traceback of what a step raised, our own frames left out."""
+def failure_of(error: BaseException, function: Callable[..., object]) -> Failure:
+    """Type, message, place and traceback of what a step raised, our own frames left out.
+
+    What ezpyp itself raised for a step, such as a result that cannot be stored, has the place of the function.
+    """
     trace = _without_ours(error.__traceback__)
-    file, line = _place(trace)
+    file, line = _place(trace) or _definition(function)
     text = "".join(traceback.format_exception(type(error), error, trace))
     name, message = storable(_name_of(type(error))), storable(_message_of(error))
     return Failure(name, message, None if file is None else storable(file), line, storable(_bounded(text)))
@@ -56,14 +60,19 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
     top = trace
     while top is not None and top.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
         top = top.tb_next
-    return top or trace
+    return top
 
 
-def _place(trace: TracebackType | None) -> tuple[str | None, int | None]:
+def _definition(function: Callable[..., object]) -> tuple[str | None, int | None]:
+    code = getattr(function, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else (None, None)
+
+
+def _place(trace: TracebackType | None) -> tuple[str, int | None] | None:
     """The innermost line of the user's own code, or the innermost line there is."""
     frames = traceback.extract_tb(trace)
     if not frames:
-        return None, None
+        return None
     libraries = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     own = [
         f for f in frames if not any(f.filename.startswith(folder) for folder in (*libraries, _OWN_FOLDER, "<frozen"))

@@ -78,7 +78,7 @@ class Worker:
             if os.getpid() != self._pid:
                 end_forked_child(error)
             seconds = time.perf_counter() - started
-            failure = failure_of(error)
+            failure = failure_of(error, step.function.function)
             return Outcome(position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None)
         return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
 

@@ -39,7 +39,7 @@ from ezpyp.pipeline._reading import Reader
 from ezpyp.pipeline._telling import tersely
 from ezpyp.schema import asked_for
 from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step
-from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results
+from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results, translated
 from ezpyp.version import __version__
 
 _OUTPUTS = ("steps", "summary", "none")
@@ -221,7 +221,8 @@ class Pipeline:
         program = self._last_program()
 
         def on_root() -> Plan:
-            known = newest_results(self._opened().connection, program.keys)
+            with translated(self.location):
+                known = newest_results(self._opened().connection, program.keys)
             return plan_of(program, known, found_results(program, known))
 
         return self._ranks.from_root(on_root)

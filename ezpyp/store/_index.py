@@ -42,7 +42,8 @@ class Index:
         with translated(self.location):
             self._lock.acquire(wait_s)
         try:
-            yield
+            with translated(self.location):
+                yield
         finally:
             with translated(self.location):
                 self._lock.release()
