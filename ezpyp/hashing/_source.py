@@ -1,7 +1,6 @@
 """The source text of a code object, where it is the source of that very code."""
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -82,14 +81,34 @@ def _read(path: str, _mtime_ns: int, _size: int) -> tuple[str, ...]:
 def line_of(path: str, name: str, owner: str = "") -> int:
     """Return the line where a global, or an attribute of the class ``owner``, is first bound; 0 if that is not seen."""
     lines = _lines(path)
-    start = 0
-    if owner:
-        start = next((place for place, line in enumerate(lines, 1) if _opens_class(line, owner)), 0)
-        if not start or not name:
-            return start
-    pattern = re.compile((r"\s+" if owner else "") + re.escape(name) + r"\s*(:[^=]+)?=(?!=)")
-    return next((place for place, line in enumerate(lines[start:], start + 1) if pattern.match(line)), start)
+    if not owner:
+        return _bindings(lines).get(name, 0) if isinstance(lines, tuple) else 0
+    start = next((place for place, line in enumerate(lines, 1) if _opens_class(line, owner)), 0)
+    if not start or not name:
+        return start
+    return next((place for place, line in enumerate(lines[start:], start + 1) if _binds(line, name)), start)
+
+
+@lru_cache(maxsize=64)
+def _bindings(lines: tuple[str, ...]) -> dict[str, int]:
+    """Return the first line on which each global is bound."""
+    found: dict[str, int] = {}
+    for place, line in enumerate(lines, 1):
+        if "=" in line and not line[0].isspace():
+            found.setdefault(line.partition("=")[0].partition(":")[0].strip(), place)
+    return found
+
+
+def _binds(line: str, name: str) -> bool:
+    # No pattern: compiling one for each name would cost more than the whole search.
+    if name not in line or not line[:1].isspace():
+        return False
+    before, _, after = line.partition("=")
+    return before.partition(":")[0].strip() == name and bool(after) and after[0] != "="
 
 
 def _opens_class(line: str, name: str) -> bool:
-    return re.match(r"\s*class " + re.escape(name) + r"\b", line) is not None
+    words = line.lstrip()
+    return (
+        words.startswith("class ") and words[6:].lstrip().startswith(name) and not words[6 + len(name) :][:1].isalnum()
+    )
