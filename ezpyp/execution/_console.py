@@ -20,8 +20,8 @@ class Console:
         try:
             self._stream.write(self._showable(text))
             self._stream.flush()
-        except (BrokenPipeError, ValueError):
-            # ValueError: the stream was closed. Nobody reads any more.
+        except (OSError, ValueError):
+            # Nobody reads any more, the disk behind it is full, or (ValueError) the stream was closed.
             self._stream = None
 
     def _showable(self, text: str) -> str:

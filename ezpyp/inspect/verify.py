@@ -11,7 +11,7 @@ from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import content
 from ezpyp.inspect._verb import problem, reads
-from ezpyp.store import result_checksum, step_checksum
+from ezpyp.store import mark_damage, result_checksum, step_checksum
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
 
@@ -35,15 +35,21 @@ class Damage:
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache verify --quick")
 @click.option("--quick", is_flag=True, help="Leave out the digests of large results.")
+@click.option("--repair", is_flag=True, help="Mark what is damaged, so that the next run makes it again.")
 @format_option
 @reads
-def command(reader: Reader, quick: bool, form: str) -> None:
+def command(reader: Reader, quick: bool, repair: bool, form: str) -> None:
     """Check every row, object and digest.
 
-    Exit code 1 when something is damaged. Nothing is changed: a damaged result is set aside, and its step
-    runs again, when a run meets it.
+    Exit code 1 when something is damaged. Nothing is changed, but with --repair a marker is left for each
+    damaged result; the next run of the pipeline computes it anew.
     """
-    found = [*_index(reader), *_steps(reader), *_results(reader, quick=quick)]
+    results = list(_results(reader, quick=quick))
+    found = [*_index(reader), *_steps(reader), *(damage for _, damage in results)]
+    if repair:
+        for digest, damage in results:
+            if not damage.known:
+                mark_damage(reader.location, digest)
     rows = (asdict(damage) for damage in found)
     names = [field.name for field in fields(Damage)]
     write_rows(rows, COLUMNS, form, fields=names, empty=f"{_sum(reader)}: all as stored")
@@ -68,7 +74,8 @@ def _steps(reader: Reader) -> Iterator[Damage]:
             yield Damage("step", name, "its row has another checksum")
 
 
-def _results(reader: Reader, *, quick: bool) -> Iterator[Damage]:
+def _results(reader: Reader, *, quick: bool) -> Iterator[tuple[bytes, Damage]]:
+    """Damaged results, each with the digest that its row names."""
     rows = reader.ask(
         "WITH made AS (SELECT w.result, min(w.step) AS step FROM step_rows w GROUP BY w.result)"
         " SELECT r.id, r.key, r.input_key, r.value_digest, r.digest, r.codec, r.checksum, d.reason,"
@@ -92,11 +99,11 @@ def _results(reader: Reader, *, quick: bool) -> Iterator[Damage]:
         name,
     ) in rows:
         if known is not None:
-            yield Damage("result", name, known, known=True)
+            yield digest, Damage("result", name, known, known=True)
         elif result_checksum(key, input_key, value, digest, codec) != checksum:
-            yield Damage("result", name, "its row has another checksum")
+            yield digest, Damage("result", name, "its row has another checksum")
         elif is_own and (reason := _reason(reader, id_, (digest, suffix, size), is_file=is_file, quick=quick)):
-            yield Damage("result", name, reason)
+            yield digest, Damage("result", name, reason)
 
 
 def _reason(reader: Reader, result: int, stored: tuple[bytes, str, int], *, is_file: bool, quick: bool) -> str | None:

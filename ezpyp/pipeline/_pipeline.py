@@ -90,10 +90,7 @@ class Pipeline:
     ) -> None:
         if not pipeline_id or type(pipeline_id) is not str:
             raise OptionError(f"pipeline_id must be a name, not {pipeline_id!r}")
-        # SQLite resolves links too: one spelling everywhere, in the exports and in the views.
-        self.location = Path(os.path.realpath(os.fspath(cache_location)))
-        if self.location.exists() and not self.location.is_dir():
-            raise StoreError(f"{self.location} is a file; a cache location must be a folder: choose another path")
+        self.location = _resolved(cache_location)
         self.pipeline_id = pipeline_id
         self.declarations = Declarations(self, pipeline_id)
         self._revise = revise
@@ -431,6 +428,20 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({str(self.location)!r}, {self.pipeline_id!r}: {len(self.steps)} steps)"
+
+
+def _resolved(cache_location: str | os.PathLike[str]) -> Path:
+    """The location's one spelling: links resolved, as SQLite does, so that exports and views agree."""
+    if not os.fspath(cache_location):
+        raise OptionError("cache_location is empty: name a folder, such as 'cache'")
+    try:
+        location = Path(os.path.realpath(cache_location))
+        is_other = location.exists() and not location.is_dir()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{cache_location!r} cannot be a cache location: {error}") from error
+    if is_other:
+        raise StoreError(f"{location} is a file; a cache location must be a folder: choose another path")
+    return location
 
 
 def _checked_output(output: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ezpyp.errors import (
     DamagedResultError,
+    OptionError,
     ResultUnavailableError,
     StepFailedError,
     StepPendingError,
@@ -27,6 +28,7 @@ from ezpyp.store import (
     check_payload,
     check_trust,
     decode_result,
+    digest_of,
     error_of,
     index_path,
     is_in_revision,
@@ -120,11 +122,18 @@ class Reader:
         Raises:
             UnknownStepError: None or several do; the message lists what was meant perhaps.
         """
+        if revision is not None and not isinstance(revision, int):
+            raise OptionError(f"revision is a whole number, not {revision!r}")
         if not params and (exact := self._exactly(name, revision)) is not None:
             return exact
         by_name = {step.name: step for step in self.steps(revision)}
         texts = {name: describe(value) for name, value in params.items()}
-        return by_name[find_names(name, by_name, texts, lambda found: params_of(by_name[found]))]
+        try:
+            return by_name[find_names(name, by_name, texts, lambda found: params_of(by_name[found]))]
+        except UnknownStepError as error:
+            if revision is None:
+                raise
+            raise UnknownStepError(f"in revision {revision}: {error}", **vars(error)) from None
 
     def _exactly(self, name: str, revision: int | None) -> KnownStep | None:
         """The step of that very name, without a look at all the others."""
@@ -165,6 +174,7 @@ class Reader:
     def _load(self, name: str, key: bytes, result: int) -> object:
         stored = results_by_id(self.connection, [result]).get(result)
         if stored is None or stored.key != key:
+            mark_damage(self._location, digest_of(self.connection, result))
             raise DamagedResultError(
                 f"the row of {name!r}'s result is damaged: run the pipeline again to compute it anew",
                 digest="",

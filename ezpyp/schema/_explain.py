@@ -9,6 +9,7 @@ from ezpyp.hashing import FunctionIdentity, difference
 from ezpyp.store import Edge, KnownStep, StepRecord
 
 _SHOWN = 10
+_NAMED_ROOTS = 5
 
 
 def changes_of(
@@ -98,10 +99,9 @@ def conflict_message(
     lines.append("The way on: another location for another study;")
     if only_arguments:
         lines.append("  or a sweep, where only arguments differ (function.map([...]) keeps the old and the new);")
-    first = next(iter(changes))
-    lines.append(
-        f"  or revise=True, revise=[{first!r}] or EZPYP_REVISE=1 (older results stay: get_result(name, revision=...))."
-    )
+    roots = [name for name, what in changes.items() if not all(line.startswith("upstream") for line in what)]
+    named = f"revise={roots}, " if 0 < len(roots) <= _NAMED_ROOTS else ""
+    lines.append(f"  or {named}revise=True or EZPYP_REVISE=1 (older results stay: get_result(name, revision=...)).")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from ezpyp.errors import UnknownStepError
+from ezpyp.errors import OptionError, UnknownStepError
 from ezpyp.store import StepRecord
 
 Revise = bool | tuple[str, ...]
@@ -26,7 +26,12 @@ def asked_for(environ: Mapping[str, str], *choices: bool | Iterable[str] | None)
     choice = next((choice for choice in choices if choice is not None), False)
     if isinstance(choice, str):
         return (choice,)
-    return choice if isinstance(choice, bool) else tuple(choice)
+    if isinstance(choice, bool):
+        return choice
+    names = tuple(choice) if isinstance(choice, Iterable) else (choice,)
+    if not all(isinstance(name, str) for name in names):
+        raise OptionError(f"revise is True, False or a list of step names, not {choice!r}")
+    return names
 
 
 def _split(text: str) -> list[str]:

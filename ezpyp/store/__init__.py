@@ -21,6 +21,7 @@ from ezpyp.store._records import (
 )
 from ezpyp.store._results import (
     check_payload,
+    digest_of,
     insert_results,
     newest_results,
     payload_of,
@@ -86,6 +87,7 @@ __all__ = [
     "bound_steps",
     "current_owner",
     "decode_result",
+    "digest_of",
     "edges_of",
     "encode_result",
     "error_of",

@@ -18,6 +18,7 @@ from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._records import KnownResult
 
 _FOLDER = "damaged"
+_DIGEST_BYTES = 16
 _MARKER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -25,6 +26,8 @@ def mark_damage(location: Path, digest: bytes) -> None:
     """Leave a marker for an object that is not what was stored; nothing in a folder that cannot be written."""
     # A read-only copy of a cache cannot be mended from here; the error that follows says what is wrong.
     with contextlib.suppress(OSError):
+        if len(digest) != _DIGEST_BYTES:
+            return
         (location / _FOLDER).mkdir(exist_ok=True)
         (location / _FOLDER / digest.hex()).touch()
 

@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ezpyp.errors import CacheBusyError
+from ezpyp.errors import CacheBusyError, OptionError
 from ezpyp.store._connection import transaction
 
 HEARTBEAT_S = 10.0
@@ -102,6 +102,8 @@ class RunLock:
 
     def acquire(self, wait_s: float = 0.0) -> None:
         """Take the lock, or raise `CacheBusyError` naming the holder after ``wait_s`` seconds."""
+        if isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)):
+            raise OptionError(f"wait_s is a number of seconds, not {wait_s!r}")
         deadline = time.monotonic() + wait_s
         while (holder := self._try()) is not None:
             if time.monotonic() >= deadline:

@@ -89,6 +89,12 @@ def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
     return row[0] if row else None
 
 
+def digest_of(connection: sqlite3.Connection, result: int) -> bytes:
+    """The object digest that a row names, whether the row is sound or not; empty where there is no row."""
+    row = connection.execute("SELECT digest FROM results WHERE id = ?", (result,)).fetchone()
+    return bytes(row[0]) if row else b""
+
+
 def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:
     """Append results: ``(id, run, result)`` each."""
     connection.executemany(

@@ -87,7 +87,7 @@ def test_message_says_what_it_costs_and_every_way_on():
         "Nothing was written. 7 step(s) would run again (12.35 s when they last ran).",
     ]
     assert "another location" in text
-    assert "revise=['beta'] or EZPYP_REVISE=1" in text
+    assert "revise=['beta'], revise=True or EZPYP_REVISE=1" in text
     assert "sweep" not in text
 
 
