@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ezpyp import Pipeline
 from ezpyp.errors import CacheBusyError, StoreError
 from ezpyp.execution import _recorder
 from ezpyp.execution._console import Console
@@ -247,3 +248,18 @@ def test_console_keeps_the_stream_of_the_moment_it_was_made(monkeypatch):
     monkeypatch.setattr(sys, "stdout", second)
     console.write("line\n")
     assert (first.getvalue(), second.getvalue()) == ("line\n", "")
+
+
+def test_serial_run_commits_what_is_done_before_a_body_that_may_be_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(_recorder, "GROUP_S", 600.0)
+    monkeypatch.setattr("ezpyp.execution._serial.GROUP_S", 600.0)  # nor does the ticker come to its help
+
+    def committed(upstream, location):
+        with closing(sqlite3.connect(f"{location}/ezpyp.sqlite")) as connection:
+            return connection.execute("SELECT count(*) FROM step_rows").fetchone()[0]
+
+    pipeline = Pipeline(tmp_path / "cache", "study")
+    first = pipeline.step(abs)(-3)
+    second = pipeline.step(committed)(first, str(tmp_path / "cache"))
+    pipeline.execute(output="none")
+    assert second.get_result() == 1

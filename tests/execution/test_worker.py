@@ -274,7 +274,9 @@ def test_damaged_object_fails_the_step_and_leaves_a_marker(bench):
     digest = ref.digest.hex()
     path = bench.location / "objects" / digest[:2] / f"{digest[2:]}{ref.suffix}"
     path.chmod(0o644)
-    path.write_bytes(b"?" * ref.size)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1  # still a pickle
+    path.write_bytes(data)
     worker = Worker(bench.program, bench.location, 1, "host")
     worker.learn({0: ref})
     assert "DamagedResultError" in worker.run(1).failure.type_name

@@ -1,6 +1,7 @@
 """Frozen programs: keys, phases, edges, input keys."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -213,3 +214,11 @@ def test_phases_are_the_longest_paths_found_by_walking_them_all(wanted):
         return max((1 + longest(slot.step) for slot in step.slots), default=0)
 
     assert list(study.freeze().phases) == [longest(step) for step in steps]
+
+
+def test_digest_of_a_program_holds_its_names_each_by_itself():
+    study = Study()
+    study.function("alpha").map([1, 2])
+    program = study.freeze()
+    named = [("ab", "c"), ("a", "bc"), ("c", "ab")]
+    assert len({replace(program, names=names).digest for names in named}) == 3

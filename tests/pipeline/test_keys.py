@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,3 +144,17 @@ def test_keys_are_known_without_the_environment_of_the_first_run(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(os.environ, "NEW_VARIABLE", "1")
     assert keys(tmp_path / "b", lambda p: p.step(alpha)(3)) == first
+
+
+def test_python_that_compiled_the_code_counts(tmp_path, monkeypatch):
+    here = keys(tmp_path / "a", lambda p: p.step(alpha)(3))
+    other = SimpleNamespace(implementation=SimpleNamespace(cache_tag="cpython-399"))
+    monkeypatch.setattr("ezpyp.pipeline._identifying.sys", other)
+    assert keys(tmp_path / "b", lambda p: p.step(alpha)(3)) != here
+
+
+def test_version_of_the_codec_counts(tmp_path, monkeypatch):
+    here = keys(tmp_path / "a", lambda p: p.step(alpha)(3))
+    later = SimpleNamespace(name="pickle", version=99)
+    monkeypatch.setattr("ezpyp.pipeline._identifying.get_codec", lambda name: later)
+    assert keys(tmp_path / "b", lambda p: p.step(alpha)(3)) != here

@@ -127,3 +127,33 @@ def test_text_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path, monk
             replace_file(path, "new")
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["pipeline.summary"]
+
+
+ROWS = {
+    "functions": "(1, x'01', 'f', 'm', 'f.py', 1, 'cpython-311', x'', NULL)",
+    "revisions": "(1, x'01', 0.0, 1, 'first')",
+    "steps": "(1, 'alpha', x'01', 1, 'pickle', 0, '[]', '{}', '{}', NULL, NULL, x'')",
+    "edges": "(2, 0, 1, 'value', 'x')",
+    "schema_changes": "(1, 1, 1)",
+    "results": "(1, x'01', NULL, NULL, x'02', 1, 'pickle', 1, '.s', NULL, '9', 'int', 1, x'', x'00')",
+}
+
+
+@pytest.mark.parametrize("recursive", [0, 1])
+@pytest.mark.parametrize("table", ROWS)
+def test_row_of_an_append_only_table_is_never_changed_replaced_or_deleted(index, table, recursive):
+    index.connection.execute(f"INSERT INTO {table} VALUES {ROWS[table]}")
+    column = index.connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchone()[0]
+    index.connection.execute(f"PRAGMA recursive_triggers = {recursive}")
+    for change in (
+        f"UPDATE {table} SET {column} = 7",
+        f"DELETE FROM {table}",
+        f"INSERT OR REPLACE INTO {table} VALUES {ROWS[table]}",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match=f"rows of {table} are never changed, replaced or deleted"):
+            index.connection.execute(change)
+    assert index.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+
+
+def test_writing_connection_fires_delete_triggers_for_replace_too(index):
+    assert index.connection.execute("PRAGMA recursive_triggers").fetchone() == (1,)
