@@ -1,5 +1,6 @@
 """Instances of any class: the class and the state, by the protocol with which Python itself copies."""
 
+import io
 from copyreg import __newobj__, dispatch_table  # type: ignore[attr-defined]  # what pickles name
 from enum import Enum
 from functools import partial
@@ -93,7 +94,8 @@ def _reduce(w: Walker, value: object) -> tuple[object, ...] | str | None:
     """Ask the object for its parts; None where it was refused."""
     kind = type(value)
     if hasattr(kind, "__next__") and w.policy.is_library(kind):
-        w.refuse(value, "an iterator would be used up")
+        is_file = isinstance(value, io.IOBase)
+        w.refuse(value, "an open file; pass ezpyp.File(path)" if is_file else "an iterator would be used up")
         return None
     try:
         special = dispatch_table.get(kind)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from ezpyp.errors import DeclarationError
 from ezpyp.hashing import Hole
 from ezpyp.steps._reference import Reference
 from ezpyp.steps._step import Slot, Step
@@ -65,7 +66,13 @@ def fill(values: tuple[object, ...], slots: Sequence[Slot], contents: Sequence[o
         return tuple([contents[value.index] if type(value) is Hole else value for value in values])
     atoms = {id(value): value for value in values if isinstance(value, _NEVER_COPIED) or _is_untracked(value)}
     holes = {id(slot.hole): content for slot, content in zip(slots, contents, strict=True)}
-    return copy.deepcopy(values, {**atoms, **holes})
+    try:
+        return copy.deepcopy(values, {**atoms, **holes})
+    except Exception as error:
+        raise DeclarationError(
+            f"an argument cannot be copied, and no step gets the original ({type(error).__name__}: {error}): "
+            "pass what it is made from"
+        ) from error
 
 
 # Modules cannot be copied and hold no state of a call; the others are views that cannot change what they show.
