@@ -39,7 +39,7 @@ from ezpyp.pipeline._reading import Reader
 from ezpyp.pipeline._telling import tersely
 from ezpyp.schema import asked_for
 from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step
-from ezpyp.store import Index, KnownStep, check_trust, is_cache, newest_results, translated
+from ezpyp.store import Index, KnownStep, check_trust, filesystem_of, is_cache, newest_results, translated
 from ezpyp.version import __version__
 
 _OUTPUTS = ("steps", "summary", "none")
@@ -417,7 +417,8 @@ class Pipeline:
 
     def _opened(self) -> Index:
         if self._index is None:
-            self._index = Index(self.location)
+            # SQLite forbids WAL where other hosts may write.
+            self._index = Index(self.location, shared=filesystem_of(self.location).is_network)
         return self._index
 
     def _close(self) -> None:

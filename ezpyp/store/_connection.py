@@ -36,7 +36,7 @@ def open_for_writing(location: Path, *, shared: bool = False) -> sqlite3.Connect
             index_path(location), timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute(f"PRAGMA journal_mode = {'TRUNCATE' if shared else 'WAL'}")
+            _set_journal(connection, shared=shared)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA recursive_triggers = ON")
             connection.execute("PRAGMA cache_size = -65536")
@@ -63,6 +63,19 @@ def prepare_folder(location: Path) -> None:
             f"the cache location {location} is read-only for you: choose another location, "
             "or read it with ezpyp.open_cache"
         )
+
+
+def _set_journal(connection: sqlite3.Connection, *, shared: bool) -> None:
+    """WAL on a local file system; where other hosts may write, SQLite forbids it."""
+    if shared:
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
+        return
+    # Changing the mode needs the file alone. Somebody who reads at this moment costs speed, not the run.
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
