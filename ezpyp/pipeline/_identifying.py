@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ezpyp.errors import ArgumentMutatedError, StateChangedError
 from ezpyp.graph import Builder, Program
@@ -14,7 +14,24 @@ from ezpyp.store import get_codec
 
 def build_program(steps: Sequence[Step]) -> Program:
     """Freeze declared steps."""
-    return Builder(_identify, _prefix).build(steps)
+    return Builder(_identifier(), _prefix).build(steps)
+
+
+def _identifier() -> Callable[[StepFunction], FunctionIdentity]:
+    """What each function is at this moment.
+
+    One function may be decorated for every step of an order-only chain: it is walked once, not 10,000 times.
+    """
+    known: dict[tuple[object, ...], FunctionIdentity] = {}
+
+    def identify(function: StepFunction) -> FunctionIdentity:
+        options = function.options
+        what = (id(function.function), options.track, options.no_track)
+        if what not in known:
+            known[what] = _identify(function)
+        return known[what]
+
+    return identify
 
 
 def _identify(function: StepFunction) -> FunctionIdentity:
@@ -42,8 +59,9 @@ def check_functions(program: Program) -> None:
     Raises:
         StateChangedError: One differs from what was frozen; the message names what.
     """
+    identify = _identifier()
     for function, frozen in program.identities.items():
-        now = _identify(function)
+        now = identify(function)
         if now.digest != frozen.digest:
             changes = "; ".join(map(str, difference(frozen, now))) or "its code"
             raise StateChangedError(
