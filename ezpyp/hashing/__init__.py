@@ -15,6 +15,7 @@ from ezpyp.hashing._identity import FunctionIdentity, function_identity
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
 from ezpyp.hashing._values import cutoff_digest, encode, value_digest
+from ezpyp.hashing._versions import version_of
 
 __all__ = [
     "KEY_FORMAT",
@@ -30,6 +31,7 @@ __all__ = [
     "function_identity",
     "register",
     "value_digest",
+    "version_of",
 ]
 
 

@@ -1,7 +1,7 @@
 """The difference of two identities, as data: which part changed, from what to what."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from os.path import basename
@@ -13,7 +13,7 @@ from ezpyp.hashing._record import Part
 _CODE = frozenset({"code", "helper", "method"})
 # Recorded and shown, but in no digest: no reason for a change.
 _NO_REASON = frozenset({"library", "environment"})
-_WITH_CODE = frozenset({"helper", "default", "global", "closure"})
+_WITH_CODE = frozenset({"helper", "default", "global", "closure", "version"})
 _SIMPLE = frozenset({"constant", "name", "operator", "variable"})
 
 
@@ -23,7 +23,7 @@ class Change:
 
     Attributes:
         kind: "constant", "operator", "name", "variable", "code", "signature", "default", "global", "closure", "class",
-            "helper", "method".
+            "helper", "method", "version" (of a tracked package), "python".
         name: The function, global, default or class attribute that changed.
         file: Where it is defined now; "" where that is unknown.
         line: Line of the change there; 0 where that is unknown.
@@ -41,6 +41,8 @@ class Change:
     within: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "python":
+            return f"Python {self.old} -> {self.new}"
         place = f"{basename(self.file)}:{self.line}" if self.line else basename(self.file)
         place = f" ({place})" if place else ""
         what = f"{self.old} -> {self.new}"
@@ -50,7 +52,8 @@ class Change:
             return f"{self.kind} {what} in {self.name}{place}"
         if self.within:
             return f"{self.within} {self.name}{place}: {self.kind} {what}"
-        return f"{self.kind} {self.name}{place} {what}"
+        kind = "version of" if self.kind == "version" else self.kind
+        return f"{kind} {self.name}{place} {what}"
 
 
 def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ...]:
@@ -61,7 +64,8 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
         new: The later one.
 
     Returns:
-        One entry a change, in the order in which the code meets them; empty where the digests are equal.
+        One entry a change, another Python first, then in the order in which the code meets them; empty where
+        digests and Pythons are equal.
 
     Example:
         >>> from ezpyp.hashing import function_identity
@@ -73,17 +77,27 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
         >>> [(change.kind, change.name, change.old, change.new) for change in difference(old, function_identity(area))]
         [('constant', 'area', '3', '4')]
     """
-    if old.digest == new.digest:
-        return ()
+    python = tuple(_python(old, new))
+    found = () if old.digest == new.digest else tuple(_found(old, new, _by_lines if python else _code))
+    whole = Change("code", new.name, new.file, new.line, "", "", "code")
+    return python + found if python or found or old.digest == new.digest else (whole,)
+
+
+def _python(old: FunctionIdentity, new: FunctionIdentity) -> Iterator[Change]:
+    if old.python and new.python and old.python != new.python:
+        yield Change("python", "python", "", 0, old.python, new.python)
+
+
+def _found(old: FunctionIdentity, new: FunctionIdentity, code: "_Compare") -> Iterable[Change]:
     before, after = _numbered(old), _numbered(new)
     changes: list[Change] = []
     for key in dict.fromkeys([*after, *before]):
-        changes.extend(_changes(before.get(key), after.get(key)))
+        changes.extend(_changes(before.get(key), after.get(key), code))
     # A table of functions changes with each of them: the function says more.
     telling = [change for change in changes if change.old != change.new]
     # Helpers come and go with the code that calls them, which is what changed.
     telling = [change for change in telling if not _comes_along(change)] or telling
-    return tuple(dict.fromkeys(telling or changes)) or (Change("code", new.name, new.file, new.line, "", "", "code"),)
+    return dict.fromkeys(telling or changes)
 
 
 def _comes_along(change: Change) -> bool:
@@ -103,7 +117,10 @@ def _numbered(identity: FunctionIdentity) -> dict[tuple[str, str, int], Part]:
     return parts
 
 
-def _changes(old: Part | None, new: Part | None) -> Iterator[Change]:
+_Compare = Callable[[Part, Part], Iterator[Change]]
+
+
+def _changes(old: Part | None, new: Part | None, code: _Compare) -> Iterator[Change]:
     if old is None or new is None:
         part = new or old
         if part is not None and part.kind != "name":
@@ -112,10 +129,19 @@ def _changes(old: Part | None, new: Part | None) -> Iterator[Change]:
     elif old.digest == new.digest:
         return
     elif new.kind in _CODE:
-        yield from _code(old, new)
+        yield from code(old, new)
     else:
         kind = "global" if new.kind == "name" else new.kind
         yield Change(kind, new.name, new.file, new.line, old.text, new.text)
+
+
+def _by_lines(old: Part, new: Part) -> Iterator[Change]:
+    """Compare code of two Pythons, whose operations say nothing of each other, by its source."""
+    was, now = (old.source or "").splitlines(), (new.source or "").splitlines()
+    for operation, i1, i2, j1, j2 in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        if was and now and operation != "equal":
+            texts = [" ".join(line.strip() for line in lines) for lines in (was[i1:i2], now[j1:j2])]
+            yield Change("code", new.name, new.file, new.line + j1, texts[0], texts[1], new.kind)
 
 
 def _code(old: Part, new: Part) -> Iterator[Change]:

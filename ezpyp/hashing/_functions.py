@@ -125,10 +125,10 @@ def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object
 
 
 def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
+    if w.recorder is not None and lead.library:
+        w.recorder.library(lead.library)
     if lead.label is not None:
         w.emit(_LABEL + text(lead.label))
-        if w.recorder is not None and lead.kind in ("library", "import"):
-            w.recorder.library(lead.label.partition(":")[2])
         return
     w.emit(_LEAD)
     if lead.kind != "closure":

@@ -1,6 +1,7 @@
 """What a function is: one digest over its code and all that the code leads to, and the parts that name a change."""
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -11,6 +12,7 @@ from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._record import Part, Recorder
 from ezpyp.hashing._registry import REGISTRY
 from ezpyp.hashing._source import source_of
+from ezpyp.hashing._versions import tracked, versions_as_bytes
 from ezpyp.hashing._walk import Walker
 
 _IDENTITY = tag("function identity")
@@ -30,6 +32,7 @@ class FunctionIdentity:
         source: Its source text, if that compiles to the very code that runs; else None.
         parts: What the digest is made of.
         not_tracked: What counts by its type only, as "NAME (type)".
+        python: Tag of the Python that compiled the code, which is in a step's key but not in the digest.
     """
 
     digest: bytes
@@ -41,6 +44,7 @@ class FunctionIdentity:
     source: str | None
     parts: tuple[Part, ...]
     not_tracked: tuple[str, ...]
+    python: str = ""
 
     def to_json(self) -> str:
         """Return the identity as JSON text, for ``from_json``."""
@@ -71,7 +75,12 @@ def _innermost(function: object) -> object:
 
 
 def function_identity(
-    function: object, *, track: tuple[str, ...] = (), no_track: tuple[str, ...] = ()
+    function: object,
+    *,
+    track: tuple[str, ...] = (),
+    no_track: tuple[str, ...] = (),
+    track_versions: tuple[str, ...] = (),
+    versions_where_used: tuple[str, ...] = (),
 ) -> FunctionIdentity:
     """Return what ``function`` is: its code, and all of the user's that the code leads to.
 
@@ -79,10 +88,15 @@ def function_identity(
         function: A function, or anything else that can be called.
         track: Libraries that count by content.
         no_track: Packages of the user's that count by name.
+        track_versions: Packages whose installed version counts.
+        versions_where_used: Packages whose installed version counts if the code leads to them.
 
     Returns:
         The identity; its digest does not depend on the function's own name, place, comments, docstring, annotations or
         defaults (defaults come in with the bound arguments of a call).
+
+    Raises:
+        OptionError: A package whose version counts is not installed or has no version.
 
     Example:
         >>> function_identity(lambda x: x**2).digest == function_identity(lambda x: x**3).digest
@@ -93,15 +107,17 @@ def function_identity(
     recorder = Recorder()
     walker = Walker(REGISTRY, Ownership(track, no_track), root=_innermost(function), recorder=recorder)
     data = walker.write(function)
+    versions = tracked(track_versions, versions_where_used, frozenset(recorder.libraries))
     code = getattr(walker.root, "__code__", None)
     return FunctionIdentity(
-        digest=digest(_IDENTITY + data),
+        digest=digest(_IDENTITY + data + versions_as_bytes(versions)),
         name=getattr(function, "__name__", None) or describe(function),
         module=str(getattr(function, "__module__", None) or ""),
         qualname=getattr(function, "__qualname__", None) or describe(function),
         file=code.co_filename if code else "",
         line=code.co_firstlineno if code else 0,
         source=source_of(code) if code else None,
-        parts=recorder.all_parts(),
+        parts=recorder.all_parts(versions),
         not_tracked=tuple(recorder.not_tracked),
+        python=sys.implementation.cache_tag or "",
     )

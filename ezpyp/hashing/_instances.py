@@ -111,6 +111,8 @@ def _reduced(w: Walker, value: object, reduced: tuple[object, ...] | str) -> Chi
     kind = type(value)
     if isinstance(reduced, str):
         w.emit(_GLOBAL + text(f"{kind.__module__}.{kind.__qualname__}:{reduced}"))
+        if w.recorder is not None and w.policy.is_library(kind):
+            w.recorder.library(kind.__module__)
         return
     make, args, *rest = reduced
     state, items, pairs = (*rest, None, None, None)[:3]

@@ -20,7 +20,8 @@ class Part:
 
     Attributes:
         kind: "code" (the function itself), "helper", "method", "default", "global", "closure", "class", "name" (which
-            function or class a name leads to), "library" (its version), "environment" (a variable; in no digest).
+            function or class a name leads to), "version" (of a package that is tracked), "library" (a version that is
+            only recorded), "environment" (a variable that is only recorded).
         name: Name as a reader of the code knows it.
         file: Where it is defined; "" where that is unknown.
         line: First line there; 0 where that is unknown.
@@ -92,11 +93,12 @@ class Recorder:
         """Note that an environment variable is read."""
         self.variables[variable] = None
 
-    def all_parts(self, environment: Mapping[str, str] = os.environ) -> tuple[Part, ...]:
-        """Return all parts, versions of libraries and digests of environment variables last."""
-        versions = [Part("library", name, text=_version(name)) for name in self.libraries]
+    def all_parts(self, tracked: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> tuple[Part, ...]:
+        """Return all parts; last the tracked versions, then what is only recorded."""
+        versions = [Part("version", name, digest=_digest_of(text), text=text) for name, text in tracked.items()]
+        libraries = [Part("library", name, text=tracked.get(name) or _version(name)) for name in self.libraries]
         variables = [Part("environment", name, digest=_digest_of(environment.get(name))) for name in self.variables]
-        return (*self.parts, *versions, *variables)
+        return (*self.parts, *versions, *libraries, *variables)
 
 
 def absolute(path: str) -> str:

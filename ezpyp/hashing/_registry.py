@@ -100,12 +100,24 @@ def _registered(function: Callable[[object], object]) -> Node:
 
 def _of_package(kind: type) -> Node | None:
     for base in kind.__mro__:
-        name = _NORMALISERS.get(base.__module__.partition(".")[0])
+        package = base.__module__.partition(".")[0]
+        name = _NORMALISERS.get(package)
         if name is not None:
             node = import_module(f"ezpyp.hashing.{name}").find(base)
             if node is not None:
-                return node  # type: ignore[no-any-return]  # by the convention of those modules
+                return _noted(package, node)
     return None
+
+
+def _noted(package: str, node: Node) -> Node:
+    """Values of a library that code reads say that the code leads to it."""
+
+    def walk_noted(w: Walker, value: object) -> Children:
+        if w.recorder is not None:
+            w.recorder.library(package)
+        return node(w, value)
+
+    return walk_noted
 
 
 def _of_protocol(kind: type) -> Node:

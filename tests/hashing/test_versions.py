@@ -1,0 +1,195 @@
+"""Versions of packages count where they are asked for, and only there."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ezpyp.errors import OptionError
+from ezpyp.hashing import FunctionIdentity, _versions, difference, function_identity
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def mean(values):
+    return np.mean(values)
+
+
+def double(value):
+    return 2 * value
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder of installed packages: give it a distribution, its version and the names that it installs."""
+
+    def install(distribution, version, *names, dunder=None):
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.dist-info"
+        if version is not None:
+            info.mkdir(exist_ok=True)
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+            (info / "top_level.txt").write_text("\n".join(names) + "\n")
+        for name in names:
+            (tmp_path / f"{name}.py").write_text("" if dunder is None else f"__version__ = {dunder!r}\n")
+        forget()
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield install
+    forget()
+    for name in [name for name, module in sys.modules.items() if str(tmp_path) in str(getattr(module, "__file__", ""))]:
+        del sys.modules[name]
+
+
+def forget():
+    for known in (_versions.version_of, _versions.import_names, _versions._distributions):
+        known.cache_clear()
+
+
+def digest(function, **options):
+    return function_identity(function, **options).digest
+
+
+def test_tracked_version_is_in_the_digest(site):
+    site("colours", "1.0", "colours")
+    before = function_identity(double, track_versions=("colours",))
+    site("colours", "1.1", "colours")
+    after = function_identity(double, track_versions=("colours",))
+
+    assert before.digest != after.digest != digest(double)
+    assert [str(change) for change in difference(before, after)] == ["version of colours 1.0 -> 1.1"]
+
+
+def test_version_that_is_not_tracked_is_not_in_the_digest(monkeypatch):
+    before = function_identity(mean)
+    monkeypatch.setattr(np, "__version__", "9.9")
+
+    assert function_identity(mean).digest == before.digest
+
+
+def test_version_counts_where_the_code_leads_to_the_library():
+    options = {"versions_where_used": ("numpy",)}
+
+    assert digest(mean, **options) == digest(mean, track_versions=("numpy",))
+    assert digest(double, **options) == digest(double)
+
+
+ARRAYS = {"one": [np.arange(3)]}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: np.pi,
+        lambda: ARRAYS,
+        lambda: mean([1]),
+        lambda sin=np.sin: partial_of(sin),
+        lambda: np.no_such_name,
+    ],
+    ids=["constant", "array in a global", "helper", "ufunc in a closure", "name that is not loaded"],
+)
+def test_every_way_to_a_library_is_seen(function):
+    assert digest(function, versions_where_used=("numpy",)) != digest(function)
+
+
+def partial_of(function):
+    return UFUNCS["cos"](function)
+
+
+UFUNCS = {"cos": np.cos}
+
+
+def test_version_is_found_where_import_and_distribution_have_two_names(site):
+    site("scikit-colours", "2.5", "skcolours")
+
+    assert _versions.version_of("skcolours") == "2.5"
+    assert _versions.version_of("scikit-colours") == "2.5"
+    assert _versions.import_names("Scikit_Colours") == {"skcolours"}
+    assert _versions.import_names("skcolours") == {"skcolours"}
+
+
+def test_module_that_nobody_installed_says_its_version_itself(site):
+    site("folder", None, "plainfolder", dunder="3.1")
+
+    assert _versions.version_of("plainfolder") == "3.1"
+
+
+@pytest.mark.parametrize(
+    ("package", "reason"),
+    [
+        ("nunpy", "no such package is installed.*correct its name"),
+        ("json", "part of Python, whose version is in every key"),
+        ("nameless", "it has none.*track=.*version="),
+    ],
+)
+def test_package_without_a_version_is_an_error_that_says_what_to_do(site, package, reason):
+    site("folder", None, "nameless")
+
+    for option in ("track_versions", "versions_where_used"):
+        with pytest.raises(OptionError, match=f"version of '{package}' cannot be tracked: .*{reason}"):
+            function_identity(double, **{option: (package,)})
+
+
+def test_one_text_is_no_tuple_of_packages():
+    with pytest.raises(OptionError, match=r"\('numpy',\), not 'numpy'"):
+        function_identity(double, track_versions="numpy")
+
+
+def test_version_is_named_beside_other_changes(site):
+    site("colours", "1.0", "colours")
+    before = function_identity(lambda x: x + 1, track_versions=("colours",))
+    site("colours", "2.0", "colours")
+    after = function_identity(lambda x: x + 2, track_versions=("colours",))
+
+    assert [(change.kind, change.old, change.new) for change in difference(before, after)] == [
+        ("constant", "1", "2"),
+        ("version", "1.0", "2.0"),
+    ]
+
+
+def test_version_that_is_tracked_from_now_on_is_named():
+    version = _versions.version_of("numpy")
+    changes = difference(function_identity(mean), function_identity(mean, track_versions=("numpy",)))
+
+    assert [str(change) for change in changes] == [f"version of numpy is new: {version}"]
+
+
+def test_tracked_version_survives_json(site):
+    site("colours", "1.0", "colours")
+    identity = function_identity(mean, track_versions=("colours",))
+
+    assert FunctionIdentity.from_json(identity.to_json()) == identity
+
+
+def test_nobody_pays_for_versions_who_does_not_ask():
+    code = "import sys; from ezpyp.hashing import function_identity as f; f(lambda: 1); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+    )
+
+    assert "ezpyp.hashing" in done.stdout.split(), done.stderr
+    assert "importlib.metadata" not in done.stdout.split()
+
+
+def test_another_python_is_named_first_and_its_bytecode_is_no_reason():
+    before = function_identity(double)
+    [code] = [part for part in before.parts if part.kind == "code"]
+    other = replace(code, digest="00", tokens=code.tokens[:2])
+    after = replace(before, digest=bytes(16), python="cpython-399", parts=(other,))
+
+    assert [str(change) for change in difference(before, after)] == [f"Python {before.python} -> cpython-399"]
+
+    edited = replace(other, source=code.source.replace("2 * value", "3 * value"))
+    lines = difference(before, replace(after, parts=(edited,)))[1:]
+
+    assert [(change.kind, change.line, change.old, change.new) for change in lines] == [
+        ("code", code.line + 1, "return 2 * value", "return 3 * value")
+    ]
+
+
+def test_another_python_is_named_where_the_digest_is_the_same():
+    before = function_identity(double)
+
+    assert [change.kind for change in difference(before, replace(before, python="cpython-399"))] == ["python"]
