@@ -20,7 +20,7 @@ def content(reader: Reader, result: int) -> memoryview:
     )
     if payload is None:
         # Trusted, since the bytes are only looked at; what refuses untrusted folders is loading.
-        return ObjectStore(reader.location, trust=True).open(digest, suffix, size)
+        return ObjectStore(reader.location, trust=True).open(digest, suffix, size, verify=True)
     check(digest, size, payload)
     return memoryview(payload)
 

@@ -19,6 +19,7 @@ from ezpyp.store._filesystem import FileSystem, filesystem_of
 from ezpyp.store._mapping import read_private
 from ezpyp.store._new_file import LATE_S, is_stray, make_folder, sync_folder, write_new
 from ezpyp.store._trust import check_owner
+from ezpyp.store._verified import Verified
 
 # Bytes; smaller results live in the index. `python -m benchmarks inline` measures where the two ways cross.
 INLINE_LIMIT = 16 * 1024
@@ -54,6 +55,7 @@ class ObjectStore:
         self._durable = durable
         self._trust = trust
         self._has_root = False
+        self._verified = Verified()
 
     @cached_property
     def _filesystem(self) -> FileSystem:
@@ -122,14 +124,15 @@ class ObjectStore:
             sync_folder(os.path.dirname(name))
         return True
 
-    def open(self, digest: bytes, suffix: str, size: int, *, verify: bool = True) -> memoryview:
+    def open(self, digest: bytes, suffix: str, size: int, *, verify: bool | None = None) -> memoryview:
         """The bytes of an object, private to the caller, who may change them.
 
         Args:
             digest: Digest that the bytes must have.
             suffix: How its file name ends.
             size: Number of bytes that it must have.
-            verify: Whether to compute the digest (15 GB/s); the size is compared always.
+            verify: Whether to compute the digest (15 GB/s); the size is compared always. By default it is
+                computed unless this store found the very same file whole before, or ``EZPYP_VERIFY=0`` is set.
 
         Raises:
             DamagedResultError: It is missing or not what was stored; ``reason`` tells: ``missing``, ``kind``,
@@ -139,7 +142,8 @@ class ObjectStore:
         """
         return self._open(self._name(digest, suffix), digest, size, verify=verify)
 
-    def _open(self, name: str, digest: bytes, size: int, *, verify: bool) -> memoryview:
+    def _open(self, name: str, digest: bytes, size: int, *, verify: bool | None) -> memoryview:
+        began_s = time.time()
         descriptor = self._descriptor(name, digest)
         try:
             status = os.fstat(descriptor)
@@ -155,9 +159,14 @@ class ObjectStore:
             raise _damaged(name, digest, "unreadable", f"it cannot be read: {error.strerror or error}") from error
         finally:
             os.close(descriptor)
-        if verify and xxh3_128_digest(data) != digest:
-            raise _damaged(name, digest, "digest", "its content is not what was stored")
+        if verify if verify is not None else self._is_to_verify(digest, status):
+            if xxh3_128_digest(data) != digest:
+                raise _damaged(name, digest, "digest", "its content is not what was stored")
+            self._verified.add(digest, status, now_s=began_s)
         return data
+
+    def _is_to_verify(self, digest: bytes, status: os.stat_result) -> bool:
+        return not self._verified.holds(digest, status) and os.environ.get("EZPYP_VERIFY") != "0"
 
     def _descriptor(self, name: str, digest: bytes) -> int:
         # Another host may have published it a moment ago: a network file system shows that late.
@@ -244,6 +253,7 @@ def _damaged(name: str, digest: bytes, reason: str, what: str) -> DamagedResultE
         digest=digest.hex(),
         path=name,
         reason=reason,
+        what=what,
     )
 
 

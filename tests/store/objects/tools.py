@@ -41,7 +41,7 @@ def content(encoded: Encoded) -> bytes:
     return b"".join(encoded.pieces)
 
 
-def opened(store: ObjectStore, encoded: Encoded, *, verify: bool = True) -> memoryview:
+def opened(store: ObjectStore, encoded: Encoded, *, verify: bool | None = None) -> memoryview:
     return store.open(encoded.digest, encoded.suffix, encoded.size, verify=verify)
 
 

@@ -1,0 +1,141 @@
+"""An object is hashed once a process, for as long as its file is the very same; or never, if the user says so."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ezpyp.errors import DamagedResultError
+from ezpyp.store import _objects
+from ezpyp.store._encoded import Encoded, encode_result
+from ezpyp.store._objects import ObjectStore
+from tests.store.objects.tools import MEDIUM, content, flip, opened, path_of, truncate
+
+LATER_S = 60.0
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of what was hashed on loading."""
+    sizes: list[int] = []
+    digest = _objects.xxh3_128_digest
+
+    def count(data: memoryview) -> bytes:
+        sizes.append(len(data))
+        return digest(data)
+
+    monkeypatch.setattr(_objects, "xxh3_128_digest", count)
+    return sizes
+
+
+@pytest.fixture
+def encoded(local: ObjectStore) -> Encoded:
+    encoded = encode_result(MEDIUM, "pickle")
+    local.publish(encoded)
+    return encoded
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch, encoded: Encoded) -> Encoded:
+    """The object, a while after it was stored."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + LATER_S)
+    return encoded
+
+
+def test_a_thousand_readers_hash_an_object_once(local: ObjectStore, settled: Encoded, hashed: list[int]) -> None:
+    for _ in range(1000):
+        assert len(opened(local, settled)) == settled.size
+
+    assert hashed == [settled.size]
+
+
+def test_every_store_verifies_for_itself(local: ObjectStore, settled: Encoded, hashed: list[int]) -> None:
+    opened(local, settled)
+    opened(ObjectStore(local._location), settled)
+
+    assert hashed == [settled.size] * 2
+
+
+def test_asked_to_verify_it_does(local: ObjectStore, settled: Encoded, hashed: list[int]) -> None:
+    opened(local, settled)
+    opened(local, settled, verify=True)
+
+    assert hashed == [settled.size] * 2
+
+
+def test_a_small_object_is_hashed_each_time(local: ObjectStore, settled: Encoded, hashed: list[int]) -> None:
+    small = encode_result(bytes(30_000), "pickle")
+    local.publish(small)
+
+    opened(local, small), opened(local, small)
+
+    assert hashed == [small.size] * 2
+
+
+def test_what_changes_after_it_was_verified_is_hashed_again(local: ObjectStore, settled: Encoded) -> None:
+    opened(local, settled)
+    flip(path_of(local, settled))
+
+    with pytest.raises(DamagedResultError, match="its content is not what was stored"):
+        opened(local, settled)
+
+
+def test_a_time_stamp_set_back_hides_nothing(local: ObjectStore, settled: Encoded) -> None:
+    path = path_of(local, settled)
+    opened(local, settled)
+    before = path.stat()
+    flip(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+
+    with pytest.raises(DamagedResultError, match="its content is not what was stored"):
+        opened(local, settled)
+
+
+def test_another_file_of_the_same_name_and_times_is_hashed(local: ObjectStore, settled: Encoded) -> None:
+    path = path_of(local, settled)
+    opened(local, settled)
+    other = path.with_name("other")
+    other.write_bytes(bytes(settled.size))
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+    with pytest.raises(DamagedResultError, match="its content is not what was stored"):
+        opened(local, settled)
+
+
+def test_a_file_that_may_change_within_one_tick_is_not_remembered(
+    local: ObjectStore, encoded: Encoded, hashed: list[int]
+) -> None:
+    opened(local, encoded), opened(local, encoded)
+
+    assert hashed == [encoded.size] * 2
+
+
+def test_users_may_leave_the_digest_out_but_not_the_size(
+    local: ObjectStore, encoded: Encoded, hashed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EZPYP_VERIFY", "0")
+    flip(path_of(local, encoded))
+
+    assert opened(local, encoded) != content(encoded)
+    assert hashed == []
+
+    truncate(path_of(local, encoded))
+    with pytest.raises(DamagedResultError, match="bytes instead of"):
+        opened(local, encoded)
+
+
+def test_publishing_trusts_nothing_that_lies_there(
+    local: ObjectStore, encoded: Encoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EZPYP_VERIFY", "0")
+    path: Path = path_of(local, encoded)
+    flip(path)
+
+    local.publish(encoded)
+
+    assert path.read_bytes() == content(encoded)
+    assert path.with_name(f"{path.name}.damaged").exists()
