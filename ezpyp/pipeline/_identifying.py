@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ezpyp.errors import ArgumentMutatedError, StateChangedError
 from ezpyp.graph import Builder, Program
-from ezpyp.hashing import KEY_FORMAT, FunctionIdentity, difference, function_identity
+from ezpyp.hashing import KEY_FORMAT, LARGE_BUFFERS, FunctionIdentity, difference, function_identity
 from ezpyp.steps import BARE_TYPES, Step, StepFunction
 from ezpyp.store import get_codec
 
@@ -25,8 +25,7 @@ def _identifier() -> Callable[[StepFunction], FunctionIdentity]:
     known: dict[tuple[object, ...], FunctionIdentity] = {}
 
     def identify(function: StepFunction) -> FunctionIdentity:
-        options = function.options
-        what = (id(function.function), options.track, options.no_track)
+        what = (id(function.function), function.options.tracking)
         if what not in known:
             known[what] = _identify(function)
         return known[what]
@@ -35,8 +34,14 @@ def _identifier() -> Callable[[StepFunction], FunctionIdentity]:
 
 
 def _identify(function: StepFunction) -> FunctionIdentity:
-    options = function.options
-    return function_identity(function.function, track=options.track, no_track=options.no_track)
+    tracking = function.options.tracking
+    return function_identity(
+        function.function,
+        track=tracking.track,
+        no_track=tracking.no_track,
+        track_versions=tracking.track_versions,
+        versions_where_used=tracking.versions_where_used,
+    )
 
 
 def _prefix(function: StepFunction, identity: FunctionIdentity) -> bytes:
@@ -76,15 +81,17 @@ def check_arguments(program: Program) -> None:
     Raises:
         ArgumentMutatedError: One differs from what it was when its step was declared.
     """
-    for step, name in zip(program.steps, program.names, strict=True):
-        if BARE_TYPES.issuperset(map(type, step.values)):
-            continue
-        if step.function.encoded(step.values, step.given) != step.encoding:
-            binder = step.function.binder
-            mutable = [
-                p for p, value in zip(binder.parameters, step.values, strict=True) if type(value) not in BARE_TYPES
-            ]
-            raise ArgumentMutatedError(
-                f"argument {' or '.join(mutable)} of {name!r} (a call of {step.function.place}) was changed in place "
-                "after the step was declared: pass a copy, or declare the step after the change"
-            )
+    with LARGE_BUFFERS.checking():
+        for step, name in zip(program.steps, program.names, strict=True):
+            if not BARE_TYPES.issuperset(map(type, step.values)):
+                _check(step, name)
+
+
+def _check(step: Step, name: str) -> None:
+    if step.function.encoded(step.values, step.given) != step.encoding:
+        binder = step.function.binder
+        mutable = [p for p, value in zip(binder.parameters, step.values, strict=True) if type(value) not in BARE_TYPES]
+        raise ArgumentMutatedError(
+            f"argument {' or '.join(mutable)} of {name!r} (a call of {step.function.place}) was changed in place "
+            "after the step was declared: pass a copy, or declare the step after the change"
+        )

@@ -38,7 +38,7 @@ from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._reading import Reader
 from ezpyp.pipeline._telling import tersely
 from ezpyp.schema import asked_for
-from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step
+from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step, tracking_of
 from ezpyp.store import Index, KnownStep, check_trust, filesystem_of, is_cache, newest_results, translated
 from ezpyp.version import __version__
 
@@ -55,9 +55,14 @@ class Pipeline:
             with what depends on them. ``EZPYP_REVISE`` beats it.
         trust: Whether the location's pickles may be loaded although somebody else could have written them;
             ``EZPYP_TRUST=1`` says the same.
+        track: Packages whose code counts by content although they are installed, in every step; each step's own add
+            to these and the following.
+        no_track: Packages whose code counts by name although it is yours.
+        track_versions: Libraries whose version counts in the key of every step whose code leads to them.
 
     Raises:
         StoreError: The location is a file.
+        OptionError: A package that is named is not installed.
         LaunchError: Started by an MPI launcher whose MPI library is missing or is another one.
 
     Example:
@@ -87,12 +92,16 @@ class Pipeline:
         revise: bool | Iterable[str] = False,
         *,
         trust: bool = False,
+        track: Iterable[str] = (),
+        no_track: Iterable[str] = (),
+        track_versions: Iterable[str] = (),
     ) -> None:
         if not pipeline_id or type(pipeline_id) is not str:
             raise OptionError(f"pipeline_id must be a name, not {pipeline_id!r}")
         self.location = _resolved(cache_location)
         self.pipeline_id = pipeline_id
-        self.declarations = Declarations(self, pipeline_id)
+        tracking = tracking_of(track, no_track, versions_where_used=track_versions)
+        self.declarations = Declarations(self, pipeline_id, tracking)
         self._revise = revise
         self._ranks = Ranks(connect())
         self._reader = Reader(self.location, trust=trust)

@@ -13,6 +13,7 @@ from ezpyp.steps._function import Options, StepFunction
 from ezpyp.steps._reference import Reference
 from ezpyp.steps._step import PlaceHolder, Slot, Step
 from ezpyp.steps._sweep import Sweep
+from ezpyp.steps._tracking import Tracking, tracking_of
 
 __all__ = [
     "BARE_TYPES",
@@ -28,6 +29,7 @@ __all__ = [
     "Step",
     "StepFunction",
     "Sweep",
+    "Tracking",
     "as_cloudpickle_step",
     "as_numpy_step",
     "as_pickle_step",
@@ -36,4 +38,5 @@ __all__ = [
     "is_interactive",
     "located",
     "skeleton",
+    "tracking_of",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ezpyp.errors import DeclarationError, DuplicateNameError, InitializationError
+from ezpyp.steps._tracking import BY_THE_RULE, Tracking
 
 if TYPE_CHECKING:
     from ezpyp.steps._function import StepFunction
@@ -57,11 +58,13 @@ class Declarations:
     Args:
         source: Where results come from.
         label: The pipeline's id, for messages.
+        tracking: How packages count, unless a step says otherwise.
     """
 
-    def __init__(self, source: ResultSource, label: str) -> None:
+    def __init__(self, source: ResultSource, label: str, tracking: Tracking = BY_THE_RULE) -> None:
         self.source = source
         self.label = label
+        self.tracking = tracking
         self.steps: list[Step] = []
         self.frozen = False
         self._functions: dict[str, StepFunction] = {}

@@ -10,6 +10,7 @@ from ezpyp.steps._declarations import Declarations
 from ezpyp.steps._function import Options, StepFunction
 from ezpyp.steps._step import PlaceHolder, Step
 from ezpyp.steps._sweep import Sweep
+from ezpyp.steps._tracking import names_of, tracking_of
 from ezpyp.store import get_codec
 
 
@@ -22,6 +23,7 @@ class StepOptions(TypedDict, total=False):
     cache: bool
     track: Iterable[str]
     no_track: Iterable[str]
+    track_versions: Iterable[str]
 
 
 class AllStepOptions(StepOptions, total=False):
@@ -55,6 +57,7 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     cache: bool = True,
     track: Iterable[str] = (),
     no_track: Iterable[str] = (),
+    track_versions: Iterable[str] = (),
 ) -> Decorator:
     """Make a decorator that turns a function into steps of a pipeline.
 
@@ -69,12 +72,15 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
         cache: Whether a result may be used again. ``cache=False`` runs in every run.
         track: Packages whose code counts by content although they are installed.
         no_track: Packages whose code counts by name although it is yours.
+        track_versions: Libraries whose version counts in the key, such as ``numpy``. This and the two before add to
+            those of the pipeline; one string is one name.
 
     Returns:
         A decorator; what it returns declares a step when it is called.
 
     Raises:
         DeclarationError: The pipeline is missing, or ``depends_on`` holds something that is no step.
+        OptionError: An option has a value that it cannot have, or names a package that is not installed.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -91,7 +97,7 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     declarations = _declarations_of(pipeline, "as_step")
     options = Options(
         _steps_of(depends_on), codec, _title_of(codec), _name_of(name), _version_of(version),
-        _names("ignore", ignore), cache, _names("track", track), _names("no_track", no_track),
+        names_of("ignore", ignore), cache, declarations.tracking.with_own(tracking_of(track, no_track, track_versions)),
     )  # fmt: skip
 
     def decorate(function: Callable[..., object]) -> StepFunction:
@@ -237,10 +243,3 @@ def _version_of(version: object) -> str | None:
     if version is not None and not isinstance(version, (str, int)):
         raise OptionError(f"version must be a string or a whole number, not {version!r}")
     return None if version is None else str(version)
-
-
-def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
-    found = (names,) if isinstance(names, str) else tuple(names)
-    if not all(isinstance(name, str) for name in found):
-        raise OptionError(f"{option} takes names, not {found!r}")
-    return tuple(sorted(set(found)))

@@ -15,6 +15,7 @@ from ezpyp.steps._declarations import RUNNING, Declarations
 from ezpyp.steps._reference import Reference
 from ezpyp.steps._step import Slot, Step
 from ezpyp.steps._sweep import Sweep
+from ezpyp.steps._tracking import BY_THE_RULE, Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,7 @@ class Options:
     version: str | None = None
     ignore: tuple[str, ...] = ()
     cache: bool = True
-    track: tuple[str, ...] = ()
-    no_track: tuple[str, ...] = ()
+    tracking: Tracking = BY_THE_RULE
 
 
 class StepFunction:

@@ -105,6 +105,15 @@ def test_options_that_change_what_a_result_is_change_the_key(tmp_path, options):
     assert plain != other
 
 
+def test_one_function_decorated_twice_counts_as_each_decorator_says(tmp_path):
+    def declare(pipeline):
+        pipeline.step(alpha)(3)
+        pipeline.step(alpha, name="with numpy's version", track_versions="numpy")(3)
+
+    (_, plain), (_, with_version) = keys(tmp_path, declare)
+    assert plain != with_version
+
+
 def test_option_values_do_not_run_together(tmp_path):
     found = set()
     for n, options in enumerate(
