@@ -12,13 +12,16 @@ from ezpyp.hashing._file import File
 from ezpyp.hashing._framing import KEY_FORMAT
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._identity import FunctionIdentity, function_identity
+from ezpyp.hashing._large import LARGE_BUFFERS, LARGE_BYTES
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
-from ezpyp.hashing._values import cutoff_digest, encode, value_digest
+from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, value_digest
 from ezpyp.hashing._versions import version_of
 
 __all__ = [
     "KEY_FORMAT",
+    "LARGE_BUFFERS",
+    "LARGE_BYTES",
     "Change",
     "File",
     "FunctionIdentity",
@@ -27,6 +30,7 @@ __all__ = [
     "cutoff_digest",
     "describe",
     "difference",
+    "digest_as_checked",
     "encode",
     "function_identity",
     "register",

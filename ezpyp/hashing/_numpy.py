@@ -1,6 +1,7 @@
 """NumPy: arrays by dtype, shape, order and values; scalars; dtypes."""
 
 import numpy as np
+from xxhash import xxh3_128
 
 from ezpyp.hashing._framing import count, digest, tag
 from ezpyp.hashing._walk import Children, Node, Walker
@@ -14,6 +15,8 @@ _FORTRAN = tag("fortran")
 _FIELD = tag("field")
 # The x87 number of 80 bits lies in 12 or 16 bytes; the rest is whatever was in memory.
 _X87_BYTES = 10
+# Memory in other layouts than C and Fortran is brought in order by so much at a time.
+_PIECE_BYTES = 1 << 20
 
 
 def walk_array(w: Walker, array: np.ndarray) -> Children:
@@ -23,8 +26,10 @@ def walk_array(w: Walker, array: np.ndarray) -> Children:
     w.emit(_ARRAY)
     if type(array) is not np.ndarray:
         yield type(array)
+    w.note_large(array, array.nbytes)
     yield from contents(w, array)
-    yield getattr(array, "__dict__", None)
+    # Which part of which file a memmap shows does not count: what is there does.
+    yield None if type(array) is np.memmap else getattr(array, "__dict__", None)
 
 
 def contents(w: Walker, array: np.ndarray) -> Children:
@@ -41,7 +46,11 @@ def contents(w: Walker, array: np.ndarray) -> Children:
         return
     if w.texts is not None and array.dtype.kind == "U":
         w.texts.extend(np.unique(array).tolist())
-    w.emit(_RAW + values_digest(array))
+    if w.buffers is None or w.in_code:
+        # A global that code reads is hashed for real each time: nothing checks it again but this very walk.
+        w.emit(_RAW + values_digest(array))
+    else:
+        w.emit(_RAW + w.buffers.digest(array, values_digest))
 
 
 def _fields(array: np.ndarray) -> list[object]:
@@ -49,7 +58,7 @@ def _fields(array: np.ndarray) -> list[object]:
 
 
 def values_digest(array: np.ndarray) -> bytes:
-    """Return the digest of the values of an array without objects, in C order, without copying contiguous ones."""
+    """Return the digest of the values of an array without objects, in C order, without copying them."""
     if array.size == 0:
         return digest(b"")
     dtype = array.dtype
@@ -57,8 +66,19 @@ def values_digest(array: np.ndarray) -> bytes:
         return digest(b"".join(_FIELD + values_digest(array[name]) for name in dtype.names))
     if dtype.kind in "fc" and _has_garbage(dtype):
         return digest(_significant(array))
+    if not array.flags.c_contiguous and array.nbytes > _PIECE_BYTES:
+        return _digest_in_pieces(array)
     flat = np.ascontiguousarray(array).reshape(-1)
     return digest(flat.view(np.uint8).data)
+
+
+def _digest_in_pieces(array: np.ndarray) -> bytes:
+    state = xxh3_128()
+    length = _PIECE_BYTES // array.itemsize
+    pieces = np.nditer(array, ["external_loop", "buffered"], ["readonly", "contig"], order="C", buffersize=length)  # type: ignore[call-overload]  # the stubs spell it "config"
+    for piece in pieces:
+        state.update(piece.view(np.uint8).data)
+    return state.digest()
 
 
 def _has_padding(dtype: np.dtype) -> bool:

@@ -6,6 +6,7 @@ from ezpyp.errors import UnhashableValueError
 from ezpyp.hashing._files import name_existing_files
 from ezpyp.hashing._framing import count, digest, dumps, tag
 from ezpyp.hashing._hole import Hole
+from ezpyp.hashing._large import LARGE_BUFFERS
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
 from ezpyp.hashing._registry import REGISTRY, leaf_hole
@@ -47,7 +48,7 @@ def encode(values: Sequence[object], names: Sequence[str], *, by_name: bool = Fa
         return sum_up(_HOLES + count(len(parts)) + b"".join(parts))
     data = plain_sequence(tuple(values))
     if data is None:
-        walker = Walker(REGISTRY, Ownership(), by_name=by_name)
+        walker = Walker(REGISTRY, Ownership(), by_name=by_name, buffers=LARGE_BUFFERS)
         data = _ARGUMENTS + count(len(values)) + _write(walker, values, names)
     return sum_up(data)
 
@@ -86,10 +87,32 @@ def value_digest(value: object) -> bytes:
         >>> value_digest([1, 2]) == value_digest((1, 2))
         False
     """
+    return _digest_by(Walker(REGISTRY, Ownership()), value)
+
+
+def _digest_by(walker: Walker, value: object) -> bytes:
     data = plain_bytes(value)
     if data is None:
-        data = _VALUE + _write(Walker(REGISTRY, Ownership()), (value,), ("value",))
+        data = _VALUE + _write(walker, (value,), ("value",))
     return digest(data)
+
+
+def digest_as_checked(value: object) -> bytes:
+    """Return the digest of an argument in which large arrays count as they did when they were last checked.
+
+    A copy that is to stand for the argument has this digest, however the original was changed meanwhile.
+
+    Args:
+        value: Anything with stable content.
+
+    Returns:
+        16 bytes, those of `value_digest` where nothing changed.
+
+    Raises:
+        UnhashableValueError: A part has no stable content.
+    """
+    with LARGE_BUFFERS.as_checked():
+        return _digest_by(Walker(REGISTRY, Ownership(), buffers=LARGE_BUFFERS), value)
 
 
 def cutoff_digest(value: object) -> bytes | None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ezpyp.hashing._framing import count, digest, dumps, tag, text
+from ezpyp.hashing._large import LARGE_BYTES
 from ezpyp.hashing._plain import texts_in
 
 if TYPE_CHECKING:
+    from ezpyp.hashing._large import LargeBuffers
     from ezpyp.hashing._ownership import Ownership
     from ezpyp.hashing._record import Recorder
 
@@ -57,6 +59,7 @@ class Walker:
         by_name: Functions and classes count by name only.
         root: What is decorated: counts by content whoever owns it, and is reached directly.
         recorder: Is told about code and globals on the way.
+        buffers: Remembers large arrays; by default each is hashed when it is met.
     """
 
     def __init__(
@@ -67,11 +70,13 @@ class Walker:
         by_name: bool = False,
         root: object = None,
         recorder: "Recorder | None" = None,
+        buffers: "LargeBuffers | None" = None,
     ) -> None:
         self.dispatch = dispatch
         self.policy = policy
         self.by_name = by_name
         self.recorder = recorder
+        self.buffers = buffers
         self.texts: list[object] | None = None
         self.root = root
         self.shared = False
@@ -180,6 +185,11 @@ class Walker:
         """Remember the texts among plain values, where they are wanted."""
         if self.texts is not None:
             self.texts.extend(texts_in(values))
+
+    def note_large(self, value: object, size_bytes: int) -> None:
+        """Note that an argument holds a large array or frame."""
+        if self.buffers is not None and size_bytes >= LARGE_BYTES and not self.in_code:
+            self.buffers.note(value)
 
     def forget(self, size: int) -> None:
         """Forget the objects met since ``len(seen)`` was ``size``."""
