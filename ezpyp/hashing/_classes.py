@@ -6,7 +6,6 @@ from types import FunctionType
 
 from ezpyp.hashing._framing import tag, text
 from ezpyp.hashing._functions import noted
-from ezpyp.hashing._source import line_of
 from ezpyp.hashing._walk import Children, Walker
 
 _CLASS = tag("class")
@@ -111,7 +110,7 @@ def _contents(w: Walker, kind: type) -> Children:
 
 def _place(w: Walker, kind: type, name: str) -> tuple[str, int]:
     file = file_of(kind)
-    return file, line_of(file, name, kind.__name__) if w.recorder is not None else 0
+    return file, w.recorder.line_of(file, name, kind.__name__) if w.recorder is not None else 0
 
 
 def file_of(kind: type) -> str:

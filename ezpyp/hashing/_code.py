@@ -7,7 +7,7 @@ reads ``locals``, ``vars``, ``eval`` or ``exec``), names of globals (what they l
 
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from opcode import _nb_ops, cmp_op, opmap, opname  # type: ignore[attr-defined]  # no other place has the operators
 from types import CodeType
 
@@ -51,24 +51,37 @@ _JUMP_NAMES |= {
 # kind, its text, its line. A tuple, since there are thousands and they go into JSON.
 Token = tuple[str, str, str, int]
 
+# The same before it is put into words: kind, two facts, line.
+_Operation = tuple[str, object, object, int]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Form:
     """The canonical form of a code object.
 
     Attributes:
+        code: The code.
         digest: 16 bytes.
         uses: What it reads from outside, in the order of control.
         stores: Names of globals that it binds.
-        tokens: Its operations with their lines; in no digest.
-        signature: Its parameters, as text; in no digest.
+        operations: What it does, to be put into words where somebody asks.
     """
 
+    code: CodeType
     digest: bytes
     uses: tuple[Use, ...]
     stores: frozenset[str]
-    tokens: tuple[Token, ...]
-    signature: str
+    operations: tuple[_Operation, ...]
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """Return the operations with their lines; in no digest."""
+        return tuple(map(_in_words, self.operations))
+
+    @cached_property
+    def signature(self) -> str:
+        """Return the parameters, as text; in no digest."""
+        return parameters(self.code)
 
 
 @lru_cache(maxsize=4096)
@@ -77,7 +90,7 @@ def canonical(code: CodeType) -> Form:
     writer = _Writer()
     writer.write_code(code, None)
     data = dumps(writer.out, 2)
-    return Form(digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.tokens), parameters(code))
+    return Form(code, digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.operations))
 
 
 class _Scope:
@@ -115,7 +128,7 @@ class _Writer:
         self.out: list[object] = []
         self.uses = Uses()
         self.stores: set[str] = set()
-        self.tokens: list[Token] = []
+        self.operations: list[_Operation] = []
         self.numbers = 0
 
     def next_number(self) -> int:
@@ -139,7 +152,19 @@ class _Writer:
         self.out.append(("code", signature(code)))
 
 
-def operation(op: int, arg: int) -> tuple[str, str]:
+def _in_words(operation: _Operation) -> Token:
+    kind, first, second, line = operation
+    if kind == "variable":
+        # Renaming a variable is no change: its number tells it.
+        return kind, str(first), str(second), line
+    if kind == "op":
+        kind, text = _spelled(first, second)  # type: ignore[arg-type]  # opcode and argument
+    else:
+        text = str(first) if kind == "name" else describe(first)
+    return kind, text, text, line
+
+
+def _spelled(op: int, arg: int) -> tuple[str, str]:
     """Return the kind and text of an operation: an operator as it is written, others by name."""
     if op == _BINARY and arg < len(_nb_ops):
         return "operator", str(_nb_ops[arg][1])
@@ -147,6 +172,8 @@ def operation(op: int, arg: int) -> tuple[str, str]:
         return "operator", cmp_op[(arg >> _COMPARE_SHIFT) % len(cmp_op)]
     if op in _NOT:
         return "operator", _NOT[op][arg & 1]
+    if op in JUMPS:
+        return "op", opname[op].replace("FORWARD_", "").replace("BACKWARD_", "")
     return "op", f"{opname[op]} {arg}"
 
 
@@ -211,17 +238,12 @@ class _Body:
             self.write_variable(op, arg, line)
         elif op in JUMPS:
             self.writer.out += (_JUMP_NAMES[op], place.target)
-            self.token("op", opname[op].replace("FORWARD_", "").replace("BACKWARD_", ""), line)
+            self.writer.operations.append(("op", op, arg, line))
             self.writer.uses.other()
         elif op not in _CELLS:
             self.writer.out += (op, arg)
-            self.token(*operation(op, arg), line)
+            self.writer.operations.append(("op", op, arg, line))
             self.writer.uses.other(opname[op])
-
-    def token(self, kind: str, text: str, line: int, key: str | None = None) -> None:
-        self.writer.tokens.append((kind, text if key is None else key, text, line))
-
-    # -- variables and names -------------------------------------------------
 
     def write_variable(self, op: int, arg: int, line: int) -> None:
         name = self.scope.names[arg]
@@ -231,8 +253,7 @@ class _Body:
         number = self.scope.number(name)
         self.writer.out += (op, number)
         self.writer.uses.variable(opname[op], name)
-        # Renaming a variable is no change: its number tells it.
-        self.token("variable", name, line, f"{opname[op]} {number}")
+        self.writer.operations.append(("variable", f"{opname[op]} {number}", name, line))
 
     def is_cell(self, name: str) -> bool:
         return name in self.scope.free or name in self.scope.cells
@@ -251,9 +272,7 @@ class _Body:
             # The low bits say how a call will find its function, but whether super() has arguments.
             self.writer.out += (_PLAIN_LOADS.get(op, op), arg & 2 if op == _LOAD_SUPER else 0, name)
             uses.name(opname[op], name)
-        self.token("name", name, line)
-
-    # -- constants -------------------------------------------------------------
+        self.writer.operations.append(("name", name, None, line))
 
     def write_constant(self, op: int, value: object, position: int, places: list[Place], line: int) -> None:
         out = self.writer.out
@@ -265,7 +284,7 @@ class _Body:
         self.writer.uses.constant(value)
         value = self.adjusted(value, position, places)
         out += (op, plain_constant(value))
-        self.token("constant", describe(value), line)
+        self.writer.operations.append(("constant", value, None, line))
 
     def adjusted(self, value: object, position: int, places: list[Place]) -> object:
         """Take out of a class body what only tells where the class stands."""

@@ -40,13 +40,16 @@ class Place:
 
 
 class _Tracer:
-    def __init__(self, code: CodeType) -> None:
-        self.instructions = decode(code)
+    def __init__(self, code: CodeType, instructions: list[Instruction]) -> None:
+        self.instructions = instructions
         self.table = handlers(code)
         self.entries: dict[int, int] = {}
-        for index, instruction in enumerate(self.instructions):
+        for index, instruction in enumerate(instructions):
             self.entries.setdefault(instruction.unit, index)
-        self.same = self.equal_endings()
+        self.beyond = [self.beyond_jumps(i) if it.op in GOTOS else i for i, it in enumerate(instructions)]
+        same = self.equal_endings()
+        # Where control goes on from an index when plain jumps are followed and equal endings are one.
+        self.follow = [same.get(index, index) for index in self.beyond]
         self.place_of: dict[int, int] = {}
         self.places: list[Place] = []
         self.pending: list[int] = []
@@ -60,35 +63,31 @@ class _Tracer:
         return self.places
 
     def trace(self, start: int) -> None:
-        index = self.follow(start)
+        index = self.follow[start]
         while index not in self.place_of:
             instruction = self.instructions[index]
+            op = instruction.op
             self.place_of[index] = len(self.places)
             self.places.append(Place(instruction))
-            self.note_handler(instruction)
-            if instruction.op in ENDS or instruction.op in GOTOS:
-                # A jump that is left here is one that leads to itself for ever.
+            if self.table:
+                self.note_handler(instruction)
+            if op in JUMPS:
+                if op in GOTOS:
+                    # A jump that is left here is one that leads to itself for ever.
+                    return
+                # The other arm of a branch comes later.
+                index, aside = self.arms(index, instruction)
+                self.pending.append(aside)
+            elif op in ENDS:
                 return
-            index = self.go_on(index, instruction)
+            else:
+                index = self.follow[index + 1]
         self.places.append(Place(None, index))
-
-    def go_on(self, index: int, instruction: Instruction) -> int:
-        """Return what comes after an instruction; the other arm of a branch comes later."""
-        if instruction.op in JUMPS:
-            straight, aside = self.arms(index, instruction)
-            self.pending.append(aside)
-            return straight
-        return self.follow(index + 1)
 
     def arms(self, index: int, instruction: Instruction) -> tuple[int, int]:
         """Return the arm to go on with and the other, the same ones whichever of the two the compiler made a jump."""
-        arms = (self.follow(index + 1), self.follow(instruction.target))
-        return arms[::-1] if instruction.op in INVERTED else arms
-
-    def follow(self, index: int) -> int:
-        """Return where control goes on from ``index`` when plain jumps are followed and equal endings are one."""
-        index = self.beyond_jumps(index)
-        return self.same.get(index, index)
+        straight, aside = self.follow[index + 1], self.follow[instruction.target]
+        return (aside, straight) if instruction.op in INVERTED else (straight, aside)
 
     def beyond_jumps(self, index: int) -> int:
         passed = set()
@@ -103,14 +102,15 @@ class _Tracer:
         The compiler copies short endings to where they are jumped from, or not, depending on padding.
         """
         before: dict[int, list[int]] = {}
+        ends = []
         for index, instruction in enumerate(self.instructions):
-            if instruction.op not in JUMPS and instruction.op not in ENDS:
-                before.setdefault(self.beyond_jumps(index + 1), []).append(index)
+            if instruction.op in ENDS:
+                ends.append(index)
+            elif instruction.op not in JUMPS:
+                before.setdefault(self.beyond[index + 1], []).append(index)
         firsts: dict[object, int] = {}
         same: dict[int, int] = {}
-        level: list[tuple[int, object]] = [
-            (i, None) for i, instruction in enumerate(self.instructions) if instruction.op in ENDS
-        ]
+        level: list[tuple[int, object]] = [(index, None) for index in ends]
         for _ in range(_LONGEST_ENDING):
             level = [(index, self.way(index, rest)) for index, rest in level]
             for index, way in level:
@@ -127,7 +127,7 @@ class _Tracer:
         return (handler.target, handler.depth) if handler is not None else None
 
     def note_handler(self, instruction: Instruction) -> None:
-        if not self.table or instruction.op in SILENT:
+        if instruction.op in SILENT:
             return
         handler = self.handler_of(instruction)
         if handler is not None:
@@ -160,9 +160,13 @@ class _Tracer:
             return
         handler = self.handler_of(instruction)
         if handler is not None:
-            place.handler = (self.place_of[self.follow(self.index_of_unit(handler.target))], handler.depth)
+            place.handler = (self.place_of[self.follow[self.index_of_unit(handler.target)]], handler.depth)
 
 
 def in_order_of_control(code: CodeType) -> list[Place]:
     """Return the instructions of ``code`` in the order in which control reaches them."""
-    return _Tracer(code).run()
+    instructions = decode(code)
+    if code.co_exceptiontable or any(instruction.op in JUMPS for instruction in instructions):
+        return _Tracer(code, instructions).run()
+    end = next(index for index, instruction in enumerate(instructions) if instruction.op in ENDS)
+    return [Place(instruction) for instruction in instructions[: end + 1]]

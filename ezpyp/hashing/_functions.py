@@ -9,7 +9,6 @@ from ezpyp.hashing._containers import dict_items
 from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._names import Lead, is_code, leads
-from ezpyp.hashing._source import line_of
 from ezpyp.hashing._walk import Children, Walker
 
 _FUNCTION = tag("function")
@@ -142,7 +141,7 @@ def _place(w: Walker, function: FunctionType, lead: Lead) -> tuple[str, int]:
     if w.recorder is None or lead.kind == "closure":
         return code.co_filename, code.co_firstlineno
     file = lead.file or str(function.__globals__.get("__file__") or code.co_filename)
-    return file, line_of(file, lead.name.rpartition(".")[2])
+    return file, w.recorder.line_of(file, lead.name.rpartition(".")[2])
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:

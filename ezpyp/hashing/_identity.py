@@ -2,9 +2,9 @@
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._framing import digest, tag
@@ -29,7 +29,7 @@ class FunctionIdentity:
         qualname: Its qualified name.
         file: Its source file.
         line: First line there.
-        source: Its source text, if that compiles to the very code that runs; else None.
+        origin: Its code, or its source text.
         parts: What the digest is made of.
         not_tracked: What counts by its type only, as "NAME (type)".
         python: Tag of the Python that compiled the code, which is in a step's key but not in the digest.
@@ -41,22 +41,31 @@ class FunctionIdentity:
     qualname: str
     file: str
     line: int
-    source: str | None
+    origin: CodeType | str | None = field(repr=False, compare=False)
     parts: tuple[Part, ...]
     not_tracked: tuple[str, ...]
     python: str = ""
 
+    @property
+    def source(self) -> str | None:
+        """Return the function's source text, if that compiles to the very code that runs; else None."""
+        return source_of(self.origin) if isinstance(self.origin, CodeType) else self.origin
+
     def to_json(self) -> str:
         """Return the identity as JSON text, for ``from_json``."""
-        return json.dumps(asdict(self) | {"digest": self.digest.hex()}, separators=(",", ":"))
+        names = ("name", "module", "qualname", "file", "line", "source", "not_tracked", "python")
+        facts = {name: getattr(self, name) for name in names}
+        parts = [part.facts() for part in self.parts]
+        return json.dumps(facts | {"digest": self.digest.hex(), "parts": parts}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "FunctionIdentity":
         """Return the identity that ``to_json`` wrote."""
         facts = json.loads(text)
-        parts = tuple(Part(**(part | {"tokens": tuple(map(tuple, part["tokens"]))})) for part in facts.pop("parts"))
+        parts = tuple(map(Part.from_facts, facts.pop("parts")))
         found = bytes.fromhex(facts.pop("digest"))
-        return cls(digest=found, parts=parts, not_tracked=tuple(facts.pop("not_tracked")), **facts)
+        origin, not_tracked = facts.pop("source"), tuple(facts.pop("not_tracked"))
+        return cls(digest=found, origin=origin, parts=parts, not_tracked=not_tracked, **facts)
 
 
 def _innermost(function: object) -> object:
@@ -116,7 +125,7 @@ def function_identity(
         qualname=getattr(function, "__qualname__", None) or describe(function),
         file=code.co_filename if code else "",
         line=code.co_firstlineno if code else 0,
-        source=source_of(code) if code else None,
+        origin=code,
         parts=recorder.all_parts(versions),
         not_tracked=tuple(recorder.not_tracked),
         python=sys.implementation.cache_tag or "",

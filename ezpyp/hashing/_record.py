@@ -3,15 +3,54 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from types import FunctionType
+from typing import Any, Protocol
 
 from ezpyp.hashing._code import Form, Token
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._framing import digest
-from ezpyp.hashing._source import source_of
+from ezpyp.hashing._secrets import SECRET, is_secret
+from ezpyp.hashing._source import line_of, lines_of, source_of
 
-_SECRETS = ("token", "secret", "password", "passwd", "api_key", "apikey", "credential")
+
+class Body(Protocol):
+    """Operations and source of code."""
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Return the operations as (kind, key, text, line)."""
+
+    @property
+    def source(self) -> str | None:
+        """Return the source text, where it is the source of that very code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written down of code."""
+
+    tokens: tuple[Token, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """Code of this process: put into words where somebody asks, which a run that finds all cached never does."""
+
+    form: Form
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        return self.form.tokens
+
+    @property
+    def source(self) -> str | None:
+        return source_of(self.form.code)
+
+
+NO_BODY = Written()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +66,7 @@ class Part:
         line: First line there; 0 where that is unknown.
         digest: Hex digest of the part by itself.
         text: Short text of its value.
-        tokens: Operations of code as (kind, key, text, line).
-        source: Source text of code, where it is the source of that very code.
+        body: Operations and source of code.
     """
 
     kind: str
@@ -37,8 +75,30 @@ class Part:
     line: int = 0
     digest: str = ""
     text: str = ""
-    tokens: tuple[Token, ...] = ()
-    source: str | None = None
+    body: "Body" = field(default=NO_BODY, repr=False, compare=False)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Return the operations of code as (kind, key, text, line)."""
+        return self.body.tokens
+
+    @property
+    def source(self) -> str | None:
+        """Return the source text of code, where it is the source of that very code."""
+        return self.body.source
+
+    def facts(self) -> dict[str, object]:
+        """Return what JSON holds of the part, for ``from_facts``."""
+        names = ("kind", "name", "file", "line", "digest", "text")
+        code = {"tokens": self.tokens, "source": self.source} if self.body is not NO_BODY else {}
+        return {name: getattr(self, name) for name in names if getattr(self, name)} | code
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> "Part":
+        """Return the part of which ``facts`` were kept."""
+        tokens, source = facts.pop("tokens", ()), facts.pop("source", None)
+        body = Written(tuple(map(tuple, tokens)), source) if tokens or source else NO_BODY
+        return cls(**facts, body=body)
 
 
 class Recorder:
@@ -50,6 +110,13 @@ class Recorder:
         self.reading: list[str] = []
         self.libraries: dict[str, None] = {}
         self.variables: dict[str, None] = {}
+        # One look at each file a walk, not one for each name in it.
+        self.absolute = cache(_absolute)
+        self._lines = cache(lines_of)
+
+    def line_of(self, path: str, name: str, owner: str = "") -> int:
+        """Return the line where a global, or an attribute of a class, is first bound; 0 if that is not seen."""
+        return line_of(self._lines(path), name, owner)
 
     def function(self, function: FunctionType, form: Form, kind: str) -> None:
         """Note the code of a function."""
@@ -58,25 +125,23 @@ class Recorder:
             Part(
                 kind,
                 function.__qualname__,
-                absolute(code.co_filename),
+                self.absolute(code.co_filename),
                 code.co_firstlineno,
                 form.digest.hex(),
                 f"def {function.__name__}{form.signature}",
-                form.tokens,
-                source_of(code),
+                _Live(form),
             )
         )
 
     def value(self, kind: str, name: str, place: tuple[str, int], data: bytes, value: object) -> None:
         """Note a value that code reads; of one that looks like a secret only the digest."""
-        secret = any(word in name.lower() for word in _SECRETS)
-        text = "<secret>" if secret else describe(value)
-        self.parts.append(Part(kind, name, absolute(place[0]), place[1], digest(data).hex(), text))
+        text = SECRET if is_secret(name) else describe(value)
+        self.parts.append(Part(kind, name, self.absolute(place[0]), place[1], digest(data).hex(), text))
 
     def name(self, name: str, place: tuple[str, int], value: object) -> None:
         """Note which function or class a name leads to."""
         text = getattr(value, "__qualname__", "")
-        self.parts.append(Part("name", name, absolute(place[0]), place[1], digest(text.encode()).hex(), text))
+        self.parts.append(Part("name", name, self.absolute(place[0]), place[1], digest(text.encode()).hex(), text))
 
     def untracked(self, what: str) -> None:
         """Note that something counts by its type only."""
@@ -101,7 +166,7 @@ class Recorder:
         return (*self.parts, *versions, *libraries, *variables)
 
 
-def absolute(path: str) -> str:
+def _absolute(path: str) -> str:
     """Return where a source file is, if it is one: a relative path means another file elsewhere."""
     return os.path.abspath(path) if os.path.exists(path) else path
 

@@ -8,6 +8,8 @@ from types import CodeType
 
 from ezpyp.hashing._code import canonical
 
+Lines = tuple[str, ...] | list[str]
+
 # from __future__ import annotations, which changes what a nested function's annotations compile to.
 _FUTURE = 0x1000000
 
@@ -18,7 +20,7 @@ def source_of(code: CodeType) -> str | None:
 
     ``inspect.getsource`` would give the file as it is now. Here the text is compiled again and must give the same code.
     """
-    lines = _lines(code.co_filename)
+    lines = lines_of(code.co_filename)
     if not lines or not code.co_firstlineno:
         return None
     block = lines[code.co_firstlineno - 1 : _last_line(code)]
@@ -59,7 +61,8 @@ def _children(code: CodeType) -> list[CodeType]:
     return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
-def _lines(path: str) -> tuple[str, ...] | list[str]:
+def lines_of(path: str) -> Lines:
+    """Return the lines of a source file, or of a notebook's cell."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -78,9 +81,8 @@ def _read(path: str, _mtime_ns: int, _size: int) -> tuple[str, ...]:
         return ()
 
 
-def line_of(path: str, name: str, owner: str = "") -> int:
+def line_of(lines: Lines, name: str, owner: str = "") -> int:
     """Return the line where a global, or an attribute of the class ``owner``, is first bound; 0 if that is not seen."""
-    lines = _lines(path)
     if not owner:
         return _bindings(lines).get(name, 0) if isinstance(lines, tuple) else 0
     start = next((place for place, line in enumerate(lines, 1) if _opens_class(line, owner)), 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ezpyp.hashing import Change, FunctionIdentity, difference
+from ezpyp.hashing import Change, FunctionIdentity, _code, _record, difference, function_identity
 from tests.hashing._harness import run, write
 
 SCRIPT = '''
@@ -215,6 +215,24 @@ def test_source_is_not_recorded_when_the_file_was_edited_since(tmp_path):
     space = {}
     exec(compile(path.read_text(), str(path), "exec"), space)
     path.write_text("def step(x):\n    return x + 2\n")
-    from ezpyp.hashing import function_identity
-
     assert function_identity(space["step"]).source is None
+
+
+def test_source_is_not_recorded_when_the_file_was_edited_after_the_walk(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text("def step(x):\n    return x + 1\n")
+    space = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)
+    identity = function_identity(space["step"])
+    path.write_text("def step(x):\n    return x + 200\n")
+
+    assert identity.source is None
+    assert [part.source for part in identity.parts] == [None]
+
+
+def test_nothing_is_put_into_words_where_nobody_asks(monkeypatch):
+    """A run that finds everything cached compiles no source again."""
+    monkeypatch.setattr(_record, "source_of", None)
+    monkeypatch.setattr(_code, "_in_words", None)
+
+    function_identity(lambda x: [x, "nothing"])

@@ -10,6 +10,7 @@ import pytest
 
 from ezpyp.errors import OptionError
 from ezpyp.hashing import FunctionIdentity, _versions, difference, function_identity
+from ezpyp.hashing._record import Written
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,12 +177,12 @@ def test_nobody_pays_for_versions_who_does_not_ask():
 def test_another_python_is_named_first_and_its_bytecode_is_no_reason():
     before = function_identity(double)
     [code] = [part for part in before.parts if part.kind == "code"]
-    other = replace(code, digest="00", tokens=code.tokens[:2])
+    other = replace(code, digest="00", body=Written(code.tokens[:2], code.source))
     after = replace(before, digest=bytes(16), python="cpython-399", parts=(other,))
 
     assert [str(change) for change in difference(before, after)] == [f"Python {before.python} -> cpython-399"]
 
-    edited = replace(other, source=code.source.replace("2 * value", "3 * value"))
+    edited = replace(other, body=Written(source=code.source.replace("2 * value", "3 * value")))
     lines = difference(before, replace(after, parts=(edited,)))[1:]
 
     assert [(change.kind, change.line, change.old, change.new) for change in lines] == [
