@@ -181,9 +181,11 @@ class DamagedResultError(StoreError):
 
     Attributes:
         digest: Digest of the object, 32 hex characters.
+        what: What is wrong with it, in words.
     """
 
     digest: str
+    what: str = "it is not what was stored"
 
 
 class CodecError(EzpypError, ValueError):

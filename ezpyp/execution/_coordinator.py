@@ -5,45 +5,29 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution import _lines as lines
-from ezpyp.execution._outcome import DONE, FAILED, PENDING, SKIPPED, Failure, Outcome, Ref
-from ezpyp.execution._plan import token_of
+from ezpyp.execution._healing import Healing, given_up
+from ezpyp.execution._outcome import DONE, FAILED, SKIPPED, Failure, Outcome, Ref
+from ezpyp.execution._progress import Progress
 from ezpyp.execution._recorder import Recorder
+from ezpyp.execution._results import Results
 from ezpyp.execution._scheduler import Scheduler
-from ezpyp.graph import Program
-from ezpyp.schema import resolved_texts
+from ezpyp.execution._state import RunState
 from ezpyp.store import (
+    INLINE_LIMIT,
+    Damage,
     KnownResult,
     NewResult,
+    ObjectStore,
     RunCounts,
     StoredResult,
-    payload_of,
     result_of_input,
-    results_by_id,
+    tell_damage,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """What is known when a run begins.
-
-    Attributes:
-        program: The steps.
-        known: The newest result of each key.
-        found: The result of each step that is known before anything runs.
-        rows: Status and result of each step's newest row, by position; None where all rows are current.
-        location: The location, for messages.
-    """
-
-    program: Program
-    known: dict[bytes, KnownResult]
-    found: Sequence[KnownResult | None]
-    rows: Sequence[tuple[int, int | None] | None] | None
-    location: str
 
 
 class Coordinator:
@@ -67,21 +51,29 @@ class Coordinator:
         self._program = state.program
         self._recorder = recorder
         self._connection = connection
-        self._status = [DONE if result else PENDING for result in state.found]
-        self._results: list[KnownResult | NewResult | None] = list(state.found)
-        self._ids = [result.id if result else 0 for result in state.found]
-        self._inputs: dict[int, bytes] = {}
-        self._stored: dict[int, StoredResult] = {}
+        self._results = Results(self._program, state.found, connection, state.location)
+        self._progress = Progress(self._program, self._results, state.found, recorder)
+        self._status = self._progress.status
         self._seconds = 0.0
         self.failures: dict[str, Failure] = {}
-        self._cached = sum(result is not None for result in state.found)
         # Nothing can be taken over from an index without results: spares a query a step in a fresh cache.
         self._has_results = connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is not None
-        pending = [position for position, status in enumerate(self._status) if status == PENDING]
+        pending = self._progress.pending
         self._primaries = self._twins_of(pending)
         # Results that nobody asks for again are not kept: a sweep's may be many.
         self._consumed = self._program.consumed() | set(self._primaries.values())
-        self._scheduler = make_scheduler(self._waits_for(), pending)
+        self._scheduler = self._progress.scheduler = make_scheduler(self._waits_for(), pending)
+        self._objects = ObjectStore(Path(state.location))
+        self._healing = Healing(self._progress, self._damaged(pending), self._objects)
+
+    def _damaged(self, pending: Sequence[int]) -> dict[int, KnownResult]:
+        damaged, keys = self._state.damaged, self._program.keys
+        if not damaged:
+            return {}
+        lost = [
+            position for position in pending if keys[position] in damaged and keys[position] not in self._state.known
+        ]
+        return {position: damaged[keys[position]] for position in lost}
 
     def _twins_of(self, pending: Sequence[int]) -> dict[int, int]:
         """Steps of two names with one key: the later waits for the earlier and takes its result."""
@@ -124,52 +116,67 @@ class Coordinator:
     def _bring_row_up_to_date(self, position: int, result: int) -> None:
         rows = self._state.rows
         if rows is not None and rows[position] != (DONE, result):
-            self._recorder.cached(position, result, self._resolved_texts(position), None)
+            self._recorder.cached(position, result, self._results.texts(position), None)
 
     def next(self) -> int | None:
         """A step to run now; steps that turn out to be cached or skipped are dealt with on the way."""
         while (position := self._scheduler.take()) is not None:
             if self._must_run(position):
                 return position
-            self._scheduler.finish(position)
         return None
 
     def _must_run(self, position: int) -> bool:
         upstreams = self._program.upstreams(position)
         blame = next((up for up in upstreams if self._status[up] != DONE), None)
         if blame is not None:
-            self._status[position] = SKIPPED
-            self._recorder.skipped(position, self._program.names[blame], self._resolved_texts(position))
+            self._do_without(position, blame)
             return False
         if upstreams:
-            self._inputs[position] = self._program.input_key(position, self._token)
-        return not self._take_over(position)
+            self._progress.inputs[position] = self._program.input_key(position, self._results.token)
+        if not self._take_over(position):
+            return True
+        self._end(position)
+        return False
+
+    def _do_without(self, position: int, blame: int) -> None:
+        """An upstream has no result: it is being computed anew, or failed."""
+        if self._progress.unfinished(position):
+            self._progress.put_back(position)
+            return
+        self._status[position] = SKIPPED
+        self._recorder.skipped(position, self._program.names[blame], self._results.texts(position))
+        self._scheduler.finish(position)
+
+    def _end(self, position: int) -> None:
+        self._scheduler.finish(position)
+        if not self._healing.is_idle and self._status[position] == DONE:
+            self._healing.follow(position)
 
     def _take_over(self, position: int) -> bool:
         """Use a result that was computed from the same values, by this step or by another of the same code."""
         program = self._program
-        if not program.steps[position].function.options.cache:
+        if not program.steps[position].function.options.cache or self._healing.must_run(position):
             return False
         primary = self._primaries.get(position)
         if primary is not None and self._status[primary] == DONE:
-            self._take(position, self._results[primary], self._ids[primary])
+            self._take(position, self._results[primary], self._results.ids[primary])
             self._recorder.cached(
-                position, self._ids[position], self._resolved_texts(position),
+                position, self._results.ids[position], self._results.texts(position),
                 f"the same as {program.names[primary]}", say=True,
             )  # fmt: skip
             return True
-        input_key = self._inputs.get(position)
+        input_key = self._progress.inputs.get(position)
         if input_key is None or not self._has_results:
             return False
         known = self._state.known.get(program.keys[position])
         if known is not None and known.input_key == input_key:
             self._take(position, known, known.id)
-            self._recorder.cached(position, known.id, self._resolved_texts(position), None, say=True)
+            self._recorder.cached(position, known.id, self._results.texts(position), None, say=True)
             return True
         return self._take_from_input(position, input_key)
 
     def _take_from_input(self, position: int, input_key: bytes) -> bool:
-        stored = result_of_input(self._connection, input_key)
+        stored = self._stored_by(input_key)
         if stored is None:
             return False
         result = NewResult(
@@ -177,9 +184,17 @@ class Coordinator:
             stored.codec_version, stored.suffix, stored.preview, "", None, self._origin_of(stored.id),
         )  # fmt: skip
         reason = "upstream values are the same"
-        id_ = self._recorder.taken_over(position, result, self._resolved_texts(position), reason)
+        id_ = self._recorder.taken_over(position, result, self._results.texts(position), reason)
         self._take(position, result, id_)
         return True
+
+    def _stored_by(self, input_key: bytes) -> StoredResult | None:
+        """A result that was computed from the same values, and whose object is there."""
+        while (stored := result_of_input(self._connection, input_key)) is not None:
+            if stored.size <= INLINE_LIMIT or not self._objects.missing([(stored.digest, stored.suffix, stored.size)]):
+                break
+            self._record([self._healing.set_aside(stored.id, stored, "its object is missing or has another size")])
+        return stored
 
     def _origin_of(self, result: int) -> int:
         row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
@@ -188,79 +203,87 @@ class Coordinator:
     def _take(self, position: int, result: KnownResult | NewResult | None, id_: int) -> None:
         self._status[position] = DONE
         self._results[position] = result
-        self._ids[position] = id_
-        self._cached += 1
-
-    def _token(self, up: int) -> bytes:
-        result = self._results[up]
-        assert result is not None
-        return token_of(result, cached=self._program.steps[up].function.options.cache, id_=self._ids[up])
+        self._results.ids[position] = id_
+        self._progress.is_cached[position] = True
 
     def finish(self, outcome: Outcome) -> None:
-        """Take the outcome of a step that ran."""
+        """Take the outcome of a step that ran, or could not because an upstream's result is damaged."""
         position = outcome.position
         self._seconds += outcome.seconds
+        if outcome.damaged:
+            if self._heal(position, outcome.damaged):
+                return
+            outcome = given_up(outcome)
         if outcome.result is not None:
-            input_key = self._inputs.get(position)
-            result = outcome.result if input_key is None else outcome.result._replace(input_key=input_key)
-            self._status[position] = DONE
-            if position in self._consumed:
-                self._results[position] = result
-            self._ids[position] = self._recorder.done(outcome, result)
-            if outcome.reason:
-                warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=2)
+            self._done(outcome, outcome.result)
         else:
-            assert outcome.failure is not None
-            name = self._program.names[position]
-            self._status[position] = FAILED
-            self.failures[name] = outcome.failure
-            command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {shlex.quote(name)}"
-            self._recorder.failed(outcome, command)
-        self._scheduler.finish(position)
+            self._failed(outcome)
+        self._end(position)
 
-    def refs_for(self, position: int, knows: Callable[[int], bool]) -> dict[int, Ref]:
-        """Where the results are that a step needs as values, those left out that the worker knows."""
-        return {up: self._ref(up) for up in set(self._program.values[position]) if not knows(up)}
+    def _done(self, outcome: Outcome, result: NewResult) -> None:
+        position = outcome.position
+        input_key = self._progress.inputs.get(position)
+        if input_key is not None:
+            result = result._replace(input_key=input_key)
+        self._status[position] = DONE
+        if position in self._consumed:
+            self._results[position] = result
+        if outcome.reason:
+            warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=3)
+        self._results.ids[position] = self._recorder.done(self._healing.marked(outcome, result), result)
 
-    def _ref(self, position: int) -> Ref:
-        result = self._full(position)
-        payload = result.payload
-        if payload is None:
-            payload = payload_of(self._connection, self._ids[position])
-            if payload is None and isinstance(result, NewResult) and result.origin is not None:
-                payload = payload_of(self._connection, result.origin)  # its own row may not be committed yet
-        return Ref(result.digest, result.size, result.codec, result.codec_version, result.suffix, payload)
+    def _failed(self, outcome: Outcome) -> None:
+        assert outcome.failure is not None
+        name = self._program.names[outcome.position]
+        self._status[outcome.position] = FAILED
+        self.failures[name] = outcome.failure
+        command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {shlex.quote(name)}"
+        self._recorder.failed(outcome, command)
 
-    def _resolved_texts(self, position: int) -> tuple[str | None, str | None]:
-        """Arguments with the previews of results in place of steps: known without loading anything."""
-        return resolved_texts(self._program, position, self._preview)
+    def _heal(self, position: int, damaged: Collection[int]) -> bool:
+        """Put a step back until upstreams that cannot be loaded were computed anew; False where that is no use."""
+        found = self._healing.heal(position, damaged)
+        if found is None:
+            return False
+        self._record(found)
+        self._progress.put_back(position)
+        return True
 
-    def _preview(self, up: int) -> str:
-        return f"TMP for {self._program.names[up]}" if self._results[up] is None else self._full(up).preview
+    def _record(self, found: Sequence[Damage]) -> None:
+        for damage in found:
+            self._recorder.damaged(damage)
+        if found:
+            tell_damage(self._connection, found)
 
-    def _full(self, position: int) -> StoredResult | NewResult:
-        """All of a result's row; of most results that are found only the identity is ever read."""
-        result = self._results[position]
-        if isinstance(result, NewResult):
-            return result
-        if position not in self._stored:
-            id_, key = self._ids[position], self._program.keys[position]
-            stored = results_by_id(self._connection, [id_]).get(id_)
-            if stored is None or stored.key != key:
-                raise DamagedResultError(
-                    f"the row of the result of {self._program.names[position]!r} is damaged: set it aside with "
-                    f"python -m ezpyp.inspect {shlex.quote(self._state.location)} verify --repair",
-                    digest="",
-                )
-            self._stored[position] = stored
-        return self._stored[position]
+    def renewed(self) -> Collection[int]:
+        """Results that ranks have to be told of again, since the last call."""
+        return self._progress.renewed()
+
+    def refs_for(self, position: int, knows: Callable[[int], bool]) -> dict[int, Ref] | None:
+        """Where the results are that a step needs as values, those left out that the worker knows.
+
+        None where the row of one is damaged: then the step was put back.
+        """
+        refs, damaged = {}, []
+        for up in set(self._program.values[position]):
+            if not knows(up):
+                try:
+                    refs[up] = self._results.ref(up)
+                except DamagedResultError:
+                    damaged.append(up)
+        if not damaged:
+            return refs
+        if not self._heal(position, damaged):
+            self._results.full(damaged[0])  # raises: nothing can be read from this index
+        return None
 
     def counts(self) -> RunCounts:
         """How many steps came to which end."""
         failed = self._status.count(FAILED)
         skipped = self._status.count(SKIPPED)
-        done = self._status.count(DONE) - self._cached
-        return RunCounts(self._cached, done, failed, skipped, self._seconds)
+        cached = sum(self._progress.is_cached)
+        done = self._status.count(DONE) - cached
+        return RunCounts(cached, done, failed, skipped, self._seconds)
 
     def names_with(self, status: int) -> tuple[str, ...]:
         """Names of the steps that came to an end of one kind."""

@@ -145,14 +145,19 @@ class _Loop:
             position = self._coordinator.next()
             if position is None:
                 break
-            rank = self._idle.pop()
-            self._give(rank, position)
-            count += 1
+            count += self._give(self._idle[-1], position)
         return count
 
-    def _give(self, rank: int, position: int) -> None:
+    def _give(self, rank: int, position: int) -> bool:
+        """Hand a step to a rank that is idle; False where the step had to be put back."""
+        for renewed in self._coordinator.renewed():
+            for known in self._known:
+                known.discard(renewed)
         known = self._known[rank]
         refs = self._coordinator.refs_for(position, known.__contains__)
+        if refs is None:
+            return False
+        self._idle.pop()
         known.update(refs)
         known.add(position)
         self._busy[rank] = position
@@ -162,6 +167,7 @@ class _Loop:
             self._local.tasks.put(task)
         else:
             self._communicator.post(rank, task)
+        return True
 
     def _take_in(self) -> int:
         count = 0

@@ -39,7 +39,7 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a step that was run."""
+    """What became of a step that was run; ``damaged`` are upstreams whose results could not be loaded."""
 
     position: int
     started_at: float
@@ -51,3 +51,4 @@ class Outcome(NamedTuple):
     args: str | None
     kwargs: str | None
     reason: str | None
+    damaged: tuple[int, ...] = ()

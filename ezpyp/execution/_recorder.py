@@ -15,10 +15,12 @@ from ezpyp.execution._console import Console
 from ezpyp.execution._outcome import DONE, FAILED, RUNNING, SKIPPED, Outcome
 from ezpyp.graph import Program
 from ezpyp.store import (
+    Damage,
     ErrorRow,
     Index,
     NewResult,
     StepRow,
+    insert_damage,
     insert_errors,
     insert_results,
     insert_step_rows,
@@ -137,6 +139,18 @@ class Recorder:
             self._add_row(row)
             if say:
                 self.say(lines.cached(0, *self._titled(position), reason))
+
+    def put_back(self, position: int) -> None:
+        """A step did not run after all, or runs once more: its lines will be printed then."""
+        self._running.pop(position, None)
+        self._announced.discard(position)
+
+    def damaged(self, damage: Damage) -> None:
+        """A result counts as absent from now on."""
+        with self._lock:
+            self._commit()  # its own row first: an id that is not in use yet may go to another result
+            with self._index.writing() as connection:
+                insert_damage(connection, damage)
 
     def flush_if_due(self) -> None:
         """Commit when something has waited for long enough."""

@@ -14,7 +14,7 @@ from ezpyp.errors import StoreError
 from ezpyp.execution import _lines as lines
 from ezpyp.execution._communicator import Communicator
 from ezpyp.execution._console import Console
-from ezpyp.execution._coordinator import Coordinator, RunState
+from ezpyp.execution._coordinator import Coordinator
 from ezpyp.execution._mpi import coordinate
 from ezpyp.execution._outcome import FAILED, SKIPPED
 from ezpyp.execution._plan import found_results
@@ -22,14 +22,17 @@ from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._report import Report
 from ezpyp.execution._scheduler import Scheduler, in_phases, longest_first
 from ezpyp.execution._serial import run_serially
+from ezpyp.execution._state import RunState
 from ezpyp.execution._summary import summary_text
 from ezpyp.execution._worker import Worker
 from ezpyp.graph import Program
 from ezpyp.store import (
     Index,
+    KnownResult,
     RunRow,
     all_rows_current,
     batch_job,
+    damaged_results,
     finish_run,
     latest_rows,
     newest_results,
@@ -113,7 +116,7 @@ class _Run:
         program, connection = self._program, self._index.connection
         known = newest_results(connection, program.keys)
         found = found_results(program, known)
-        missing = record_missing(self._index, [result for result in found if result])
+        missing = record_missing(self._index, _to_be_read(program, found))
         if missing:
             known = {key: result for key, result in known.items() if result.id not in missing}
             found = found_results(program, known)
@@ -124,7 +127,8 @@ class _Run:
             step_ids = self._request.step_ids()
             latest = latest_rows(connection)
             rows = [latest.get(id_) for id_ in step_ids]
-        return RunState(program, known, found, rows, str(self._index.location)), step_ids
+        damaged = damaged_results(connection)
+        return RunState(program, known, found, rows, str(self._index.location), damaged), step_ids
 
     def _start(self, total: int) -> int:
         row = RunRow(
@@ -187,6 +191,16 @@ class _Run:
             coordinator.names_with(FAILED), coordinator.names_with(SKIPPED), coordinator.failures,
             time.perf_counter() - self._started, counts.busy_seconds, self._communicator.size,
         )  # fmt: skip
+
+
+def _to_be_read(program: Program, found: Sequence[KnownResult | None]) -> list[KnownResult]:
+    """Results that somebody will ask for: of leaves, and of what a step that may run needs.
+
+    What nobody asks for may be gone; whoever asks for it later finds that out, and the next run mends it.
+    """
+    below = program.consumed()
+    wanted = {up for position, result in enumerate(found) if result is None for up in program.values[position]}
+    return [result for p, result in enumerate(found) if result and (p in wanted or p not in below)]
 
 
 def _user() -> str | None:

@@ -68,6 +68,38 @@ class Scheduler:
             if not self._missing[dependent]:
                 heapq.heappush(self._ready, (self._urgency[dependent], dependent))
 
+    def put_back(self, position: int, upstreams: Collection[int]) -> None:
+        """A step that was taken has to wait after all; it is handed out again when these upstreams have finished.
+
+        Example:
+            >>> scheduler = Scheduler([(), (0,)], pending=[1], urgency=[0, 1])
+            >>> scheduler.take()
+            1
+            >>> scheduler.reopen(0, ())
+            >>> scheduler.put_back(1, [0])
+            >>> scheduler.take(), scheduler.take()
+            (0, None)
+            >>> scheduler.finish(0)
+            >>> scheduler.take(), scheduler.left
+            (1, 1)
+        """
+        if not upstreams:
+            heapq.heappush(self._ready, (self._urgency[position], position))
+            return
+        self._missing[position] = len(upstreams)
+        for up in upstreams:
+            self._dependents.setdefault(up, []).append(position)
+
+    def reopen(self, position: int, upstreams: Collection[int]) -> None:
+        """A step that had finished has to run again, when these upstreams, none twice, have finished.
+
+        What waits for it, or is ready already, is not held back here: whoever takes such a step puts it back.
+        """
+        self.left += 1
+        if self._barrier:
+            self._unfinished[self._barrier[position]] += 1
+        self.put_back(position, upstreams)
+
     def _leave_phase(self, phase: int) -> None:
         self._unfinished[phase] -= 1
         if not self._unfinished[phase]:

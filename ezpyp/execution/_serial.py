@@ -22,17 +22,26 @@ def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder,
     longest: dict[StepFunction, float] = {}
     with _ticking(recorder):
         while (position := coordinator.next()) is not None:
+            if program.values[position] and not _learn(coordinator, worker, position):
+                continue
             function = program.steps[position].function
             # What is finished is committed before any body that is not known to be short.
             if longest.get(function, _SHORT_S) >= _SHORT_S:
                 recorder.flush()
             recorder.started(position, 0, worker.host)
-            if program.values[position]:
-                worker.learn(coordinator.refs_for(position, worker.knows))
             outcome = worker.run(position)
             longest[function] = max(longest.get(function, 0.0), outcome.seconds)
             coordinator.finish(outcome)
             recorder.flush_if_due()
+
+
+def _learn(coordinator: Coordinator, worker: Worker, position: int) -> bool:
+    """Whether a step's upstream results are there; it was put back otherwise."""
+    worker.forget(coordinator.renewed())
+    refs = coordinator.refs_for(position, worker.knows)
+    if refs is not None:
+        worker.learn(refs)
+    return refs is not None
 
 
 @contextmanager

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution._failure import end_forked_child, failure_of
 from ezpyp.execution._outcome import Outcome, Ref
 from ezpyp.graph import Program
-from ezpyp.hashing import cutoff_digest, describe
+from ezpyp.hashing import LARGE_BUFFERS, cutoff_digest, describe
 from ezpyp.schema import argument_texts
-from ezpyp.steps import PLAIN_TYPES, RUNNING, Step, fill
+from ezpyp.steps import PLAIN_TYPES, RUNNING, Snapshots, Step, fill
 from ezpyp.store import (
     INLINE_LIMIT,
     Encoded,
@@ -22,8 +22,11 @@ from ezpyp.store import (
     check_payload,
     decode_result,
     encode_result,
-    mark_damage,
 )
+
+
+class _UpstreamDamagedError(Exception):
+    """Not a `DamagedResultError`: a body may raise one of those of its own, about another cache."""
 
 
 class Worker:
@@ -38,12 +41,12 @@ class Worker:
 
     def __init__(self, program: Program, location: Path, rank: int, host: str) -> None:
         self._program = program
-        self._location = location
         self._objects = ObjectStore(location)
         self._pid = os.getpid()
         self.rank = rank
         self.host = host
         self._consumed = program.consumed()
+        self._snapshots = Snapshots(LARGE_BUFFERS.uses())
         self._refs: dict[int, Ref] = {}
         self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
 
@@ -54,6 +57,18 @@ class Worker:
     def learn(self, refs: Mapping[int, Ref]) -> None:
         """Take note of where upstream results are."""
         self._refs.update(refs)
+        if self._plain:
+            self._forget_values(refs)
+
+    def forget(self, positions: Iterable[int]) -> None:
+        """Results that are computed anew may be others."""
+        for position in positions:
+            self._refs.pop(position, None)
+        self._forget_values(positions)
+
+    def _forget_values(self, positions: Iterable[int]) -> None:
+        for position in positions:
+            self._plain.pop(position, None)
 
     def run(self, position: int) -> Outcome:
         """Run one step; whatever it does to itself becomes part of the outcome."""
@@ -74,6 +89,10 @@ class Worker:
             result, reason = self._stored(position, step, value)
         except KeyboardInterrupt:
             raise
+        except _UpstreamDamagedError as error:
+            failure = failure_of(error.__cause__ or error, step.function.function)
+            damaged = self._damaged(position, error)
+            return Outcome(position, started_at, 0.0, self.rank, self.host, None, failure, None, None, None, damaged)
         except BaseException as error:  # noqa: BLE001 - sys.exit in a step fails the step, not the job
             if os.getpid() != self._pid:
                 end_forked_child(error)
@@ -87,7 +106,7 @@ class Worker:
         if not step.slots:
             if PLAIN_TYPES.issuperset(map(type, step.values)):
                 return step.values
-            return fill(step.values, (), ())
+            return fill(step.values, (), (), self._snapshots)
         loaded: dict[int, object] = {}
         contents = []
         for up, slot in zip(self._program.values[position], step.slots, strict=True):
@@ -97,7 +116,7 @@ class Worker:
             for _, part in slot.path:
                 content = content[part]  # type: ignore[index]  # a wrong pick fails the step, as it should
             contents.append(content)
-        return fill(step.values, step.slots, contents)
+        return fill(step.values, step.slots, contents, self._snapshots)
 
     def value_of(self, position: int) -> object:
         """A fresh copy of a step's result."""
@@ -105,14 +124,26 @@ class Worker:
             return self._plain[position]
         ref = self._refs[position]
         try:
-            if ref.payload is None:
-                data = self._objects.open(ref.digest, ref.suffix, ref.size)
-                return decode_result(data, ref.codec, ref.codec_version)
-            check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
-            return decode_result(ref.payload, ref.codec, ref.codec_version)
-        except DamagedResultError:
-            mark_damage(self._location, ref.digest)  # this step fails; the next run computes the upstream anew
-            raise
+            return decode_result(self._bytes_of(position), ref.codec, ref.codec_version)
+        except DamagedResultError as error:
+            raise _UpstreamDamagedError(position) from error
+
+    def _bytes_of(self, position: int) -> memoryview | bytes:
+        ref = self._refs[position]
+        if ref.payload is None:
+            return self._objects.open(ref.digest, ref.suffix, ref.size)
+        check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
+        return ref.payload
+
+    def _damaged(self, position: int, error: _UpstreamDamagedError) -> tuple[int, ...]:
+        """All upstreams of a step that cannot be loaded: a thousand of them are told of at once."""
+        found = {int(error.args[0])}
+        for up in set(self._program.values[position]) - found - self._plain.keys():
+            try:
+                self._bytes_of(up)
+            except DamagedResultError:
+                found.add(up)
+        return tuple(sorted(found))
 
     def _stored(self, position: int, step: Step, value: object) -> tuple[NewResult, str | None]:
         """Turn a result into bytes; large ones are published before anything refers to them."""

@@ -1,7 +1,16 @@
 """What a step gave: codecs, objects, and the SQLite index."""
 
 from ezpyp.store._connection import INDEX_NAME, index_path, translated
-from ezpyp.store._damage import mark_damage, record_markers, record_missing
+from ezpyp.store._damage import (
+    Damage,
+    damage_of,
+    damaged_results,
+    insert_damage,
+    mark_damage,
+    record_markers,
+    record_missing,
+    tell_damage,
+)
 from ezpyp.store._encoded import Encoded, decode_result, encode_result
 from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
@@ -65,6 +74,7 @@ __all__ = [
     "INDEX_NAME",
     "INLINE_LIMIT",
     "Codec",
+    "Damage",
     "Edge",
     "Encoded",
     "ErrorRow",
@@ -111,9 +121,13 @@ __all__ = [
     "OpenIndex",
     "SQL_ERRORS",
     "payload_of",
+    "damage_of",
+    "damaged_results",
+    "insert_damage",
     "mark_damage",
     "record_markers",
     "record_missing",
+    "tell_damage",
     "record_functions",
     "record_revision",
     "record_steps",

@@ -111,4 +111,5 @@ def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:
             f"the stored result of {name!r} is damaged (its digest is not {digest.hex()}): "
             "run the pipeline again to compute it anew",
             digest=digest.hex(),
+            what="its bytes in the index have another digest",
         )

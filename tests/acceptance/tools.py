@@ -139,3 +139,22 @@ def snapshot(location: Path) -> dict[str, object]:
     for (table,) in tables:
         held[f"table {table}"] = query(location, f"SELECT * FROM {table}")
     return held
+
+
+def spoil(location: Path, column: str, *, result: int = 1) -> None:
+    """Flip a bit of a result's row, as a bad disk does: no trigger sees it."""
+    with closing(sqlite3.connect(location / "ezpyp.sqlite", isolation_level=None)) as connection:
+        (trigger,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'results_no_update'").fetchone()
+        (value,) = connection.execute(f"SELECT {column} FROM results WHERE id = ?", (result,)).fetchone()
+        connection.execute("DROP TRIGGER results_no_update")
+        connection.execute(f"UPDATE results SET {column} = ? WHERE id = ?", (_flipped(value), result))
+        connection.execute(trigger)
+
+
+def _flipped(value: object) -> object:
+    if isinstance(value, int):
+        return value ^ 1
+    if isinstance(value, str):
+        return chr(ord(value[0]) ^ 1) + value[1:]
+    assert isinstance(value, bytes)
+    return value[:-3] + bytes([value[-3] ^ 1]) + value[-2:]

@@ -168,3 +168,78 @@ def test_urgency_of_a_parallel_run_is_the_longest_path_found_by_walking_them_all
         return seconds[position] + max((longest(below) for below in dependents[position]), default=0)
 
     assert longest_first(upstreams, seconds) == [-longest(position) for position in range(count)]
+
+
+def test_step_put_back_waits_for_what_it_is_put_back_for():
+    scheduler = Scheduler([(), (0,)], [1], [0, 1])
+    assert scheduler.take() == 1
+    scheduler.reopen(0, ())
+    scheduler.put_back(1, [0])
+    assert (scheduler.left, taken(scheduler)) == (2, [0])
+    scheduler.finish(0)
+    assert (scheduler.left, taken(scheduler)) == (1, [1])
+
+
+def test_step_put_back_for_nothing_is_ready_at_once():
+    scheduler = Scheduler([()], [0], [0])
+    scheduler.take()
+    scheduler.put_back(0, ())
+    assert (scheduler.left, taken(scheduler)) == (1, [0])
+
+
+def test_reopened_steps_wait_for_each_other():
+    scheduler = Scheduler(DIAMOND, [3], range(4))
+    scheduler.take()
+    scheduler.reopen(1, ())
+    scheduler.put_back(3, [1])
+    assert scheduler.take() == 1
+    scheduler.reopen(0, ())
+    scheduler.put_back(1, [0])
+    assert drained(scheduler) == [0, 1, 3]
+    assert scheduler.left == 0
+
+
+def test_barrier_holds_later_phases_back_for_a_step_that_runs_again():
+    upstreams, phases = [(), (0,), (0,), (2,)], [0, 1, 1, 2]
+    scheduler = Scheduler(upstreams, [1, 2, 3], in_phases(phases), barrier=phases)
+    assert taken(scheduler) == [1, 2]
+    scheduler.reopen(0, ())
+    scheduler.put_back(1, [0])
+    scheduler.finish(2)
+    assert taken(scheduler) == [0]
+    scheduler.finish(0)
+    assert taken(scheduler) == [1]
+    scheduler.finish(1)
+    assert taken(scheduler) == [3]
+
+
+@given(programs(), st.randoms(use_true_random=False), st.booleans())
+def test_whatever_runs_again_in_the_middle_everything_comes_to_its_end(program, random, has_barrier):
+    upstreams, pending = program
+    phases = phases_of(upstreams)
+    scheduler = Scheduler(upstreams, pending, in_phases(phases), phases if has_barrier else None)
+    finished, running = set(range(len(upstreams))) - pending, set()
+    surprises = 10
+    while finished != set(range(len(upstreams))):
+        for position in taken(scheduler):
+            missing = set(upstreams[position]) - finished
+            if missing:
+                scheduler.put_back(position, missing)
+            else:
+                running.add(position)
+        if not running:
+            continue  # only steps that were put back: what they wait for is ready next time
+        ended = random.choice(sorted(running))
+        running.discard(ended)
+        damaged = {up for up in upstreams[ended] if up in finished and surprises and random.random() < 0.3}
+        for up in damaged:
+            surprises -= 1
+            finished.discard(up)
+            scheduler.reopen(up, set(upstreams[up]) - finished)
+        if missing := set(upstreams[ended]) - finished:
+            scheduler.put_back(ended, missing)
+        else:
+            finished.add(ended)
+            scheduler.finish(ended)
+        assert scheduler.left == len(upstreams) - len(finished)
+    assert scheduler.take() is None

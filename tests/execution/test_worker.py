@@ -8,10 +8,11 @@ import threading
 import numpy as np
 import pytest
 
-from ezpyp.execution._outcome import Outcome
+from ezpyp.errors import DamagedResultError
+from ezpyp.execution._outcome import Outcome, Ref
 from ezpyp.execution._worker import Worker
 from ezpyp.steps import RUNNING
-from ezpyp.store import INLINE_LIMIT
+from ezpyp.store import INLINE_LIMIT, encode_result
 from tests.graph.programs import Study
 
 SEEN: list[object] = []
@@ -252,32 +253,71 @@ def test_decorated_function_is_the_plain_one_inside_a_body(bench):
     assert outcome.result.preview == "4"
 
 
-def test_damaged_upstream_fails_the_step_and_leaves_a_marker(bench):
-    upstream = bench.step(lambda: [1], name="upstream")
-    bench.step(keep, upstream)
-    bench.run()
-    ref = bench.worker._refs[0]
-    worker = Worker(bench.program, bench.location, 1, "host")
-    assert not worker.knows(0)
-    worker.learn({0: ref._replace(payload=ref.payload[:-1] + b"?")})
-    assert worker.knows(0)
-    failure = worker.run(1).failure
-    assert "DamagedResultError" in failure.type_name
-    assert [path.name for path in (bench.location / "damaged").iterdir()] == [ref.digest.hex()]
-
-
-def test_damaged_object_fails_the_step_and_leaves_a_marker(bench):
-    upstream = bench.step(lambda: bytes(INLINE_LIMIT + 1), name="upstream")
-    bench.step(keep, upstream)
-    bench.run()
-    ref = bench.worker._refs[0]
-    digest = ref.digest.hex()
-    path = bench.location / "objects" / digest[:2] / f"{digest[2:]}{ref.suffix}"
+def spoiled(worker, position, path=None):
+    """Another rank that was told of a result whose bytes are not those that were stored."""
+    ref = worker._refs[position]
+    if ref.payload is not None:
+        return ref._replace(payload=ref.payload[:-1] + b"?")
+    path = worker._objects.path(ref.digest, ref.suffix)
     path.chmod(0o644)
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1  # still a pickle
     path.write_bytes(data)
+    return ref
+
+
+@pytest.mark.parametrize("size", [1, INLINE_LIMIT + 1], ids=["small", "large"])
+def test_damaged_upstream_is_told_and_the_body_does_not_run(bench, size):
+    upstream = bench.step(lambda: [bytes(size)], name="upstream")
+    bench.step(keep, upstream)
+    bench.run()
+    SEEN.clear()
     worker = Worker(bench.program, bench.location, 1, "host")
-    worker.learn({0: ref})
-    assert "DamagedResultError" in worker.run(1).failure.type_name
-    assert (bench.location / "damaged" / digest).exists()
+    assert not worker.knows(0)
+    worker.learn({0: spoiled(bench.worker, 0)})
+    assert worker.knows(0)
+    outcome = worker.run(1)
+    assert (outcome.damaged, outcome.result, SEEN) == ((0,), None, [])
+    assert "DamagedResultError" in outcome.failure.type_name
+
+
+def test_all_damaged_upstreams_are_told_at_once_and_no_whole_one(bench):
+    parts = [bench.step(lambda: [1], name=f"part{number}", version=str(number)) for number in range(4)]
+    bench.step(keep, parts)
+    bench.run()
+    worker = Worker(bench.program, bench.location, 1, "host")
+    refs = {number: bench.worker._refs[number] for number in range(4)}
+    worker.learn(refs | {number: spoiled(bench.worker, number) for number in (1, 3)})
+    assert worker.run(4).damaged == (1, 3)
+
+
+def test_damage_of_another_cache_met_by_a_body_is_its_own_failure(bench):
+    def read():
+        raise DamagedResultError("elsewhere", digest="")
+
+    outcome = bench.only(read)
+    assert outcome.damaged == ()
+    assert outcome.failure.message == "elsewhere"
+
+
+def test_result_computed_anew_elsewhere_replaces_what_is_at_hand(bench):
+    upstream = bench.step(lambda: "old", name="upstream")
+    bench.step(keep, upstream)
+    bench.run()
+    encoded = encode_result("new", "pickle")
+    new = Ref(encoded.digest, encoded.size, "pickle", 1, ".pickle", encoded.pieces[0])
+    bench.worker.forget([0])
+    assert not bench.worker.knows(0)
+    bench.worker.learn({0: new})
+    bench.worker.run(1)
+    assert SEEN == ["old", "new"]
+
+
+def test_result_told_anew_counts_without_being_forgotten_first(bench):
+    upstream = bench.step(lambda: "old", name="upstream")
+    bench.step(keep, upstream)
+    bench.run()
+    encoded = encode_result("new", "pickle")
+    bench.worker.learn({0: Ref(encoded.digest, encoded.size, "pickle", 1, ".pickle", encoded.pieces[0])})
+    bench.worker.run(1)
+    assert SEEN == ["old", "new"]

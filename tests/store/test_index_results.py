@@ -149,19 +149,48 @@ def test_bytes_are_compared_with_digest_and_size():
         assert caught.value.digest == digest.hex()
 
 
+LARGE = {"payload": None, "size": 100_000, "digest": b"L" * 16}
+
+
+@pytest.mark.filterwarnings("ignore:stored results are damaged")
 def test_marker_becomes_a_damage_row_of_every_result_with_that_object(index):
-    first, other, taken = add(index, result(), result(OTHER, b"ten"), result(b"t" * 16, None, digest=result().digest))
-    mark_damage(index.location, result().digest)
+    first, other, taken = add(index, result(**LARGE), result(OTHER, b"ten"), result(b"t" * 16, origin=1, **LARGE))
+    mark_damage(index.location, LARGE["digest"])
     record_markers(index)
     rows = index.connection.execute("SELECT result, reason FROM damages ORDER BY result").fetchall()
-    assert rows == [(first, "its digest was wrong when it was loaded"), (taken, rows[1][1])]
+    assert rows == [(first, "it is not there"), (taken, "it is not there")]
     assert newest(index, KEY, OTHER) == {OTHER: other}
     assert list((index.location / "damaged").iterdir()) == []
 
 
-def test_result_computed_anew_is_not_damaged_by_the_old_marker(index):
-    add(index, result())
+@pytest.mark.filterwarnings("ignore:stored results are damaged")
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("payload", b"nins", "its bytes in the index have another digest"),
+        ("codec", "pickly", "its row has another checksum"),
+    ],
+)
+def test_marker_of_a_small_result_is_looked_into(index, column, value, reason):
+    (first,) = add(index, result())
+    spoil(index, first, column, value)
     mark_damage(index.location, result().digest)
+    record_markers(index)
+    assert index.connection.execute("SELECT result, reason FROM damages").fetchall() == [(first, reason)]
+
+
+def test_marker_of_what_is_whole_again_is_dropped(index):
+    (first,) = add(index, result())
+    mark_damage(index.location, result().digest)
+    record_markers(index)
+    assert newest(index, KEY) == {KEY: first}
+    assert list((index.location / "damaged").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:stored results are damaged")
+def test_result_computed_anew_is_not_damaged_by_the_old_marker(index):
+    add(index, result(**LARGE))
+    mark_damage(index.location, LARGE["digest"])
     record_markers(index)
     (again,) = add(index, result())
     record_markers(index)
@@ -169,12 +198,25 @@ def test_result_computed_anew_is_not_damaged_by_the_old_marker(index):
 
 
 def test_marker_stays_until_its_row_is_committed(index):
-    add(index, result())
-    mark_damage(index.location, result().digest)
+    add(index, result(**LARGE))
+    mark_damage(index.location, LARGE["digest"])
     index.connection.execute("UPDATE holder SET epoch = epoch + 1")
     with pytest.raises(OSError, match="took over"):
         record_markers(index)
     assert len(list((index.location / "damaged").iterdir())) == 1
+
+
+def test_warning_names_steps_and_says_how_many_more(index):
+    index.connection.execute("INSERT INTO functions VALUES (1, x'00', 'f', 'm', '', 0, '', x'', NULL)")
+    keys = [bytes([n]) * 16 for n in range(8)]
+    for n, key in enumerate(keys):
+        index.connection.execute(
+            "INSERT INTO steps (name, key, function, codec, phase, args, kwargs, params, checksum)"
+            " VALUES (?, ?, 1, 'pickle', 0, '', '', '', x'')", (f"alpha[{n}]", key),
+        )  # fmt: skip
+    add(index, *(result(key, **(LARGE | {"digest": key})) for key in keys))
+    with pytest.warns(UserWarning, match=r"'alpha\[0\]': its object is missing.*'alpha\[4\]'.*; and 3 more$"):
+        record_missing(index, newest_results(index.connection, keys).values())
 
 
 def test_files_that_are_no_markers_are_left_alone(index):
@@ -193,6 +235,7 @@ def test_marking_twice_and_where_nothing_can_be_written_is_no_error(tmp_path):
     assert [path.name for path in (tmp_path / "damaged").iterdir()] == [(b"d" * 16).hex()]
 
 
+@pytest.mark.filterwarnings("ignore:stored results are damaged")
 def test_large_result_whose_object_is_gone_or_shorter_is_recorded(index):
     large = {"payload": None, "size": 100_000}
     digests = [bytes([n]) * 16 for n in range(3)]
