@@ -1,132 +1,92 @@
-"""``graph``: steps and what they need, as text or as a picture's source."""
+"""``graph``: steps and what they need, as text or as a picture."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 import click
 
-from ezpyp.inspect._edges import edges_of
+from ezpyp.inspect._boxes import NAMINGS, Box, Boxes, boxes_of
 from ezpyp.inspect._output import write_json
+from ezpyp.inspect._palette import FILLS
 from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._rows import Status, View
+from ezpyp.inspect._rows import View
 from ezpyp.inspect._text import count, one_line
 from ezpyp.inspect._verb import reads
 
-# More boxes than these cannot be read; then one box stands for a function in a phase.
-READABLE = 60
-FORMS = ("text", "mermaid", "dot", "json")
-FILL = {
-    "done": "#d5f0d5",
-    "failed": "#f5c6c6",
-    "skipped": "#f5e8b8",
-    "pending": "#e8e8f4",
-    "running": "#c9e6f5",
-}
+FORMS = ("text", "mermaid", "dot", "svg", "json")
 
 
-@dataclass(slots=True)
-class Node:
-    """A step, or all steps of a function in a phase."""
-
-    label: str
-    phase: int
-    statuses: Counter[Status] = field(default_factory=Counter)
-    above: dict[str, None] = field(default_factory=dict)
-
-    @property
-    def word(self) -> str:
-        """The status that matters most."""
-        worst = (Status.FAILED, Status.RUNNING, Status.SKIPPED, Status.PENDING, Status.DONE)
-        return next(status.word for status in worst if self.statuses[status])
-
-    @property
-    def text(self) -> str:
-        """Label with the number of steps, where there are several."""
-        total = sum(self.statuses.values())
-        return self.label if total == 1 else f"{self.label} ({count(total, 'step')})"
-
-
-Nodes = dict[str, Node]
-
-
-@click.command(epilog="Example: python -m ezpyp.inspect cache graph --format mermaid")
+@click.command(epilog="Example: python -m ezpyp.inspect cache graph --format svg > graph.svg")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True, help="What to write.")
-@click.option("--by", type=click.Choice(["step", "function"]), help="A box a step, or a function in a phase.")
+@click.option("--by", type=click.Choice(list(NAMINGS)), help="A box for each step, function in a phase, or function.")
 @click.option("--revision", type=int, help="Of this revision of the schema.")
 @reads
 def command(reader: Reader, form: str, by: str | None, revision: int | None) -> None:
     """What needs what, coloured by status.
 
-    Up to 60 steps have a box each; more are grouped by function and phase, unless --by says otherwise.
+    Without --by, the finest of them that gives at most 60 boxes. No other program is needed for svg; mermaid
+    and dot are sources of pictures.
     """
     view = reader.view(revision=revision)
-    nodes = _nodes(reader, view, by)
+    boxes = boxes_of(reader, view, by)
     if form == "json":
-        write_json([_facts(name, node) for name, node in nodes.items()])
+        write_json([_facts(name, box) for name, box in boxes.items()])
         return
-    writers = {"text": _text, "mermaid": _mermaid, "dot": _dot}
-    for line in writers[form](nodes):
+    sources = {"text": _text, "mermaid": _mermaid, "dot": _dot}
+    for line in _svg(reader, view, boxes) if form == "svg" else sources[form](boxes):
         click.echo(line)
 
 
-def _nodes(reader: Reader, view: View, by: str | None) -> Nodes:
-    steps = list(reader.steps(view))
-    grouped = by == "function" or (by is None and len(steps) > READABLE)
-    nodes: Nodes = {}
-    names: dict[int, str] = {}
-    for step in steps:
-        names[step.step] = name = f"{step.function} @ {step.phase}" if grouped else step.name
-        node = nodes.setdefault(name, Node(step.function if grouped else step.name, step.phase))
-        node.statuses[step.status] += 1
-    for edge in edges_of(reader, view):
-        if edge.step in names and edge.upstream in names:
-            nodes[names[edge.step]].above[names[edge.upstream]] = None
-    return nodes
+def _facts(name: str, box: Box) -> dict[str, object]:
+    needs = list(box.needs)
+    return {"name": name, "phase": box.phase, "steps": dict(box.states), "seconds": box.seconds, "needs": needs}
 
 
-def _facts(name: str, node: Node) -> dict[str, object]:
-    statuses = {status.word: number for status, number in node.statuses.items()}
-    return {"name": name, "phase": node.phase, "steps": statuses, "needs": list(node.above)}
+def _svg(reader: Reader, view: View, boxes: Boxes) -> Iterable[str]:
+    from ezpyp.inspect._graph_svg import picture
+
+    total = sum(box.total for box in boxes.values())
+    pipeline = reader.meta().get("pipeline_id", "?")
+    return picture(boxes, one_line(f"{pipeline}: {count(total, 'step')}, revision {view.revision}"))
 
 
-def _text(nodes: Nodes) -> Iterator[str]:
+def _text(boxes: Boxes) -> Iterator[str]:
     phase = None
-    for node in nodes.values():
-        if node.phase != phase:
-            phase = node.phase
+    for box in boxes.values():
+        if box.phase != phase:
+            phase = box.phase
             yield f"phase {phase}"
-        needs = f"  <- {', '.join(nodes[name].text for name in node.above)}" if node.above else ""
-        yield one_line(f"  {node.text}  ({_statuses(node)}){needs}")
+        needs = f"  <- {', '.join(boxes[name].text for name in box.needs)}" if box.needs else ""
+        yield one_line(f"  {box.text}  ({_states(box)}){needs}")
 
 
-def _statuses(node: Node) -> str:
-    if sum(node.statuses.values()) == 1:
-        return node.word
-    return ", ".join(f"{number} {status.word}" for status, number in sorted(node.statuses.items()))
+def _states(box: Box) -> str:
+    if box.total == 1:
+        return box.word
+    return ", ".join(f"{number} {word}" for word, number in sorted(box.states.items()))
 
 
-def _mermaid(nodes: Nodes) -> Iterator[str]:
-    numbers = {name: f"s{number}" for number, name in enumerate(nodes)}
-    yield "graph TD"
-    for name, node in nodes.items():
+def _mermaid(boxes: Boxes) -> Iterator[str]:
+    numbers = {name: f"s{number}" for number, name in enumerate(boxes)}
+    yield "graph LR"
+    for name, box in boxes.items():
         # Mermaid reads "#quot;" as a quotation mark; a bare one would end the label.
-        label = one_line(node.text).replace('"', "#quot;")
-        yield f'  {numbers[name]}["{label}"]:::{node.word}'
-        for above in node.above:
-            yield f"  {numbers[above]} --> {numbers[name]}"
-    for word, colour in FILL.items():
-        yield f"  classDef {word} fill:{colour},stroke:#555,color:#222"
+        label = one_line(box.text).replace('"', "#quot;")
+        yield f'  {numbers[name]}["{label}"]:::{box.word}'
+        for above, for_value in box.needs.items():
+            yield f"  {numbers[above]} {'-->' if for_value else '-.->'} {numbers[name]}"
+    for word, (fill, edge) in FILLS.items():
+        yield f"  classDef {word} fill:{fill},stroke:{edge},color:#24292f"
 
 
-def _dot(nodes: Nodes) -> Iterator[str]:
-    numbers = {name: f"s{number}" for number, name in enumerate(nodes)}
+def _dot(boxes: Boxes) -> Iterator[str]:
+    numbers = {name: f"s{number}" for number, name in enumerate(boxes)}
     yield "digraph pipeline {"
-    yield '  node [shape=box, style="rounded,filled", fontname="sans-serif"];'
-    for name, node in nodes.items():
-        label = json.dumps(one_line(node.text), ensure_ascii=False)
-        yield f'  {numbers[name]} [label={label}, fillcolor="{FILL[node.word]}"];'
-        for above in node.above:
-            yield f"  {numbers[above]} -> {numbers[name]};"
+    yield '  rankdir=LR; node [shape=box, style="rounded,filled", fontname="sans-serif"];'
+    for name, box in boxes.items():
+        label = json.dumps(one_line(box.text), ensure_ascii=False)
+        fill, edge = FILLS[box.word]
+        yield f'  {numbers[name]} [label={label}, fillcolor="{fill}", color="{edge}"];'
+        for above, for_value in box.needs.items():
+            yield f"  {numbers[above]} -> {numbers[name]}{'' if for_value else ' [style=dashed]'};"
     yield "}"

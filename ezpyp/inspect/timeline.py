@@ -1,119 +1,94 @@
 """``timeline``: which rank did what when."""
 
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, fields
 
 import click
 
+from ezpyp.inspect._lanes import Bar, Lane, bars_of, efficiency, lanes_of, merged
 from ezpyp.inspect._liveness import holder, with_truth
-from ezpyp.inspect._output import Column, format_option, write_rows
+from ezpyp.inspect._output import Column, write_rows
 from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._rows import Run, Status
+from ezpyp.inspect._rows import Run
 from ezpyp.inspect._text import count, duration, one_line
 from ezpyp.inspect._verb import reads
 
 SHADES = " ▁▂▃▄▅▆▇█"
-WIDEST = 120
+WIDEST, MOST_LANES = 120, 64
+FORMS = ("table", "svg", "json", "csv")
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One step on its rank; ``start`` counts from the start of the run."""
-
-    name: str
-    status: int
-    rank: int
-    host: str
-    start: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """What one rank did."""
-
-    rank: int
-    host: str
-    bars: tuple[Bar, ...] = ()
-
-    @property
-    def busy(self) -> float:
-        """Seconds in which it worked."""
-        return sum(bar.seconds for bar in self.bars)
-
-
-@click.command(epilog="Example: python -m ezpyp.inspect cache timeline --run 3")
-@click.option("--run", type=int, help="Of this run; by default the last.")
-@format_option
+@click.command(epilog="Example: python -m ezpyp.inspect cache timeline --format svg > timeline.svg")
+@click.option("--run", type=int, help="Of this run; by default the last that computed something.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="table", show_default=True, help="What to write.")
 @reads
 def command(reader: Reader, run: int | None, form: str) -> None:
     """Which rank did what when, and how well they were used.
 
-    A column is dark where the rank worked all the time. JSON and CSV have one row a step.
+    In the table a column is dark where the rank worked all the time; svg has a bar a step. JSON and CSV have
+    one row a step: its start counts in seconds from the start of the run.
     """
-    number = reader.view(run=run).run
-    found = reader.run(number) if number else None
+    found = _run(reader, run)
+    bars = list(bars_of(reader, found, time.time())) if found else []
+    if form in ("json", "csv"):
+        write_rows(map(asdict, bars), [Column("name")], form, fields=[field.name for field in fields(Bar)])
+        return
     if found is None:
-        click.echo("no run yet" if form == "table" else "[]")
+        click.echo("no run yet", err=form == "svg")
         return
-    found = with_truth([found], holder(reader))[0]
-    bars = list(_bars(reader, found))
-    if form == "table":
-        _draw(found, bars)
-    else:
-        rows = (asdict(bar) for bar in bars)
-        write_rows(rows, [Column("name")], form, fields=[field.name for field in fields(Bar)])
+    wall = found.seconds or max((bar.start + bar.seconds for bar in bars), default=0.0)
+    lanes = lanes_of(found, bars)
+    for line in _svg(found, lanes, wall) if form == "svg" else _text(found, lanes, wall):
+        click.echo(line)
 
 
-def _bars(reader: Reader, run: Run) -> Iterator[Bar]:
-    rows = reader.ask(
-        "SELECT s.name, w.status, w.rank, w.host, w.started_at - ?, w.seconds FROM step_rows w"
-        " JOIN steps s ON s.id = w.step WHERE w.run = ? AND w.cached = 0 AND w.rank IS NOT NULL"
-        " AND w.started_at IS NOT NULL AND (w.seconds IS NOT NULL OR w.status = ?) ORDER BY w.started_at",
-        [run.started_at, run.run, int(Status.RUNNING)],
+def _run(reader: Reader, number: int | None) -> Run | None:
+    """The run that is asked for, with the truth about its end."""
+    if number is None:
+        number = reader.number("SELECT max(run) FROM step_rows WHERE cached = 0 AND rank IS NOT NULL") or None
+    run = reader.run(reader.view(run=number).run or None)
+    return with_truth([run], holder(reader))[0] if run else None
+
+
+def _title(run: Run, lanes: list[Lane], wall: float) -> str:
+    steps = sum(len(lane.bars) for lane in lanes)
+    return (
+        f"Run {run.run}: {run.status}, {count(steps, 'step')} on {count(run.ranks, 'rank')} in {duration(wall)}"
+        f"{f', efficiency {efficiency(lanes, wall):.0%}' if steps else ', nothing was computed'}"
     )
-    now = run.seconds
-    for name, status, rank, host, start, seconds in rows:
-        yield Bar(name, status, rank, host or "", start, seconds if seconds is not None else now or 0.0)
 
 
-def _draw(run: Run, bars: list[Bar]) -> None:
-    wall = run.seconds or max((bar.start + bar.seconds for bar in bars), default=0.0)
-    lanes = _lanes(run, bars)
-    click.echo(
-        f"Run {run.run}: {run.status}, {count(len(bars), 'step')} on {count(run.ranks, 'rank')} in {duration(wall)}"
-    )
-    if not bars or not wall:
+def _svg(run: Run, lanes: list[Lane], wall: float) -> Iterable[str]:
+    from ezpyp.inspect._timeline_svg import picture
+
+    return picture(lanes, wall, _title(run, lanes, wall))
+
+
+def _text(run: Run, lanes: list[Lane], wall: float) -> Iterable[str]:
+    yield _title(run, lanes, wall)
+    if not wall or not any(lane.bars for lane in lanes):
         return
-    labels = [f"rank {lane.rank} {one_line(lane.host)}" for lane in lanes]
+    shown = merged(lanes, MOST_LANES)
+    labels = [one_line(lane.label) for lane in shown]
     left = max(map(len, labels))
-    room = min(WIDEST, shutil.get_terminal_size().columns) - left - 9
-    for label, lane in zip(labels, lanes, strict=True):
-        click.echo(f"{label:<{left}} |{_shaded(lane.bars, wall, max(room, 10))}| {lane.busy / wall:4.0%}")
-    busy = sum(lane.busy for lane in lanes)
-    efficiency = busy / (wall * len(lanes))
-    click.echo(f"efficiency {efficiency:.0%}: {duration(busy)} of work in {duration(wall)} on each rank")
+    room = max(10, min(WIDEST, shutil.get_terminal_size().columns) - left - 9)
+    for label, lane in zip(labels, shown, strict=True):
+        yield f"{label:<{left}} |{_shaded(lane, wall, room)}| {lane.busy / wall:4.0%}"
+    yield f"{'':<{left}}  0{duration(wall):>{room - 1}}"
+    busy = sum(bar.seconds for lane in lanes for bar in lane.bars)
+    yield f"{duration(busy)} of work; idle: {duration(max(0.0, wall * len(lanes) - busy))} of all ranks together"
 
 
-def _lanes(run: Run, bars: Iterable[Bar]) -> list[Lane]:
-    """One lane a rank, also for a rank that did nothing: idle time is what one looks for."""
-    found: dict[int, list[Bar]] = {rank: [] for rank in range(run.ranks)}
-    for bar in bars:
-        found.setdefault(bar.rank, []).append(bar)
-    return [
-        Lane(rank, found[rank][0].host if found[rank] else run.host or "", tuple(found[rank])) for rank in sorted(found)
-    ]
-
-
-def _shaded(bars: Iterable[Bar], wall: float, room: int) -> str:
+def _shaded(lane: Lane, wall: float, room: int) -> str:
     """The share of each column of time in which a rank worked, as a block of that height."""
     cell, shares = wall / room, [0.0] * room
-    for bar in bars:
+    for bar in lane.bars:
         first = min(room - 1, max(0, int(bar.start / cell)))
         last = min(room - 1, max(0, int((bar.start + bar.seconds) / cell)))
         for column in range(first, last + 1):
             begin, end = max(bar.start, column * cell), min(bar.start + bar.seconds, (column + 1) * cell)
-            shares[column] += max(0.0, end - begin) / cell
+            shares[column] += max(0.0, end - begin) / cell / len(lane.ranks)
     # A step too short for the eye still leaves a mark.
     return "".join(SHADES[min(8, max(round(share * 8), int(share > 0)))] for share in shares)

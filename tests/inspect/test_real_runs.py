@@ -162,7 +162,7 @@ def test_lineage_and_graph_tell_the_edges(edited, ask):
     assert [(row["from"], row["to"]) for row in rows(ask, edited, "lineage", "beta")] == [("beta", "gamma")]
     assert "gamma  (done)  <- alpha, beta\n" in ask(edited, "graph").out
     mermaid = ask(edited, "graph", "--format", "mermaid").lines
-    assert mermaid[0] == "graph TD"
+    assert mermaid[0] == "graph LR"
     assert sum("-->" in line for line in mermaid) == 2
     assert ask(edited, "graph", "--format", "dot").out.endswith("}\n")
 
