@@ -10,7 +10,7 @@ from xxhash import xxh3_128_digest
 
 from ezpyp.graph import Program
 from ezpyp.hashing import Hole, describe
-from ezpyp.steps import BARE_TYPES, PLAIN_TYPES, Step, StepFunction, fill, located, skeleton
+from ezpyp.steps import BARE_TYPES, PLAIN_TYPES, Step, StepFunction, labelled, located, skeleton
 from ezpyp.store import StepRecord
 
 TEXT_LIMIT = 200
@@ -83,7 +83,7 @@ def _bare_texts(program: Program, position: int) -> tuple[str, str, str]:
 def _texts(program: Program, position: int) -> tuple[str, str, str]:
     step = program.steps[position]
     labels = [_Label(f"TMP for {program.names[up]}") for up in program.values[position]]
-    filled = fill(step.values, step.slots, labels) if step.slots else step.values
+    filled = labelled(step.values, labels) if step.slots else step.values
     args, kwargs = argument_texts(step, filled)
     return args, kwargs, params_text(step.function, step.values, [describe(value) for value in filled])
 
@@ -137,4 +137,4 @@ def resolved_texts(program: Program, position: int, preview: Callable[[int], str
     if not step.slots:
         return None, None
     labels = [_Label(preview(up)) for up in program.values[position]]
-    return argument_texts(step, fill(step.values, step.slots, labels))
+    return argument_texts(step, labelled(step.values, labels))

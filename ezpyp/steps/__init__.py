@@ -1,6 +1,6 @@
 """Steps: what calling a decorated function declares."""
 
-from ezpyp.steps._collect import BARE_TYPES, PLAIN_TYPES, fill, located, skeleton
+from ezpyp.steps._collect import BARE_TYPES, PLAIN_TYPES, fill, labelled
 from ezpyp.steps._declarations import RUNNING, Declarations, ResultSource, is_interactive
 from ezpyp.steps._decorators import (
     AllStepOptions,
@@ -10,7 +10,9 @@ from ezpyp.steps._decorators import (
     as_step,
 )
 from ezpyp.steps._function import Options, StepFunction
+from ezpyp.steps._places import located, skeleton
 from ezpyp.steps._reference import Reference
+from ezpyp.steps._snapshots import Snapshots
 from ezpyp.steps._step import PlaceHolder, Slot, Step
 from ezpyp.steps._sweep import Sweep
 from ezpyp.steps._tracking import Tracking, tracking_of
@@ -25,6 +27,7 @@ __all__ = [
     "PlaceHolder",
     "Reference",
     "ResultSource",
+    "Snapshots",
     "Slot",
     "Step",
     "StepFunction",
@@ -36,6 +39,7 @@ __all__ = [
     "as_step",
     "fill",
     "is_interactive",
+    "labelled",
     "located",
     "skeleton",
     "tracking_of",

@@ -15,6 +15,7 @@ from ezpyp.store._encoded import Encoded, decode_result, encode_result
 from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
+from ezpyp.store._mapping import read_private
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index
 from ezpyp.store._records import (
@@ -125,6 +126,7 @@ __all__ = [
     "damaged_results",
     "insert_damage",
     "mark_damage",
+    "read_private",
     "record_markers",
     "record_missing",
     "tell_damage",
