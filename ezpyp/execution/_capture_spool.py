@@ -1,0 +1,107 @@
+"""A descriptor that writes into memory for a while: what C extensions and child processes say.
+
+Not a pipe: who writes never waits for a reader, so that a C function that holds the interpreter lock cannot
+deadlock with it, and a child that outlives the run is not killed by a pipe that nobody reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from typing import Self
+
+CHUNK_BYTES = 1 << 20
+RECLAIMED_AFTER_BYTES = 16 << 20
+KEEP_SIZE_AND_PUNCH_HOLE = 3
+"""Mode of Linux's fallocate(2): give memory back, move nothing."""
+
+
+class Spool:
+    """What is written to a descriptor, between `redirect` and `restore`.
+
+    Args:
+        number: The descriptor: 1 or 2.
+
+    Attributes:
+        real: A descriptor of where it led before.
+
+    Raises:
+        OSError: There is no such descriptor, or no room for a spool.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.real = os.dup(number)
+        try:
+            self._file = _unnamed_file()
+        except OSError:
+            os.close(self.real)
+            raise
+        self._seen = 0
+        self._reclaimed = 0
+
+    def redirect(self) -> Self:
+        """Lead the descriptor here."""
+        os.dup2(self._file, self.number)
+        return self
+
+    def restore(self) -> None:
+        """Lead the descriptor back, unless somebody has put another file in its place meanwhile."""
+        if _same_file(self._file, self.number) in (True, None):
+            os.dup2(self.real, self.number)
+
+    def close(self) -> None:
+        """Give memory and descriptors back."""
+        os.close(self._file)
+        os.close(self.real)
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether there is something to read."""
+        return os.lseek(self._file, 0, os.SEEK_END) != self._seen
+
+    def read(self) -> Iterator[bytes]:
+        """What was written since the last call, in pieces."""
+        end = os.lseek(self._file, 0, os.SEEK_END)
+        if end < self._seen:
+            self._seen = self._reclaimed = 0  # a child opened /dev/stdout anew, which empties a file
+        while self._seen < end:
+            piece = os.pread(self._file, min(CHUNK_BYTES, end - self._seen), self._seen)
+            if not piece:
+                return
+            self._seen += len(piece)
+            yield piece
+        self._reclaim()
+
+    def _reclaim(self) -> None:
+        """Give back the memory of what was read; cutting the file would race with who writes to it."""
+        if self._seen - self._reclaimed > RECLAIMED_AFTER_BYTES:
+            import ctypes
+
+            with contextlib.suppress(AttributeError, OSError):
+                size = ctypes.c_int64(self._seen)
+                ctypes.CDLL(None).fallocate64(self._file, KEEP_SIZE_AND_PUNCH_HOLE, ctypes.c_int64(0), size)
+            self._reclaimed = self._seen
+
+
+def _unnamed_file() -> int:
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("ezpyp-output")
+    else:
+        import tempfile
+
+        with tempfile.TemporaryFile(buffering=0) as file:
+            descriptor = os.dup(file.fileno())
+    # A child that opens /dev/stdout has an offset of its own, and would write over what stands there.
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    return descriptor
+
+
+def _same_file(one: int, other: int) -> bool | None:
+    """Whether two descriptors lead to one file; None where the other is closed."""
+    try:
+        return os.path.samestat(os.fstat(one), os.fstat(other))
+    except OSError:
+        return None

@@ -1,0 +1,255 @@
+"""One of a process's two output streams, shown as ever and kept as well."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TextIO
+
+from ezpyp.execution._capture_kept import Kept
+from ezpyp.execution._capture_spool import Spool
+
+Aside = Callable[[bytes], AbstractContextManager[object]]
+"""Called with what is about to be shown: holds back whatever else draws on the same terminal."""
+
+
+class Stream:
+    """Keeps what is written to a stream by Python code, and to its descriptor by anything else.
+
+    What Python code prints goes to its place at once, as without this class: a crash loses none of it. What others
+    write goes through a spool, and is shown by the next `show_spooled`: always before what Python prints later.
+
+    Args:
+        name: ``stdout`` or ``stderr``.
+        number: Its descriptor.
+        kept: Where it is kept.
+        descriptor: Whether what others than Python code write is to be kept too.
+        aside: Surrounds each write to the real stream.
+    """
+
+    def __init__(
+        self, name: str, number: int, kept: Kept, *, descriptor: bool = True, aside: Aside | None = None
+    ) -> None:
+        self.name = name
+        self.number = number
+        self._kept = kept
+        self._aside = aside or _not_aside
+        self._owner = os.getpid()
+        # A signal handler that prints may interrupt this very thread inside the lock.
+        self._lock = threading.RLock()
+        self._original: TextIO | None = getattr(sys, name)
+        _flush(self._original)
+        self._spool = _redirected(number) if descriptor else None
+        self.target = self._spool.real if self._spool else number
+        """Descriptor of where it is shown."""
+        self._is_plain = _is_plain(self._original, number)
+        self.console = self._opened() if self._is_plain and self._spool else self._original
+        """Where ezpyp itself writes: it is no step's words."""
+        self._text = self._installed()
+
+    def _opened(self) -> TextIO:
+        # A descriptor of its own: the run's last line is written when the stream is closed.
+        return _like(self._original, io.FileIO(os.dup(self.target), "w"))
+
+    def _installed(self) -> TextIO | None:
+        """Put a stream that is kept in the place of ``sys.stdout``."""
+        if self._original is None:
+            return None
+        text: TextIO | _TextTee = _TextTee(self._original, self)
+        if self._is_plain:
+            raw = _RawTee(self)
+            # Who keeps .buffer alone keeps the whole: a text stream that is collected closes its buffer.
+            text = raw.text = _like(self._original, raw)
+        setattr(sys, self.name, text)
+        return text  # type: ignore[return-value]  # _TextTee leaves the rest of TextIO to the original
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Keep and show; safe in threads, and in children, whose parent then finds it in the spool."""
+        if os.getpid() != self._owner:
+            _write_all(self.number, data)
+            return
+        with self._lock:
+            self._show_spooled()
+            self._kept.add(data)
+            self._show(data)
+
+    def keep(self, text: str) -> None:
+        """Keep without showing."""
+        if os.getpid() == self._owner:
+            with self._lock:
+                self._show_spooled()
+                self._kept.add(text.encode("utf-8", "backslashreplace"))
+
+    def show_spooled(self) -> bool:
+        """Show what others than Python code have written since; returns whether they have."""
+        with self._lock:
+            return self._show_spooled()
+
+    def _show_spooled(self) -> bool:
+        spool = self._spool
+        if spool is None or not spool.has_grown:
+            return False
+        for piece in spool.read():
+            self._kept.add(piece)
+            self._show(piece)
+        return True
+
+    def _show(self, data: bytes | memoryview) -> None:
+        try:
+            with self._aside(bytes(data[-1:])):
+                _write_all(self.target, data)
+        except OSError:
+            pass  # nobody reads any more, or the disk behind it is full: no reason to lose a result
+
+    def flush(self) -> None:
+        """Bring all here that was written so far."""
+        text, original = self._text, self._original
+        if text is not None:
+            try:
+                text.flush()
+                # A logging handler that was made before the run writes there.
+                original.flush()  # type: ignore[union-attr]  # where it is missing so is text
+            except (OSError, ValueError):
+                self._reopen()
+        # No lock where nothing was written: a silent step pays for this look.
+        if self._spool is not None and self._spool.has_grown:
+            self.show_spooled()
+
+    def _reopen(self) -> None:
+        """A step closed the stream: that is no reason for the next one to lose its words."""
+        if self._text is not None and self._text.closed and getattr(sys, self.name) is self._text:
+            self._text = self._installed()
+
+    def take(self) -> bytes:
+        """What was said since the last call."""
+        self.flush()
+        if not self._kept:
+            return b""
+        with self._lock:
+            return self._kept.take()
+
+    def discard(self) -> None:
+        """Forget what is kept."""
+        if self._kept:
+            with self._lock:
+                self._kept.take()
+
+    def close(self) -> None:
+        """Put everything back; who still holds the kept stream writes to the real one."""
+        self.flush()
+        if getattr(sys, self.name) is self._text:
+            setattr(sys, self.name, self._original)
+        with self._lock:
+            if self._spool is not None:
+                self._spool.restore()
+                self._show_spooled()
+                self._spool.close()
+                self._spool, self.target, self.console = None, self.number, self._original
+
+
+class _RawTee(io.RawIOBase):
+    """The bottom of a text stream of Python's own: encodings, buffers and ``sys.stdout.buffer`` work as ever."""
+
+    mode = "w"
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.name = f"<{stream.name}>"
+        self.text: TextIO | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.number
+
+    def isatty(self) -> bool:
+        # The truth for progress bars; the descriptor itself leads into a spool.
+        return os.isatty(self._stream.target)
+
+    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]  # any buffer, as io passes them
+        with memoryview(data) as view:
+            self._stream.write(view)
+            return view.nbytes
+
+
+class _TextTee:
+    """In place of a stream that is no plain file: a notebook's, a test's, the user's own."""
+
+    def __init__(self, inner: TextIO, stream: Stream) -> None:
+        self._inner = inner
+        self._stream = stream
+        self._reaches_descriptor: bool | None = None
+
+    def write(self, text: str) -> int:
+        if self._reaches_descriptor is None and text:
+            return self._write_first(text)
+        if not self._reaches_descriptor:
+            self._stream.keep(text)
+        return self._inner.write(text)
+
+    def _write_first(self, text: str) -> int:
+        """See whether the text comes out at the descriptor in the end: it must not be kept twice."""
+        self._stream.show_spooled()
+        count = self._inner.write(text)
+        self._inner.flush()
+        self._reaches_descriptor = self._stream.show_spooled()
+        if not self._reaches_descriptor:
+            self._stream.keep(text)
+        return count
+
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+def _like(original: TextIO | None, raw: io.RawIOBase) -> TextIO:
+    assert isinstance(original, io.TextIOWrapper)
+    text = io.TextIOWrapper(
+        io.BufferedWriter(raw), original.encoding, original.errors, newline="\n",
+        line_buffering=original.line_buffering, write_through=original.write_through,
+    )  # fmt: skip
+    text.mode = "w"  # type: ignore[misc]  # what open() sets; some programs look at it
+    return text
+
+
+def _is_plain(stream: object, number: int) -> bool:
+    """Whether a stream is Python's own over this very descriptor."""
+    try:
+        return type(stream) is io.TextIOWrapper and stream.fileno() == number
+    except (OSError, ValueError):
+        return False  # over memory, or closed
+
+
+def _redirected(number: int) -> Spool | None:
+    try:
+        return Spool(number).redirect()
+    except OSError:
+        return None  # a daemon has no such descriptor
+
+
+def _flush(stream: TextIO | None) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        if stream is not None:
+            stream.flush()
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            time.sleep(0.001)  # a descriptor that others have set to non-blocking
+
+
+def _not_aside(_: bytes) -> AbstractContextManager[object]:
+    return contextlib.nullcontext()
