@@ -29,10 +29,12 @@ from ezpyp.graph import Program
 from ezpyp.store import (
     Index,
     KnownResult,
+    ObjectStore,
     RunRow,
     all_rows_current,
     batch_job,
     damaged_results,
+    ended_in_order,
     finish_run,
     latest_rows,
     newest_results,
@@ -131,6 +133,8 @@ class _Run:
         return RunState(program, known, found, rows, str(self._index.location), damaged), step_ids
 
     def _start(self, total: int) -> int:
+        if not ended_in_order(self._index.connection):
+            ObjectStore(self._index.location).sweep()
         row = RunRow(
             self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
             _user(), " ".join([sys.executable, *sys.argv]), _directory(), sys.version.split()[0],

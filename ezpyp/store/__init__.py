@@ -42,6 +42,7 @@ from ezpyp.store._results import (
 from ezpyp.store._runs import (
     RunCounts,
     all_rows_current,
+    ended_in_order,
     error_of,
     finish_run,
     insert_errors,
@@ -100,6 +101,7 @@ __all__ = [
     "decode_result",
     "digest_of",
     "edges_of",
+    "ended_in_order",
     "encode_result",
     "error_of",
     "filesystem_of",

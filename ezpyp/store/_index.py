@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from ezpyp.errors import PipelineMismatchError
 from ezpyp.store._connection import INDEX_NAME, open_for_writing, transaction, translated
 from ezpyp.store._holder import RunLock
+from ezpyp.store._new_file import temporary_name
 from ezpyp.store._text import storable
 
 
@@ -82,7 +82,7 @@ class Index:
 
 def replace_file(path: Path, text: str) -> None:
     """Write a text file atomically: a reader sees the old one or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(temporary_name())
     try:
         # Paths may hold bytes that are no UTF-8; they go out as they came in.
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -54,7 +54,7 @@ def write_new(
     Raises:
         OSError: The file system refuses; nothing of the attempt is left.
     """
-    temporary = f"{folder}/{_temporary_name()}"
+    temporary = f"{folder}/{temporary_name()}"
     descriptor = _create(temporary, durable)
     try:
         _fill(descriptor, pieces, reserve, durable)
@@ -63,7 +63,8 @@ def write_new(
         _remove(temporary)
 
 
-def _temporary_name() -> str:
+def temporary_name() -> str:
+    """A name for a file that is not whole yet; `is_stray` tells what became of its writer."""
     # Random too: containers of one host name may count their processes alike.
     return f".{os.getpid()}.{next(_counter)}.{os.urandom(4).hex()}.{os.uname().nodename}.tmp"
 

@@ -1,5 +1,6 @@
 """Objects: results as files, each named by the digest of its bytes."""
 
+import contextlib
 import errno
 import itertools
 import os
@@ -227,8 +228,10 @@ class ObjectStore:
     def sweep(self) -> int:
         """Remove temporary files of writers that are no more, and say how many; after a run was killed."""
         count = 0
-        for folder in [self._root, *(entry.path for entry in _entries(self._root))]:
-            for entry in _entries(folder):
+        folders = [str(self._location), self._root, *(entry.path for entry in _entries(self._root))]
+        for entry in itertools.chain.from_iterable(map(_entries, folders)):
+            # Whoever wrote it may still give it its name, or be swept by somebody else.
+            with contextlib.suppress(OSError):
                 if entry.name.endswith(".tmp") and is_stray(entry.name, entry.stat().st_mtime):
                     os.unlink(entry.path)
                     count += 1

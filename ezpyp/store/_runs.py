@@ -22,6 +22,12 @@ class RunCounts:
     busy_seconds: float
 
 
+def ended_in_order(connection: sqlite3.Connection) -> bool:
+    """Whether the newest run came to its end, or there was none; a run that was killed says ``running`` for ever."""
+    row = connection.execute("SELECT status FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    return row is None or row[0] in ("completed", "failed")
+
+
 def start_run(connection: sqlite3.Connection, row: RunRow) -> int:
     """Record that a run begins; its number."""
     names = ", ".join(RunRow._fields)

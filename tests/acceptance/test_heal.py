@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ezpyp import Pipeline
@@ -387,7 +387,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[tuple[int, ...]], int, set[int]]:
 
 
 @pytest.mark.filterwarnings("ignore:stored results are damaged")
-@settings(max_examples=15)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_in_any_graph_exactly_what_is_damaged_and_needed_runs_again(
     tmp_path_factory: pytest.TempPathFactory, graph: tuple[list[tuple[int, ...]], int, set[int]]

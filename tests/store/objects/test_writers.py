@@ -100,7 +100,7 @@ def test_a_killed_writer_that_nobody_waits_for_is_dead(local: ObjectStore, tmp_p
 
 def test_what_a_living_writer_writes_is_not_swept(local: ObjectStore, tmp_path: Path) -> None:
     local.publish(encode_result(SMALL, "pickle"))
-    mine = tmp_path / "objects" / _new_file._temporary_name()
+    mine = tmp_path / "objects" / _new_file.temporary_name()
     mine.touch()
 
     assert local.sweep() == 0

@@ -1,0 +1,57 @@
+"""How far steps have come: what is opened again, and who has to hear of it."""
+
+import sqlite3
+
+import pytest
+
+from ezpyp.execution._outcome import DONE, PENDING
+from ezpyp.execution._progress import Progress
+from ezpyp.execution._results import Results
+from ezpyp.execution._scheduler import Scheduler
+from ezpyp.store import KnownResult
+from tests.graph.programs import Study
+
+
+class Forgetful:
+    """A recorder that notes which steps it hears of."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def put_back(self, position: int) -> None:
+        self.heard.append(position)
+
+
+@pytest.fixture
+def progress() -> Progress:
+    """A chain of two steps: the first is known, the second was handed out."""
+    study = Study()
+    study.function("down")(study.function("up")(1))
+    program = study.freeze()
+    found = [KnownResult(7, program.keys[0], None, b"v" * 16, b"d" * 16, 4, ".pickle"), None]
+    results = Results(program, found, sqlite3.connect(":memory:"), "cache")
+    progress = Progress(program, results, found, Forgetful())  # type: ignore[arg-type]  # it listens
+    progress.scheduler = Scheduler(program.values, progress.pending, [0, 1])
+    assert progress.scheduler.take() == 1
+    progress.inputs[1] = b"i" * 16
+    return progress
+
+
+def test_step_opened_again_has_no_result_and_everybody_hears_of_it(progress):
+    progress.reopen(0)
+    assert (progress.status[0], progress.is_cached[0], progress.results[0]) == (PENDING, False, None)
+    assert set(progress.renewed()) == {0}
+    assert set(progress.renewed()) == set()
+    assert progress._recorder.heard == [0]
+
+
+def test_step_put_back_waits_for_what_was_opened_again(progress):
+    assert progress.is_running(1)
+    progress.reopen(0)
+    progress.put_back(1)
+    assert not progress.is_running(1)
+    assert progress.scheduler.take() == 0
+    assert progress.scheduler.take() is None
+    progress.status[0] = DONE
+    progress.scheduler.finish(0)
+    assert progress.scheduler.take() == 1
