@@ -23,7 +23,8 @@ class Change:
 
     Attributes:
         kind: "constant", "operator", "name", "variable", "code", "signature", "default", "global", "closure", "class",
-            "helper", "method", "version" (of a tracked package), "python".
+            "helper", "method", "version" (of a tracked package), "python"; of ``circumstances``, "environment" and
+            "library".
         name: The function, global, default or class attribute that changed.
         file: Where it is defined now; "" where that is unknown.
         line: Line of the change there; 0 where that is unknown.
@@ -43,6 +44,10 @@ class Change:
     def __str__(self) -> str:
         if self.kind == "python":
             return f"Python {self.old} -> {self.new}"
+        if self.kind == "environment":
+            # Values are recorded by digest: they may be passwords.
+            how = "changed" if self.old and self.new else "is set now" if self.new else "is not set any more"
+            return f"environment variable {self.name} {how}"
         place = f"{basename(self.file)}:{self.line}" if self.line else basename(self.file)
         place = f" ({place})" if place else ""
         what = f"{self.old} -> {self.new}"
@@ -52,7 +57,7 @@ class Change:
             return f"{self.kind} {what} in {self.name}{place}"
         if self.within:
             return f"{self.within} {self.name}{place}: {self.kind} {what}"
-        kind = "version of" if self.kind == "version" else self.kind
+        kind = "version of" if self.kind in ("version", "library") else self.kind
         return f"{kind} {self.name}{place} {what}"
 
 

@@ -1,29 +1,40 @@
 """Environment variables that code reads by a constant name: recorded, never part of a digest."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from types import FunctionType, MethodType
 
+from ezpyp.hashing._things import led_to, thing_of
 from ezpyp.hashing._uses import Chain, Use
 
-_OF_MODULE: frozenset[Chain] = frozenset({("environ",), ("environ", "get"), ("getenv",), ("environ", "setdefault")})
-_OF_ENVIRON: frozenset[Chain] = frozenset({(), ("get",), ("setdefault",)})
+_READERS = frozenset({"get", "setdefault", "pop", "__getitem__", "__contains__"})
 
 
-def variables_read(space: Mapping[str, object], uses: tuple[Use, ...]) -> Iterator[str]:
+def variables_read(function: FunctionType, uses: tuple[Use, ...]) -> Iterator[str]:
     """Return the names of environment variables that code reads, as far as they are constants."""
     for use in uses:
-        readers = _readers(use, space)
-        yield from (text for chain, text in use.texts if chain in readers)
+        thing = thing_of(function, use)
+        for chain, kind, text in use.followers if thing is not None else ():
+            name = constant(function, kind, text)
+            if name is not None and takes_variable(*led_to(thing, chain)):
+                yield name
 
 
-def _readers(use: Use, space: Mapping[str, object]) -> frozenset[Chain]:
-    if use.kind == "import":
-        thing = os if use.name == "os" and use.member is None else getattr(os, use.member or "", None)
-        thing = thing if use.name == "os" else None
-    else:
-        thing = space.get(use.name)
-    if thing is os:
-        return _OF_MODULE
+def constant(function: FunctionType, kind: str, text: str) -> str | None:
+    """Return the text that follows a chain, written there or as a global; None for anything else."""
+    value = function.__globals__.get(text) if kind == "global" else text if kind == "text" else None
+    return value if isinstance(value, str) else None
+
+
+def is_environment(value: object) -> bool:
+    """Tell whether a value is the environment or reads it, so that what is read of it is recorded by name."""
+    return takes_variable(value, ())
+
+
+def takes_variable(thing: object, rest: Chain) -> bool:
+    """Tell whether an attribute of a thing takes the name of an environment variable."""
     if thing is os.environ:
-        return _OF_ENVIRON
-    return frozenset({()}) if thing is os.getenv else frozenset()
+        return not rest or (len(rest) == 1 and rest[0] in _READERS)
+    if isinstance(thing, MethodType) and thing.__self__ is os.environ:
+        return not rest and thing.__name__ in _READERS
+    return thing is os.getenv and not rest

@@ -6,7 +6,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 
 from ezpyp.hashing._code import canonical
 from ezpyp.hashing._containers import dict_items
-from ezpyp.hashing._environment import variables_read
+from ezpyp.hashing._environment import is_environment
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._names import Lead, is_code, leads
 from ezpyp.hashing._walk import Children, Walker
@@ -60,8 +60,7 @@ def _content(w: Walker, function: FunctionType) -> Children:
     for lead in leads(function, form.uses, w.policy):
         yield from _lead(w, function, lead)
     if w.recorder is not None:
-        for variable in variables_read(function.__globals__, form.uses):
-            w.recorder.environment(variable)
+        w.recorder.code(function, form, w.policy)
     yield from _attributes(w, function)
 
 
@@ -111,7 +110,7 @@ def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object
     if recorder is None:
         yield value
         return
-    recorder.reading.append(name)
+    recorder.reading.append(None if is_environment(value) else name)
     outer = w.begin()
     yield value
     data = w.end(outer)

@@ -10,9 +10,12 @@ from typing import Any, Protocol
 
 from ezpyp.hashing._code import Form, Token
 from ezpyp.hashing._describe import describe
+from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import digest
+from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._secrets import SECRET, is_secret
 from ezpyp.hashing._source import line_of, lines_of, source_of
+from ezpyp.hashing._unseen import unseen
 
 
 class Body(Protocol):
@@ -107,7 +110,8 @@ class Recorder:
     def __init__(self) -> None:
         self.parts: list[Part] = []
         self.not_tracked: dict[str, None] = {}
-        self.reading: list[str] = []
+        # Names of what is being walked; None for the environment, of which each variable is noted.
+        self.reading: list[str | None] = []
         self.libraries: dict[str, None] = {}
         self.variables: dict[str, None] = {}
         # One look at each file a walk, not one for each name in it.
@@ -146,6 +150,8 @@ class Recorder:
     def untracked(self, what: str) -> None:
         """Note that something counts by its type only."""
         name = self.reading[-1] if self.reading else ""
+        if name is None:
+            return
         self.not_tracked[f"{name} ({what})" if name else what] = None
 
     def library(self, module: str) -> None:
@@ -154,9 +160,10 @@ class Recorder:
         if top and top not in sys.stdlib_module_names:
             self.libraries[top] = None
 
-    def environment(self, variable: str) -> None:
-        """Note that an environment variable is read."""
-        self.variables[variable] = None
+    def code(self, function: FunctionType, form: Form, policy: Ownership) -> None:
+        """Note what a function's code reads beside the values that it leads to: the environment, files, the unseen."""
+        self.variables.update(dict.fromkeys(variables_read(function, form.uses)))
+        self.not_tracked.update(dict.fromkeys(unseen(function, form, policy)))
 
     def all_parts(self, tracked: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> tuple[Part, ...]:
         """Return all parts; last the tracked versions, then what is only recorded."""

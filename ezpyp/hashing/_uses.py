@@ -14,6 +14,13 @@ _STORES = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
 # Operations between a name and what is done with it that change nothing.
 _NEUTRAL = frozenset({"PUSH_NULL", "SWAP", "POP_TOP", "PRECALL"})
 _CALLS = frozenset({"PRECALL", "CALL"})
+# Variables that hold what variables hold; more of them are not followed.
+_DEPTH = 4
+
+
+# A chain, what kind of thing comes next ("text", a constant; "global"; "variable"; "" for anything else), and its text.
+# In '"HOME" in os.environ' the text comes first.
+Follower = tuple[Chain, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class Use:
         kind: "global", "free" (a closure variable) or "import".
         name: Name of the global or variable, or of the module.
         chains: Attributes read of it, in order of first mention; () is the thing itself.
-        texts: Constant strings that follow a chain, as in ``environ["HOME"]``.
+        followers: What comes next after a chain, as its first argument or key.
         level: Dots of a relative import.
         member: What is imported from the module, if one thing is.
     """
@@ -32,7 +39,7 @@ class Use:
     kind: str
     name: str
     chains: tuple[Chain, ...]
-    texts: tuple[tuple[Chain, str], ...] = ()
+    followers: tuple["Follower", ...] = ()
     level: int = 0
     member: str | None = None
 
@@ -53,7 +60,7 @@ Key = tuple[str, str, int, str | None]
 @dataclass(slots=True)
 class _Entry:
     chains: dict[Chain, None] = field(default_factory=dict)
-    texts: dict[tuple[Chain, str], None] = field(default_factory=dict)
+    followers: dict[Follower, None] = field(default_factory=dict)
 
 
 class Uses:
@@ -62,6 +69,11 @@ class Uses:
     def __init__(self) -> None:
         self._entries: dict[Key | int, _Entry] = {}
         self._aliases: dict[int, set[Key]] = {}
+        # Variables that hold what a chain leads to ("env = os.environ"): only what is recorded looks at them.
+        self._held: dict[int, dict[tuple[Key | int, Chain], None]] = {}
+        # The constant in front of what is read now, as in '"HOME" in os.environ'.
+        self._last: object = None
+        self._subject: object = None
         self._globals: dict[str, int] = {}
         self._bodies: list[Scope] = []
         self._current: tuple[Key | int, list[str]] | None = None
@@ -69,6 +81,8 @@ class Uses:
         # getattr(thing, "name" ...: the thing, until it is seen whether the name is the whole of the argument.
         self._asked: tuple[Key | int, Chain, str] | None = None
         self._constants: list[object] = []
+        # What was noted last as an argument, until it is seen whether a file is opened with it to be written.
+        self._argument: tuple[dict[Follower, None], Follower] | None = None
         self._module: tuple[int, str, bool] = (0, "", False)
         self._imported: Key | None = None
 
@@ -88,15 +102,19 @@ class Uses:
 
     def global_read(self, name: str) -> int:
         """Note that a global is read, and return its number."""
-        self._finish()
+        self._finish("global", name)
         self._start(("global", name, 0, None))
         return self.global_number(name)
 
     def variable(self, operation: str, name: str) -> None:
         """Note a load or store of a variable."""
-        self._finish()
         scope = self._bodies[-1]
         number = scope.number(name)
+        if operation in _STORES and self._current is not None:
+            key, chain = self._current
+            self._held.setdefault(number, {})[key, tuple(chain)] = None
+            self._finish("held")
+        self._finish("variable", name)
         if operation in _STORES and self._imported is not None:
             self._aliases.setdefault(number, set()).add(self._imported)
         elif operation in _LOADS:
@@ -107,6 +125,9 @@ class Uses:
         """Note an operation on an attribute, an import, or a name of a class body."""
         if operation in _MEMBERS and self._current is not None:
             self._current[1].append(name)
+            if isinstance(self._current[0], tuple):
+                # open(os.path.join("a", ...)): no mode; open(self.path, "a"): a mode.
+                self._argument = None
         elif operation == "IMPORT_NAME":
             self._finish()
             self._import(name)
@@ -125,12 +146,18 @@ class Uses:
         if self._asked is not None:
             # A default for what is missing; anything else done with the name settles the question in _finish.
             return
+        self._last = value
+        if self._argument is not None and _is_writing(value):
+            followers, written = self._argument
+            followers.pop(written, None)
+        self._argument = None
         if isinstance(value, str) and self._current is not None:
             key, chain = self._current
-            self._entry(key).texts[tuple(chain), value] = None
             if self._after_getattr:
+                self._entry(key).followers[tuple(chain), "text", value] = None
                 self._asked = (key, tuple(chain), value)
                 self._current = None
+            self._finish("text", value)
         self._finish()
         self._after_getattr = False
         self._constants = [*self._constants[-1:], value]
@@ -141,6 +168,9 @@ class Uses:
             key, chain, name = self._asked
             self._entry(key).chains[*chain, name] = None
             self._asked = None
+        if operation == "CONTAINS_OP" and self._current is not None and isinstance(self._subject, str):
+            self._finish("text", self._subject)
+        self._last = self._argument = None
         if operation not in _NEUTRAL:
             self._finish()
             self._after_getattr = False
@@ -153,18 +183,32 @@ class Uses:
             for key in keys:
                 if loaded is not None:
                     self._entry(key).chains.update(loaded.chains)
-                    self._entry(key).texts.update(loaded.texts)
+                    self._entry(key).followers.update(loaded.followers)
+        for number in self._held:
+            self._hand_back(number, number, (), 0)
         return tuple(
-            Use(key[0], key[1], tuple(entry.chains), tuple(entry.texts), key[2], key[3])
+            Use(key[0], key[1], tuple(entry.chains), tuple(entry.followers), key[2], key[3])
             for key, entry in self._entries.items()
             if isinstance(key, tuple)
         )
 
+    def _hand_back(self, number: int, holder: int, below: Chain, depth: int) -> None:
+        """Give what follows a variable to the chain that it holds."""
+        read = self._entries.get(number)
+        for key, chain in self._held.get(holder, ()):
+            if isinstance(key, int):
+                if depth < _DEPTH:
+                    self._hand_back(number, key, chain + below, depth + 1)
+            elif read is not None:
+                followers = {(chain + below + last, kind, text): None for last, kind, text in read.followers}
+                self._entry(key).followers.update(followers)
+
     def _start(self, key: Key | int) -> None:
         self._entry(key)
         self._current = (key, [])
+        self._subject, self._last = self._last, None
 
-    def _finish(self) -> None:
+    def _finish(self, kind: str = "", text: str = "") -> None:
         if self._asked is not None:
             # The name is computed from that constant: anything may be read of the thing.
             self._entry(self._asked[0]).chains[self._asked[1]] = None
@@ -172,7 +216,11 @@ class Uses:
         if self._current is None:
             return
         key, chain = self._current
-        self._entry(key).chains[tuple(chain)] = None
+        entry = self._entry(key)
+        entry.chains[tuple(chain)] = None
+        follower = (tuple(chain), kind, text)
+        self._argument = None if follower in entry.followers else (entry.followers, follower)
+        entry.followers[follower] = None
         self._after_getattr = key == ("global", "getattr", 0, None) and not chain
         self._current = None
 
@@ -198,3 +246,8 @@ class Uses:
         self._entry(self._imported)
         if climbs:
             self._module = (level, f"{module}.{name}", True)
+
+
+def _is_writing(value: object) -> bool:
+    """Tell whether a constant is the mode of a file that is written."""
+    return isinstance(value, str) and value[:1] in ("w", "a", "x") and len(value) <= 3 and set(value[1:]) <= set("bt+")

@@ -1,0 +1,195 @@
+"""Environment variables are recorded and told of, and never count."""
+
+import os
+from dataclasses import replace
+from os import environ, getenv
+
+import pytest
+
+from ezpyp.hashing import FunctionIdentity, circumstances, difference, function_identity
+
+NAME = "EZPYP_ONE"
+ENVIRONMENT = os.environ
+GET = os.environ.get
+TABLE = {"EZPYP_ONE": 1}
+
+
+def subscript():
+    return os.environ["EZPYP_ONE"]
+
+
+def get():
+    return os.environ.get("EZPYP_ONE", "default")
+
+
+def set_default():
+    return os.environ.setdefault("EZPYP_ONE", "1")
+
+
+def popped():
+    return os.environ.pop("EZPYP_ONE")
+
+
+def function():
+    return os.getenv("EZPYP_ONE")
+
+
+def imported_at_the_top():
+    return environ["EZPYP_ONE"], getenv("EZPYP_ONE")
+
+
+def asked():
+    return "EZPYP_ONE" in os.environ
+
+
+def asked_for_the_opposite():
+    return "EZPYP_ONE" not in environ
+
+
+def imported_inside():
+    import os as system
+
+    return system.environ["EZPYP_ONE"]
+
+
+def member_imported_inside():
+    from os import environ as variables
+
+    return variables["EZPYP_ONE"]
+
+
+def under_another_name():
+    variables = os.environ
+    return variables["EZPYP_ONE"]
+
+
+def method_under_another_name():
+    variables = os.environ
+    read = variables.get
+    return read("EZPYP_ONE")
+
+
+def global_under_another_name():
+    return ENVIRONMENT["EZPYP_ONE"]
+
+
+def global_method():
+    return GET("EZPYP_ONE")
+
+
+def named_by_a_global():
+    return os.environ[NAME]
+
+
+def nested():
+    return [lambda: os.environ["EZPYP_ONE"] for _ in range(2)]
+
+
+def closure():
+    variables = os.environ
+
+    def inner():
+        return variables["EZPYP_ONE"]
+
+    return inner
+
+
+def helper():
+    return subscript()
+
+
+READERS = [
+    subscript, get, set_default, popped, function, imported_at_the_top, asked, asked_for_the_opposite, imported_inside,
+    member_imported_inside, under_another_name, method_under_another_name, global_under_another_name, global_method,
+    named_by_a_global, nested, closure, closure(), helper,
+]  # fmt: skip
+
+
+def variables(identity):
+    return [part.name for part in identity.parts if part.kind == "environment"]
+
+
+@pytest.mark.parametrize("function", READERS, ids=lambda function: function.__qualname__)
+def test_variable_read_by_a_constant_name_is_recorded(function):
+    assert variables(function_identity(function)) == ["EZPYP_ONE"]
+
+
+@pytest.mark.parametrize("function", READERS, ids=lambda function: function.__qualname__)
+def test_variable_never_counts_and_its_change_is_told(function, monkeypatch):
+    monkeypatch.setenv("EZPYP_ONE", "a")
+    before = function_identity(function)
+    monkeypatch.setenv("EZPYP_ONE", "b")
+    after = function_identity(function)
+
+    assert before.digest == after.digest
+    assert difference(before, after) == ()
+    [change] = circumstances(before, after)
+    assert (change.kind, change.name) == ("environment", "EZPYP_ONE")
+    assert len({change.old, change.new, ""}) == 3
+    assert str(change) == "environment variable EZPYP_ONE changed"
+
+
+def test_what_only_looks_like_the_environment_is_not_recorded():
+    environ = {"EZPYP_ONE": 1}
+
+    def looks_alike(x):
+        return environ["EZPYP_ONE"], TABLE["EZPYP_ONE"], "EZPYP_ONE" in x, x.get("EZPYP_ONE")
+
+    assert variables(function_identity(looks_alike)) == []
+
+
+def test_variable_that_comes_and_goes_is_told(monkeypatch):
+    monkeypatch.delenv("EZPYP_ONE", raising=False)
+    unset = function_identity(subscript)
+    monkeypatch.setenv("EZPYP_ONE", "a")
+    is_set = function_identity(subscript)
+
+    assert [str(change) for change in circumstances(unset, is_set)] == ["environment variable EZPYP_ONE is set now"]
+    assert [str(change) for change in circumstances(is_set, unset)] == [
+        "environment variable EZPYP_ONE is not set any more"
+    ]
+
+
+def test_value_of_a_variable_is_written_nowhere(monkeypatch):
+    monkeypatch.setenv("EZPYP_ONE", "hunter2hunter2")
+
+    assert "hunter2hunter2" not in function_identity(subscript).to_json()
+
+
+def test_circumstances_are_told_beside_a_change_of_the_code(monkeypatch):
+    monkeypatch.setenv("EZPYP_ONE", "a")
+    before = function_identity(lambda: os.environ["EZPYP_ONE"] + "1")
+    monkeypatch.setenv("EZPYP_ONE", "b")
+    after = FunctionIdentity.from_json(function_identity(lambda: os.environ["EZPYP_ONE"] + "2").to_json())
+
+    assert [change.kind for change in difference(before, after)] == ["constant"]
+    assert [change.kind for change in circumstances(before, after)] == ["environment"]
+
+
+def with_version(identity, version):
+    parts = [replace(part, text=version) if part.kind in ("library", "version") else part for part in identity.parts]
+    return replace(identity, parts=tuple(parts))
+
+
+def test_library_version_that_does_not_count_is_told():
+    def cells():
+        import numpy as np
+
+        return np.zeros(3)
+
+    identity = function_identity(cells)
+    before, after = with_version(identity, "1.26.4"), with_version(identity, "2.0.0")
+
+    assert [str(change) for change in circumstances(before, after)] == ["version of numpy 1.26.4 -> 2.0.0"]
+    assert [change.kind for change in circumstances(before, after)] == ["library"]
+
+
+def test_library_version_that_counts_is_no_circumstance():
+    def cells():
+        import numpy as np
+
+        return np.zeros(3)
+
+    identity = function_identity(cells, track_versions=("numpy",))
+
+    assert circumstances(with_version(identity, "1.26.4"), with_version(identity, "2.0.0")) == ()
