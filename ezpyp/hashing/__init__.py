@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._difference import Change, difference
 from ezpyp.hashing._file import File
+from ezpyp.hashing._file_memo import FILE_DIGESTS
 from ezpyp.hashing._framing import KEY_FORMAT
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._identity import FunctionIdentity, function_identity
@@ -19,6 +20,7 @@ from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, valu
 from ezpyp.hashing._versions import version_of
 
 __all__ = [
+    "FILE_DIGESTS",
     "KEY_FORMAT",
     "LARGE_BUFFERS",
     "LARGE_BYTES",

@@ -1,13 +1,15 @@
 """A file that counts by its content."""
 
 import os
-from mmap import ACCESS_READ, mmap
 
-from ezpyp.hashing._framing import digest
+from ezpyp.hashing._file_memo import FILE_DIGESTS
 
 
 class File(os.PathLike[str]):
     """The path of a file, as an argument or result that counts by content instead of by name.
+
+    A step gets it as it is, and opens it: ``open(file)``, ``Path(file)``. Unchanged files (device, inode, size, both
+    times) are not read again, neither in this process nor in a later one.
 
     Args:
         path: Path of an existing file.
@@ -38,13 +40,4 @@ class File(os.PathLike[str]):
         return hash(self.path)
 
     def __ezpyp_digest__(self) -> bytes:
-        return file_digest(self.path)
-
-
-def file_digest(path: str) -> bytes:
-    """Return the digest of a file's content."""
-    with open(path, "rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            return digest(b"")
-        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            return digest(content)
+        return FILE_DIGESTS.digest(self.path, strict=self.strict)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ezpyp.errors import UnhashableValueError
+from ezpyp.hashing._file import File
 from ezpyp.hashing._files import name_existing_files
 from ezpyp.hashing._framing import count, digest, dumps, tag
 from ezpyp.hashing._hole import Hole
@@ -63,12 +64,15 @@ def _write(walker: Walker, values: Sequence[object], names: Sequence[str]) -> by
         path = path_of(caught, values, names)
         kind = type(caught.value)
         name = f"{kind.__module__}.{kind.__qualname__}"
+        advice = "" if type(caught.value) is File else _ADVICE
         raise UnhashableValueError(
-            f"{path} cannot be hashed: {name}: {caught.reason}. Pass what it is made from instead, or say what counts "
-            f"with ezpyp.hashing.register or a __ezpyp_digest__ method",
-            path=path,
-            type_name=name,
+            f"{path} cannot be hashed: {name}: {caught.reason}{advice}", path=path, type_name=name
         ) from None
+
+
+_ADVICE = (
+    ". Pass what it is made from instead, or say what counts with ezpyp.hashing.register or a __ezpyp_digest__ method"
+)
 
 
 def value_digest(value: object) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ezpyp.errors import SchemaConflictError
 from ezpyp.graph import Program
-from ezpyp.hashing import FunctionIdentity
+from ezpyp.hashing import FILE_DIGESTS, FunctionIdentity
 from ezpyp.schema import (
     Promises,
     Revise,
@@ -39,6 +39,7 @@ from ezpyp.store import (
     record_steps,
     recorded_durations,
     replace_file,
+    save_file_digests,
     steps_of_revision,
 )
 
@@ -66,6 +67,7 @@ def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
         SchemaConflictError: A name that has a result would change its meaning; nothing was written.
     """
     record_markers(index)
+    _remember_files(index)
     revision, digest = latest_revision(index.connection)
     # One digest over all names and keys: an unchanged script needs no look at its steps at all.
     if digest == program.digest:
@@ -73,6 +75,14 @@ def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
             _export(index, records_of(program), all_steps(index.connection), bound_steps(index.connection))
         return Frozen(revision, None)
     return _Freezing(index, program, revise).freeze(revision)
+
+
+def _remember_files(index: Index) -> None:
+    """Keep the digests of files that this process has read."""
+    fresh = FILE_DIGESTS.fresh_for(str(index.location))
+    if fresh:
+        with index.writing() as connection:
+            save_file_digests(connection, fresh)
 
 
 def step_ids_of(connection: sqlite3.Connection, program: Program, revision: int) -> list[int]:

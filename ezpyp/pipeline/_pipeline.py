@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Unpack, overload
 
@@ -31,6 +32,7 @@ from ezpyp.execution import (
     work,
 )
 from ezpyp.graph import Program
+from ezpyp.hashing import FILE_DIGESTS
 from ezpyp.pipeline._agreeing import Ranks
 from ezpyp.pipeline._freezing import SCHEMA_NAME, Frozen, freeze, step_ids_of
 from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
@@ -39,7 +41,16 @@ from ezpyp.pipeline._reading import Reader
 from ezpyp.pipeline._telling import tersely
 from ezpyp.schema import asked_for
 from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step, tracking_of
-from ezpyp.store import Index, KnownStep, check_trust, filesystem_of, is_cache, newest_results, translated
+from ezpyp.store import (
+    Index,
+    KnownStep,
+    check_trust,
+    filesystem_of,
+    is_cache,
+    load_file_digests,
+    newest_results,
+    translated,
+)
 from ezpyp.version import __version__
 
 _OUTPUTS = ("steps", "summary", "none")
@@ -110,6 +121,7 @@ class Pipeline:
         self._program: Program | None = None
         self._frozen: Frozen | None = None
         self._told: set[str] = set()
+        FILE_DIGESTS.add_source(str(self.location), partial(load_file_digests, self.location))
 
     @property
     def rank(self) -> int:

@@ -1,24 +1,34 @@
 """The promise of a location: what it records, what conflicts with it, and how that is told. Pure."""
 
-from ezpyp.schema._explain import changes_of, conflict_message, upstream_keys
+from ezpyp.schema._cause import Cause
+from ezpyp.schema._difference import Recorded, Upstream, causes_of, function_causes, listed, plain, upstream_of
+from ezpyp.schema._explain import Stored, changes_of, conflict_message
 from ezpyp.schema._export import schema_text
 from ezpyp.schema._judge import Conflict, Promises, Verdict, judge
 from ezpyp.schema._records import argument_texts, records_of, resolved_texts
 from ezpyp.schema._revise import Revise, allowed_changes, asked_for
 
 __all__ = [
+    "Cause",
     "Conflict",
     "Promises",
+    "Recorded",
     "Revise",
+    "Stored",
+    "Upstream",
     "Verdict",
     "allowed_changes",
     "argument_texts",
     "asked_for",
+    "causes_of",
     "changes_of",
     "conflict_message",
+    "function_causes",
     "judge",
+    "listed",
+    "plain",
     "records_of",
     "resolved_texts",
     "schema_text",
-    "upstream_keys",
+    "upstream_of",
 ]

@@ -3,95 +3,80 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from ezpyp.hashing import FunctionIdentity, difference
-from ezpyp.store import Edge, KnownStep, StepRecord
+from ezpyp.hashing import FunctionIdentity
+from ezpyp.schema._cause import Cause
+from ezpyp.schema._compare import IdentityOf
+from ezpyp.schema._difference import Recorded, Upstream, causes_of, upstream_of
+from ezpyp.store import KnownStep, StepRecord
+
+Edges = Iterable[tuple[str, Upstream]]
 
 _SHOWN = 10
+_SHOWN_UPSTREAMS = 4
 _NAMED_ROOTS = 5
+
+
+class Stored(NamedTuple):
+    """What an index has of arguments: the trees of a step's, and the code that they brought along, by its digest."""
+
+    trees_of: Callable[[int], Mapping[str, object]]
+    identity_of: IdentityOf
 
 
 def changes_of(
     record: StepRecord,
-    old: KnownStep,
-    identities: tuple[FunctionIdentity, FunctionIdentity],
-    upstreams: tuple[Mapping[str, str], Mapping[str, str]],
-) -> list[str]:
-    """Everything that differs between a step as recorded and as declared, a line each.
+    known: KnownStep,
+    functions: Sequence[Cause],
+    upstreams: tuple[Edges, Edges],
+    stored: Stored,
+) -> list[Cause]:
+    """Everything that differs between a step as recorded and as declared.
 
     Args:
         record: The step as declared.
-        old: The step as recorded.
-        identities: What its function was, and what it is.
-        upstreams: Slot with upstream's name -> upstream's key, then and now.
+        known: The step as recorded.
+        functions: What changed in its function; see `function_causes`.
+        upstreams: Upstreams by slot, then and now.
+        stored: What the index has of the arguments.
     """
-    changes = [str(change) for change in difference(*identities)]
-    if identities[0].digest != identities[1].digest and not changes:
-        changes.append(f"code of {identities[1].name} ({identities[1].file}:{identities[1].line})")
-    changes += _argument_changes(json.loads(old.params), json.loads(record.params))
-    if old.codec != record.codec:
-        changes.append(f"codec {old.codec} -> {record.codec}")
-    changes += _setting_changes(json.loads(old.settings or "{}"), json.loads(record.settings or "{}"))
-    changes += upstream_changes(*upstreams)
-    return changes or ["something that is not recorded in detail"]
+    codes = dict(record.manifest.shared) if record.manifest else {}
+
+    def identity(digest: str) -> FunctionIdentity | None:
+        return FunctionIdentity.from_json(codes[digest]) if digest in codes else stored.identity_of(digest)
+
+    was = _recorded(known, upstreams[0], stored.trees_of(known.id))
+    return causes_of(was, _recorded(record, upstreams[1], _trees(record)), functions, identity)
 
 
-def _argument_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    lines = []
-    for name in [*old, *(name for name in new if name not in old)]:
-        before, after = old.get(name), new.get(name)
-        if before is None:
-            lines.append(f"argument {name}: new, {_shown(after)}")
-        elif after is None:
-            lines.append(f"argument {name}: gone, was {_shown(before)}")
-        elif before != after and ("TMP for" not in before or "TMP for" not in after):
-            lines.append(f"argument {name}: {_pair(before, after)}")
-    return lines
+def _recorded(row: StepRecord | KnownStep, edges: Edges, trees: Mapping[str, object]) -> Recorded:
+    loaded = json.loads(row.params), trees, json.loads(row.settings or "{}")
+    # A promise holds one key a Python: two that are compared here are of the same one.
+    return Recorded(row.name, row.key.hex(), row.codec, *loaded, "", upstream_of(edges))
 
 
-def _pair(before: str, after: str) -> str:
-    if _shown(before) == _shown(after):
-        return f"changed somewhere in {_shown(after)}"
-    return f"{_shown(before)} -> {_shown(after)}"
+def _trees(record: StepRecord) -> dict[str, object]:
+    """The trees of a record that is not written yet."""
+    if record.manifest is None:
+        return {}
+    shared = dict(record.manifest.shared)
 
+    def resolved(tree: object) -> object:
+        return json.loads(shared[tree[1:]]) if isinstance(tree, str) and tree.startswith("@") else tree
 
-def _shown(text: str | None) -> str:
-    """The text without the digest that stands beside it."""
-    return "nothing" if text is None else text.rpartition(" #")[0] or text
-
-
-def _setting_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    return [
-        f"{name}= {old.get(name)!r} -> {new.get(name)!r}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    ]
-
-
-def upstream_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """What changed among the upstreams: which came, went, or mean something else."""
-    changed = sorted({name for name in old.keys() & new.keys() if old[name] != new[name]})
-    came = sorted(new.keys() - old.keys())
-    went = sorted(old.keys() - new.keys())
-    lines = [f"upstream {_listed(changed)}"] if changed else []
-    lines += [f"upstream {_listed(came)} added"] if came else []
-    lines += [f"upstream {_listed(went)} left out"] if went else []
-    return lines
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    trees = resolved(json.loads(record.manifest.row))
+    return {name: resolved(tree) for name, tree in trees.items()}  # type: ignore[attr-defined]  # an object of JSON
 
 
 def conflict_message(
-    location: str, changes: Mapping[str, Sequence[str]], price: tuple[int, float], only_arguments: bool
+    location: str, changes: Mapping[str, Sequence[Cause]], price: tuple[int, float], only_arguments: bool
 ) -> str:
     """The whole message of a `SchemaConflictError`."""
     count, seconds = price
     lines = [f"{len(changes)} step(s) at {location} have results and would change their meaning:"]
-    lines += [f"  {name}: {'; '.join(what)}" for name, what in list(changes.items())[:_SHOWN]]
+    lines += [f"  {name}: {'; '.join(_texts(causes))}" for name, causes in list(changes.items())[:_SHOWN]]
     if len(changes) > _SHOWN:
         lines.append(f"  and {len(changes) - _SHOWN} more")
     took = "under 0.01 s" if seconds < 0.01 else f"{seconds:.2f} s"
@@ -99,12 +84,14 @@ def conflict_message(
     lines.append("The way on: another location for another study;")
     if only_arguments:
         lines.append("  or a sweep, where only arguments differ (function.map([...]) keeps the old and the new);")
-    roots = [name for name, what in changes.items() if not all(line.startswith("upstream") for line in what)]
+    roots = [name for name, causes in changes.items() if any(cause.kind != "upstream" for cause in causes)]
     named = f"revise={roots}, " if 0 < len(roots) <= _NAMED_ROOTS else ""
     lines.append(f"  or {named}revise=True or EZPYP_REVISE=1 (older results stay: get_result(name, revision=...)).")
     return "\n".join(lines)
 
 
-def upstream_keys(edges: Sequence[Edge], step_of: Callable[[int], KnownStep]) -> dict[str, str]:
-    """Upstream's name -> its key, for a recorded step."""
-    return {step_of(edge.upstream).name: step_of(edge.upstream).key.hex() for edge in edges}
+def _texts(causes: Sequence[Cause]) -> list[str]:
+    own = [cause.text for cause in causes if cause.kind != "upstream"]
+    above = [cause.text for cause in causes if cause.kind == "upstream"]
+    more = [f"and {len(above) - _SHOWN_UPSTREAMS} more upstreams"] if len(above) > _SHOWN_UPSTREAMS else []
+    return [*own, *above[:_SHOWN_UPSTREAMS], *more]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from inspect import Parameter
 from json.encoder import encode_basestring_ascii as quoted
 
 from xxhash import xxh3_128_digest
 
 from ezpyp.graph import Program
-from ezpyp.hashing import Hole, describe
-from ezpyp.steps import BARE_TYPES, PLAIN_TYPES, Step, StepFunction, labelled, located, skeleton
-from ezpyp.store import StepRecord
+from ezpyp.hashing import SECRET, Hole, describe, is_secret
+from ezpyp.schema._manifest import Manifests
+from ezpyp.steps import BARE_TYPES, Step, StepFunction, labelled, located, skeleton
+from ezpyp.store import Manifest, StepRecord
 
 TEXT_LIMIT = 200
 """Characters of an argument list that are kept as text."""
@@ -30,18 +32,19 @@ def records_of(program: Program) -> list[StepRecord]:
     """One record a step, in the order of the program."""
     settings = {function: _settings(function) for function in program.prefixes}
     plain = {function: _is_plainly_called(function) for function in program.prefixes}
+    manifests = Manifests()
     records = []
     for position, step in enumerate(program.steps):
         function = step.function
         # Nearly every step of a large pipeline is called so; the general road takes four times as long.
         is_bare = plain[function] and not step.given[1] and BARE_TYPES.issuperset(map(type, step.values))
-        args, kwargs, params = (_bare_texts if is_bare else _texts)(program, position)
+        texts = _bare_texts(program, position, manifests) if is_bare else _texts(program, position, manifests)
         records.append(
             StepRecord(
                 program.names[position], program.keys[position], program.identities[function].digest,
-                function.options.codec, program.phases[position], args, kwargs, params, settings[function],
+                function.options.codec, program.phases[position], *texts[:3], settings[function],
                 _shape(program, position, is_bare=is_bare) if step.slots else None,
-                _edges(program, position) if step.slots or function.options.depends_on else (),
+                _edges(program, position) if step.slots or function.options.depends_on else (), texts[3],
             )
         )  # fmt: skip
     return records
@@ -62,10 +65,17 @@ def _settings(function: StepFunction) -> str | None:
 
 
 def _is_plainly_called(function: StepFunction) -> bool:
-    return not any(kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD) for kind in function.binder.kinds)
+    binder = function.binder
+    if any(kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD) for kind in binder.kinds):
+        return False
+    return not any(map(is_secret, binder.parameters))
 
 
-def _bare_texts(program: Program, position: int) -> tuple[str, str, str]:
+_Texts = tuple[str, str, str, Manifest | None]
+"""``args``, ``kwargs``, ``params`` and the manifest of a step."""
+
+
+def _bare_texts(program: Program, position: int, manifests: Manifests) -> _Texts:
     """The same as `_texts` for plain values and whole results, given by position."""
     step, upstreams = program.steps[position], program.values[position]
     texts = [
@@ -73,42 +83,53 @@ def _bare_texts(program: Program, position: int) -> tuple[str, str, str]:
         for value in step.values
     ]
     args = _shortened(f"[{', '.join(texts[: step.given[0]])}]")
-    if any(text.endswith("...") for text in texts):
-        return args, "{}", params_text(step.function, step.values, texts)
+    if any(text[-3:] == "..." or text[:1] == "<" for text in texts):
+        return args, "{}", *_recorded(program, position, texts, manifests)
     # By hand: json.dumps takes 2 us a step, this half of one.
     pairs = zip(step.function.binder.parameters, map(quoted, texts), strict=True)
-    return args, "{}", "{" + ", ".join([f'"{name}": {text}' for name, text in pairs]) + "}"
+    return args, "{}", "{" + ", ".join([f'"{name}": {text}' for name, text in pairs]) + "}", None
 
 
-def _texts(program: Program, position: int) -> tuple[str, str, str]:
+def _texts(program: Program, position: int, manifests: Manifests) -> _Texts:
     step = program.steps[position]
     labels = [_Label(f"TMP for {program.names[up]}") for up in program.values[position]]
     filled = labelled(step.values, labels) if step.slots else step.values
-    args, kwargs = argument_texts(step, filled)
-    return args, kwargs, params_text(step.function, step.values, [describe(value) for value in filled])
+    texts = [describe(value) for value in filled]
+    return *argument_texts(step, filled), *_recorded(program, position, texts, manifests)
+
+
+def _recorded(program: Program, position: int, texts: list[str], manifests: Manifests) -> tuple[str, Manifest | None]:
+    step, upstreams = program.steps[position], program.values[position]
+    return manifests.of(
+        step.function.binder.parameters, step.values, texts, lambda index: program.names[upstreams[index]]
+    )
 
 
 def argument_texts(step: Step, values: tuple[object, ...]) -> tuple[str, str]:
-    """Bound values as the lists ``args`` and ``kwargs`` that the call had, as text."""
-    if not step.given[1] and step.function.binder.only_positional:
+    """Bound values as the lists ``args`` and ``kwargs`` that the call had, as text; secrets are not shown."""
+    binder = step.function.binder
+    if any(map(is_secret, binder.parameters)):
+        values = tuple(map(_hidden, binder.parameters, binder.kinds, values))
+    if not step.given[1] and binder.only_positional:
         return _shortened(f"[{', '.join(map(describe, values[: step.given[0]]))}]"), "{}"
-    args, kwargs = step.function.binder.as_given(values, step.given)
+    args, kwargs = binder.as_given(values, step.given)
     shown = ", ".join(describe(value) for value in args[:TEXT_LIMIT])
-    named = ", ".join(f"{name!r}: {describe(value)}" for name, value in kwargs.items())
+    named = ", ".join(f"{name!r}: {SECRET if is_secret(name) else describe(value)}" for name, value in kwargs.items())
     return _shortened(f"[{shown}]"), _shortened(f"{{{named}}}")
+
+
+def _hidden(name: str, kind: object, value: object) -> object:
+    """A value as it may be shown: a secret only as such."""
+    if not is_secret(name):
+        return value
+    label = _Label(SECRET)
+    if kind is Parameter.VAR_POSITIONAL:
+        return (label,)
+    return dict.fromkeys(value, label) if kind is Parameter.VAR_KEYWORD else label  # type: ignore[call-overload]  # **kwargs
 
 
 def _shortened(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 4]}...{text[-1]}"
-
-
-def params_text(function: StepFunction, values: tuple[object, ...], texts: list[str]) -> str:
-    """JSON of parameter -> text; a value whose text does not say all of it has a digest beside it."""
-    params = {}
-    for name, value, text in zip(function.binder.parameters, values, texts, strict=True):
-        whole = type(value) in PLAIN_TYPES and not text.endswith("...")
-        params[name] = text if whole else f"{text} #{function.encoded_value(value, name).hex()[:12]}"
-    return json.dumps(params, ensure_ascii=True)
 
 
 def _shape(program: Program, position: int, *, is_bare: bool) -> bytes:

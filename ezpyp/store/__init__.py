@@ -12,6 +12,7 @@ from ezpyp.store._damage import (
     tell_damage,
 )
 from ezpyp.store._encoded import Encoded, decode_result, encode_result
+from ezpyp.store._file_digests import load_file_digests, save_file_digests
 from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
@@ -117,6 +118,7 @@ __all__ = [
     "is_in_revision",
     "latest_revision",
     "latest_rows",
+    "load_file_digests",
     "newest_results",
     "check_there",
     "open_as_owner",
@@ -141,6 +143,7 @@ __all__ = [
     "result_checksum",
     "result_of_input",
     "results_by_id",
+    "save_file_digests",
     "start_run",
     "storable",
     "step_checksum",

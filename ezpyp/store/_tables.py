@@ -71,6 +71,9 @@ CREATE TABLE errors (
     line INTEGER, traceback TEXT NOT NULL, blame TEXT, PRIMARY KEY (step, run)
 ) WITHOUT ROWID;
 
+-- Digests of files by the stamp of their state: a memo, no record.
+CREATE TABLE files (id INTEGER PRIMARY KEY, stamp BLOB NOT NULL UNIQUE, digest BLOB NOT NULL);
+
 CREATE TABLE holder (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, owner TEXT, heartbeat REAL
 );

@@ -1,0 +1,115 @@
+"""Manifests: of what a step's arguments are made, as JSON, small ones in the step's row and large ones shared.
+
+The row holds a JSON object of parameter -> tree (see `ezpyp.schema`). Where it would take over `ROW_LIMIT` bytes the
+largest trees go to the table ``manifests``, once a digest, and a reference stands in their place: a configuration of
+3 kB that 10,000 steps are given is stored once. The identities of functions and classes that arguments bring along
+lie there too, under the digest that stands in the tree.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from xxhash import xxh3_64_hexdigest
+
+ROW_LIMIT = 256
+_REFERENCE = '"@'
+_BATCH = 500
+
+
+class Manifest(NamedTuple):
+    """What stands in a step's row, and what must stand in the table of shared ones, by digest."""
+
+    row: str
+    shared: tuple[tuple[str, str], ...] = ()
+
+
+def packed_manifest(trees: Mapping[str, str], codes: Mapping[str, str]) -> Manifest:
+    """A manifest that keeps within a row.
+
+    Args:
+        trees: Parameter -> its tree as JSON.
+        codes: Digest -> identity of a function or class, as JSON.
+
+    Example:
+        >>> packed_manifest({"x": '"1"'}, {})
+        Manifest(row='{"x":"1"}', shared=())
+        >>> len(packed_manifest({"x": '"%s"' % ("a" * 300)}, {}).row)
+        25
+    """
+    kept = dict(trees)
+    shared = dict(codes)
+    for name in sorted(kept, key=lambda name: -len(kept[name])):
+        if len(_joined(kept)) <= ROW_LIMIT:
+            break
+        kept[name] = _moved(kept[name], shared)
+    row = _joined(kept)
+    return Manifest(row if len(row) <= ROW_LIMIT else _moved(row, shared), tuple(shared.items()))
+
+
+def _joined(trees: Mapping[str, str]) -> str:
+    return "{" + ",".join([f"{json.dumps(name)}:{tree}" for name, tree in trees.items()]) + "}"
+
+
+def _moved(text: str, shared: dict[str, str]) -> str:
+    """A reference in the place of a text that is shared from now on."""
+    digest = xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
+    shared[digest] = text
+    return f'{_REFERENCE}{digest}"'
+
+
+def record_manifests(connection: sqlite3.Connection, manifests: Iterable[Manifest]) -> None:
+    """Record what manifests share, each digest once."""
+    wanted = {bytes.fromhex(digest): text for manifest in manifests for digest, text in manifest.shared}
+    digests = list(wanted)
+    for start in range(0, len(digests), _BATCH):
+        part = digests[start : start + _BATCH]
+        query = f"SELECT digest FROM manifests WHERE digest IN ({','.join('?' * len(part))})"
+        known = {row[0] for row in connection.execute(query, part)}
+        connection.executemany(
+            "INSERT INTO manifests (digest, content) VALUES (?, ?)",
+            [(digest, zlib.compress(wanted[digest].encode("utf-8", "surrogatepass"))) for digest in part
+             if digest not in known],
+        )  # fmt: skip
+
+
+def manifest_of(connection: sqlite3.Connection, step: int) -> dict[str, object]:
+    """The trees of a recorded step's arguments by parameter; empty where ``params`` says all, or for an old index.
+
+    Raises:
+        ValueError: What is recorded means nothing.
+    """
+    if not _has_manifests(connection):
+        return {}
+    row = connection.execute("SELECT manifest FROM steps WHERE id = ?", (step,)).fetchone()
+    trees = _resolved(connection, json.loads(row[0])) if row and row[0] else {}
+    if not isinstance(trees, dict):
+        raise ValueError("the manifest of a step is no JSON object")
+    return {name: _resolved(connection, tree) for name, tree in trees.items()}
+
+
+def _resolved(connection: sqlite3.Connection, tree: object) -> object:
+    if not isinstance(tree, str) or not tree.startswith("@"):
+        return tree
+    text = shared_text(connection, tree[1:])
+    return None if text is None else json.loads(text)
+
+
+def shared_text(connection: sqlite3.Connection, digest: str) -> str | None:
+    """A shared text by its digest, 16 hex characters; None where there is none, or none that can be read."""
+    if not _has_manifests(connection):
+        return None
+    row = connection.execute("SELECT content FROM manifests WHERE digest = ?", (bytes.fromhex(digest),)).fetchone()
+    try:
+        return None if row is None else zlib.decompress(row[0]).decode("utf-8", "surrogatepass")
+    except (zlib.error, UnicodeDecodeError):
+        return None
+
+
+def _has_manifests(connection: sqlite3.Connection) -> bool:
+    """Whether the index has them: one of format 1 is read as it is."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'manifests'").fetchone())
