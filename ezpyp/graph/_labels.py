@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ezpyp.hashing import Hole, describe
+from ezpyp.hashing import Hole, describe, is_secret, short_digest
 from ezpyp.steps import Step
 
 _NUMBERS = frozenset({int, float, bool, type(None)})
@@ -27,7 +27,11 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
             continue
         if parameter in ignored or (type(value) in (tuple, dict) and not value):
             continue
-        text = f"{parameter}={value!r}" if type(value) in _NUMBERS else _part(parameter, value, upstreams)
+        if is_secret(parameter) and type(value) is not Hole:
+            # Names stand in logs and file listings.
+            text: str | None = f"{parameter}={short_digest(value)[:8]}"
+        else:
+            text = f"{parameter}={value!r}" if type(value) in _NUMBERS else _part(parameter, value, upstreams)
         if text is None:
             return None
         if text:

@@ -6,6 +6,7 @@ change it leaves the digest alone. Where they fight, never-stale wins.
 
 from collections.abc import Callable
 
+from ezpyp.hashing._arguments import code_identity, says_itself, short_digest
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._difference import Change, difference
 from ezpyp.hashing._file import File
@@ -16,12 +17,14 @@ from ezpyp.hashing._identity import FunctionIdentity, function_identity
 from ezpyp.hashing._large import LARGE_BUFFERS, LARGE_BYTES
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
+from ezpyp.hashing._secrets import SECRET, is_secret
 from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, value_digest
 from ezpyp.hashing._versions import version_of
 
 __all__ = [
     "FILE_DIGESTS",
     "KEY_FORMAT",
+    "SECRET",
     "LARGE_BUFFERS",
     "LARGE_BYTES",
     "Change",
@@ -29,13 +32,17 @@ __all__ = [
     "FunctionIdentity",
     "Hole",
     "Part",
+    "code_identity",
     "cutoff_digest",
     "describe",
     "difference",
     "digest_as_checked",
     "encode",
     "function_identity",
+    "is_secret",
     "register",
+    "says_itself",
+    "short_digest",
     "value_digest",
     "version_of",
 ]

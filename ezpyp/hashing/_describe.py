@@ -3,6 +3,7 @@
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from ezpyp.hashing._hole import Hole
+from ezpyp.hashing._secrets import SECRET, is_secret
 
 _NUMBERS = frozenset({int, float, bool, type(None), complex})
 _BRACKETS: dict[type, tuple[str, str]] = {
@@ -26,7 +27,7 @@ def describe(value: object, limit: int = 60) -> str:
 
     Returns:
         Plain numbers, strings and small containers as Python writes them; for other objects the type and, for arrays,
-        the shape. No method of the user's runs.
+        the shape. No method of the user's runs, and what stands under a key like "password" is not shown.
 
     Example:
         >>> describe({"rate": 0.1, "steps": [1, 2, 3]})
@@ -59,8 +60,10 @@ def _text(value: object, room: int, depth: int) -> str:
 
 def _container(value: object, room: int, depth: int) -> str:
     if isinstance(value, dict):
-        texts = [(_text(key, room, depth - 1), _text(value[key], room, depth - 1)) for key in _first(value, room)]
-        pieces = [f"{key}: {part}" for key, part in texts]
+        pieces = [
+            f"{_text(key, room, depth - 1)}: {SECRET if is_secret(key) else _text(value[key], room, depth - 1)}"
+            for key in _first(value, room)
+        ]
         return "{" + ", ".join(pieces) + "}"
     opening, closing = _BRACKETS[type(value)]
     parts = [_text(part, room, depth - 1) for part in _first(value, room)]

@@ -65,6 +65,10 @@ class Registry:
         self._registered[kind] = function
         self._found.clear()
 
+    def is_registered(self, kind: type) -> bool:
+        """Tell whether `register` was called for this very class."""
+        return kind in self._registered
+
     def find(self, kind: type) -> Node:
         """Return the way to write instances of ``kind``."""
         node = self._found.get(kind)

@@ -7,6 +7,7 @@ from typing import Any
 from ezpyp.inspect._find import Found
 from ezpyp.inspect._reader import PRESENT, Columns, Reader
 from ezpyp.inspect._rows import Status, StepRow
+from ezpyp.store import manifest_of
 
 # As various as JSON.
 Fact = dict[str, Any]
@@ -49,7 +50,17 @@ def _dicts(names: str, rows: Iterable[Columns]) -> list[Fact]:
 
 def _declared(reader: Reader, step: StepRow) -> Fact:
     params, settings = reader.must("SELECT params, settings FROM steps WHERE id = ?", [step.step])
-    return {"params": reader.load(params), "settings": reader.load(settings)}
+    return {
+        "params": reader.load(params),
+        "manifest": trees_of(reader, step.step),
+        "settings": reader.load(settings),
+    }
+
+
+def trees_of(reader: Reader, step: int) -> dict[str, object]:
+    """Parameter -> tree of its argument, where ``params`` does not say all."""
+    with reader.translated():
+        return manifest_of(reader.connection, step)
 
 
 def function_facts(reader: Reader, step: int) -> Fact:

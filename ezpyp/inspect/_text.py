@@ -9,7 +9,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\
 _UNSAFE_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # Beside the text of an argument that does not say everything stands a digest of the value.
-_DIGEST = re.compile(" #[0-9a-f]{12}$")
+_DIGEST = re.compile(" #(?:[0-9a-f]{12}|[0-9a-f]{16})$")
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from ezpyp.inspect._causes import Cause, Differ
+from ezpyp.inspect._causes import Differ
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import heading
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._text import count, one_line
 from ezpyp.inspect._verb import reads
+from ezpyp.schema import Cause
 
 SHOWN_NAMES = 5
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from ezpyp.inspect._causes import Cause, Differ, Recorded
-from ezpyp.inspect._facts import unpacked
+from ezpyp.inspect._causes import Differ, Known
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import code, heading
@@ -16,6 +15,7 @@ from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._text import one_line
 from ezpyp.inspect._verb import reads
 from ezpyp.inspect._verdict import Verdict, verdict
+from ezpyp.schema import Cause
 
 DEEPEST = 20
 SHOWN_CAUSES = 12
@@ -46,7 +46,7 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
     for line in _lines(differ, old, new, "  ", {step.step}):
         click.echo(one_line(line))
     if old:
-        _print_sources(reader, old, new)
+        _print_sources(differ, old, new)
     if not_tracked:
         heading("Not tracked: a change in these is not seen")
         for entry in not_tracked:
@@ -57,7 +57,7 @@ def _facts(found: Verdict, causes: list[Cause], not_tracked: tuple[str, ...]) ->
     return {**asdict(found), "causes": [asdict(cause) for cause in causes], "not_tracked": list(not_tracked)}
 
 
-def _lines(differ: Differ, old: Recorded | None, new: Recorded, indent: str, seen: set[int]) -> Iterator[str]:
+def _lines(differ: Differ, old: Known | None, new: Known, indent: str, seen: set[int]) -> Iterator[str]:
     """The causes, and below each upstream that changed its own, down to the root."""
     if old is None or len(indent) > 2 * DEEPEST:
         return
@@ -73,27 +73,29 @@ def _lines(differ: Differ, old: Recorded | None, new: Recorded, indent: str, see
         yield f"{indent}and {len(causes) - SHOWN_CAUSES} more (--format json has all)"
 
 
-def _same_upstream(cause: Cause, old: Recorded, new: Recorded) -> tuple[int, int] | None:
+def _same_upstream(cause: Cause, old: Known, new: Known) -> tuple[int, int] | None:
     """An upstream that kept its place and its name, but not its key: what it was and what it is."""
-    for slot, steps in new.upstream.items():
-        before, now = old.upstream.get(slot, {}).get(cause.name), steps.get(cause.name)
+    for slot, steps in new.recorded.upstream.items():
+        before, now = old.recorded.upstream.get(slot, {}).get(cause.name), steps.get(cause.name)
         if before and now and before.key != now.key:
             return before.step, now.step
     return None
 
 
-def _print_sources(reader: Reader, old: Recorded, new: Recorded) -> None:
-    """The two recorded sources, as a diff; nothing where one was not recorded."""
-    if old.function == new.function:
-        return
-    sources = [_source(reader, old.function), _source(reader, new.function)]
-    if sources[0] and sources[1]:
-        lines = unified_diff(sources[0].splitlines(), sources[1].splitlines(), "before", "now", lineterm="")
-        if text := "\n".join(lines):
-            heading("Recorded sources")
-            code(text, "diff")
+def _print_sources(differ: Differ, old: Known, new: Known) -> None:
+    """The recorded sources of what changed, as a diff: the function's own, its helpers', its classes'."""
+    before, after = _sources(differ, old), _sources(differ, new)
+    changed = [name for name in after if name in before and before[name] != after[name]]
+    for name in changed:
+        lines = unified_diff(before[name].splitlines(), after[name].splitlines(), "before", "now", lineterm="")
+        heading(f"Recorded source of {name}")
+        code("\n".join(lines), "diff")
 
 
-def _source(reader: Reader, function: int) -> str | None:
-    (data,) = reader.must("SELECT source FROM functions WHERE id = ?", [function])
-    return unpacked(data)
+def _sources(differ: Differ, known: Known) -> dict[str, str]:
+    identity = differ.identity(known.function)
+    parts = identity.parts if identity else ()
+    found = {part.name: part.source for part in parts if part.source}
+    if identity and identity.source:
+        found.setdefault(identity.qualname, identity.source)
+    return found

@@ -12,16 +12,19 @@ from ezpyp.errors import SchemaConflictError
 from ezpyp.graph import Program
 from ezpyp.hashing import FILE_DIGESTS, FunctionIdentity
 from ezpyp.schema import (
+    Cause,
     Promises,
     Revise,
+    Stored,
+    Upstream,
     Verdict,
     allowed_changes,
     changes_of,
     conflict_message,
+    function_causes,
     judge,
     records_of,
     schema_text,
-    upstream_keys,
 )
 from ezpyp.store import (
     Index,
@@ -33,6 +36,7 @@ from ezpyp.store import (
     function_identity_of,
     function_tags,
     latest_revision,
+    manifest_of,
     record_functions,
     record_markers,
     record_revision,
@@ -40,6 +44,7 @@ from ezpyp.store import (
     recorded_durations,
     replace_file,
     save_file_digests,
+    shared_text,
     steps_of_revision,
 )
 
@@ -103,6 +108,7 @@ class _Freezing:
         self._known = all_steps(self._connection)
         self._by_id = {step.id: step for step in self._known}
         self._bound = bound_steps(self._connection) if self._known else set()
+        self._causes: dict[tuple[int, bytes], Sequence[Cause]] = {}
 
     def freeze(self, revision: int) -> Frozen:
         before = {step.id for step in steps_of_revision(self._connection, revision)} if revision else set()
@@ -134,22 +140,33 @@ class _Freezing:
             self._records[conflict.position].name: self._changes(conflict.position, conflict.old)
             for conflict in refused
         }
-        own = [line for lines in changes.values() for line in lines if not line.startswith("upstream")]
-        only_arguments = bool(own) and all(line.startswith("argument") for line in own)
+        own = [cause.kind for causes in changes.values() for cause in causes if cause.kind != "upstream"]
+        only_arguments = bool(own) and set(own) == {"argument"}
         raise SchemaConflictError(
             conflict_message(str(self._index.location), changes, self._price(verdict), only_arguments),
             changed=tuple(changes),
         )
 
-    def _changes(self, position: int, old: KnownStep) -> list[str]:
+    def _changes(self, position: int, old: KnownStep) -> list[Cause]:
         record = self._records[position]
-        identities = (function_identity_of(self._connection, old.function), self._identity(position))
-        now = {self._records[up].name: self._records[up].key.hex() for up, _, _ in record.edges}
-        then = upstream_keys(edges_of(self._connection, old.id), self._by_id.__getitem__)
-        return changes_of(record, old, identities, (then, now))
+        then = [(edge.slot, self._upstream(self._by_id[edge.upstream])) for edge in edges_of(self._connection, old.id)]
+        now = [(slot, self._upstream(self._records[up])) for up, _, slot in record.edges]
+        stored = Stored(lambda step: manifest_of(self._connection, step), self._argument_code)
+        return changes_of(record, old, self._function_causes(old.function, position), (then, now), stored)
 
-    def _identity(self, position: int) -> FunctionIdentity:
-        return self._program.identities[self._program.steps[position].function]
+    def _upstream(self, step: KnownStep | StepRecord) -> Upstream:
+        return Upstream(0, step.name, step.key.hex())
+
+    def _function_causes(self, old: int, position: int) -> Sequence[Cause]:
+        """What changed in a step's function; once for all steps of a sweep."""
+        now = self._program.identities[self._program.steps[position].function]
+        if (old, now.digest) not in self._causes:
+            self._causes[old, now.digest] = function_causes(function_identity_of(self._connection, old), now)
+        return self._causes[old, now.digest]
+
+    def _argument_code(self, digest: str) -> FunctionIdentity | None:
+        text = shared_text(self._connection, digest)
+        return None if text is None else FunctionIdentity.from_json(text)
 
     def _price(self, verdict: Verdict) -> tuple[int, float]:
         """Steps that would run again, and what they took when they last ran, s."""

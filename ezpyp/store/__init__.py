@@ -17,6 +17,7 @@ from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
 from ezpyp.store._mapping import read_private
+from ezpyp.store._manifests import Manifest, manifest_of, packed_manifest, shared_text
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index
 from ezpyp.store._records import (
@@ -84,6 +85,7 @@ __all__ = [
     "Index",
     "KnownResult",
     "KnownStep",
+    "Manifest",
     "NewResult",
     "ObjectStore",
     "Owner",
@@ -119,12 +121,14 @@ __all__ = [
     "latest_revision",
     "latest_rows",
     "load_file_digests",
+    "manifest_of",
     "newest_results",
     "check_there",
     "open_as_owner",
     "open_index",
     "OpenIndex",
     "SQL_ERRORS",
+    "packed_manifest",
     "payload_of",
     "damage_of",
     "damaged_results",
@@ -144,6 +148,7 @@ __all__ = [
     "result_of_input",
     "results_by_id",
     "save_file_digests",
+    "shared_text",
     "start_run",
     "storable",
     "step_checksum",

@@ -100,8 +100,18 @@ def check_format(connection: sqlite3.Connection, location: Path) -> None:
         raise CacheFormatError(f"{index_path(location)} is an SQLite file, but no index of ezpyp")
     if not row[0].isdigit() or int(row[0]) > FORMAT:
         raise CacheFormatError(
-            f"the cache at {location} has format {row[0]}; this ezpyp reads up to {FORMAT}: install a newer ezpyp"
+            f"the cache at {location} has format {row[0]}; this ezpyp reads up to {FORMAT}: "
+            f"install {version_to_install(connection)}"
         )
+
+
+def version_to_install(connection: sqlite3.Connection) -> str:
+    """Which ezpyp reads an index of a newer format: the one that ran there last, as far as that can be told."""
+    try:
+        row = connection.execute("SELECT ezpyp FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    except sqlite3.Error:
+        row = None
+    return f"ezpyp {row[0]} or newer" if row and row[0] else "a newer ezpyp"
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from ezpyp.errors import PipelineMismatchError
 from ezpyp.store._connection import INDEX_NAME, open_for_writing, transaction, translated
 from ezpyp.store._holder import RunLock
+from ezpyp.store._migrations import migrate
 from ezpyp.store._new_file import temporary_name
 from ezpyp.store._text import storable
 
@@ -36,6 +37,8 @@ class Index:
     def held(self, wait_s: float = 0.0) -> Iterator[None]:
         """Hold the location for this process.
 
+        An index of an older format is brought to today's; a copy of it stays beside it.
+
         Raises:
             CacheBusyError: Another process holds it, still after ``wait_s`` seconds.
         """
@@ -43,6 +46,7 @@ class Index:
             self._lock.acquire(wait_s)
         try:
             with translated(self.location):
+                migrate(self.connection, self.location, self._lock.check)
                 yield
         finally:
             with translated(self.location):

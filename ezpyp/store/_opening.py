@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
 from ezpyp.store._connection import INDEX_NAME as INDEX
+from ezpyp.store._connection import version_to_install
 from ezpyp.store._tables import FORMAT
 
 # A rollback-journal writer locks readers out for the milliseconds of its commit.
@@ -174,4 +175,7 @@ def _check_format(index: OpenIndex) -> None:
     if not number.isdecimal():
         raise CacheFormatError(f"{file} is no index of ezpyp: its format is {number}")
     if int(number) > FORMAT:
-        raise CacheFormatError(f"{file} has format {number}; this ezpyp reads up to {FORMAT}: install a newer one")
+        raise CacheFormatError(
+            f"{file} has format {number}; this ezpyp reads up to {FORMAT}: "
+            f"install {version_to_install(index.connection)}"
+        )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ezpyp.store._manifests import Manifest
+
 
 class KnownResult(NamedTuple):
     """As much of a result as planning needs; the fields of a `StoredResult` of those names."""
@@ -73,6 +75,8 @@ class StepRecord(NamedTuple):
     shape: bytes | None
     edges: tuple[tuple[int, str, str], ...]
     """``(position of the upstream in the same list of records, kind, slot)``."""
+    manifest: Manifest | None = None
+    """Of what the arguments are made; None where ``params`` says all."""
 
 
 class KnownStep(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from xxhash import xxh3_64_digest
 
 from ezpyp.hashing import FunctionIdentity
+from ezpyp.store._manifests import Manifest, record_manifests
 from ezpyp.store._records import Edge, KnownStep, StepRecord
 from ezpyp.store._text import storable
 
@@ -125,16 +126,22 @@ def record_steps(
     ids: list[int] = []
     rows: list[tuple[object, ...]] = []
     edges: list[tuple[object, ...]] = []
+    manifests: list[Manifest] = []
     for record in records:
         name, key = record[0], record[1]
         id_ = known.get((name, key))
         if id_ is None:
             id_, next_id = next_id, next_id + 1
-            rows.append((id_, name, key, functions[record[2]], *record[3:10], step_checksum(name, key)))
+            manifest = record[11]
+            if manifest is not None:
+                manifests.append(manifest)
+            row = None if manifest is None else manifest.row
+            rows.append((id_, name, key, functions[record[2]], *record[3:10], step_checksum(name, key), row))
             # Upstreams are declared before what needs them, so their ids are known here.
             edges += [(id_, i, ids[up], kind, slot) for i, (up, kind, slot) in enumerate(record[10])]
         ids.append(id_)
-    connection.executemany(f"INSERT INTO steps VALUES ({','.join('?' * 12)})", rows)
+    record_manifests(connection, manifests)
+    connection.executemany(f"INSERT INTO steps VALUES ({','.join('?' * 13)})", rows)
     connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?, ?)", edges)
     return ids
 

@@ -8,7 +8,7 @@ program that opens the file; a plain DELETE trigger would not stop REPLACE on a 
 ``recursive_triggers``, hence the INSERT triggers.
 """
 
-FORMAT = 1
+FORMAT = 2
 """Number of the format; raised when a table changes its meaning."""
 
 TABLES = """
@@ -28,8 +28,11 @@ CREATE TABLE steps (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL,
     function INTEGER NOT NULL REFERENCES functions, codec TEXT NOT NULL, phase INTEGER NOT NULL,
     args TEXT NOT NULL, kwargs TEXT NOT NULL, params TEXT NOT NULL, settings TEXT, shape BLOB,
-    checksum BLOB NOT NULL, UNIQUE (name, key)
+    checksum BLOB NOT NULL, manifest TEXT, UNIQUE (name, key)
 );
+
+-- What many arguments share, and what is too large for a step's row; see `ezpyp.store._manifests`.
+CREATE TABLE manifests (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, content BLOB NOT NULL);
 
 CREATE TABLE edges (
     step INTEGER NOT NULL, ordinal INTEGER NOT NULL, upstream INTEGER NOT NULL,
@@ -85,6 +88,7 @@ _APPEND_ONLY = {
     "functions": "id = NEW.id OR digest = NEW.digest",
     "revisions": "revision = NEW.revision",
     "steps": "id = NEW.id OR (name = NEW.name AND key = NEW.key)",
+    "manifests": "id = NEW.id OR digest = NEW.digest",
     "edges": "step = NEW.step AND ordinal = NEW.ordinal",
     "schema_changes": "step = NEW.step AND revision = NEW.revision",
     "results": "id = NEW.id",

@@ -148,7 +148,7 @@ def test_a_moved_cache_shows_its_new_paths(finished, tmp_path, ask):
         ("other database", "is no index of ezpyp"),
         ("truncated", "damaged"),
         ("folder for an index", "it is not a file"),
-        ("newer", r"has format 99; this ezpyp reads up to \d+: install a newer one"),
+        ("newer", r"has format 99; this ezpyp reads up to \d+: install ezpyp 0\.1 or newer"),
         ("odd format", "its format is soon"),
     ],
 )

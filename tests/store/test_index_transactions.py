@@ -114,7 +114,7 @@ def test_index_of_a_later_format_is_refused(tmp_path):
     index = Index(tmp_path)
     index.connection.execute("UPDATE meta SET value = '99' WHERE name = 'format'")
     index.close()
-    with pytest.raises(CacheFormatError, match="has format 99; this ezpyp reads up to 1: install a newer ezpyp"):
+    with pytest.raises(CacheFormatError, match="has format 99; this ezpyp reads up to 2: install a newer ezpyp"):
         Index(tmp_path)
 
 
@@ -132,7 +132,8 @@ def test_text_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path, monk
 ROWS = {
     "functions": "(1, x'01', 'f', 'm', 'f.py', 1, 'cpython-311', x'', NULL)",
     "revisions": "(1, x'01', 0.0, 1, 'first')",
-    "steps": "(1, 'alpha', x'01', 1, 'pickle', 0, '[]', '{}', '{}', NULL, NULL, x'')",
+    "steps": "(1, 'alpha', x'01', 1, 'pickle', 0, '[]', '{}', '{}', NULL, NULL, x'', NULL)",
+    "manifests": "(1, x'01', x'')",
     "edges": "(2, 0, 1, 'value', 'x')",
     "schema_changes": "(1, 1, 1)",
     "results": "(1, x'01', NULL, NULL, x'02', 1, 'pickle', 1, '.s', NULL, '9', 'int', 1, x'', x'00')",
