@@ -4,6 +4,7 @@ import builtins
 import importlib
 import os
 from importlib import import_module
+from os import environ
 from os.path import basename
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def asks_what_counts(name, thing):
 
 
 def asks_the_environment_by_name():
-    return os.environ["HOME"]
+    return os.environ["HOME"], environ["HOME"]
 
 
 def calls_what_is_called_alike(x):
