@@ -277,6 +277,8 @@ def test_a_forked_child_is_kept_and_may_outlive_the_step(tmp_path: Path) -> None
     done = ran(
         tmp_path,
         """
+        warnings.simplefilter("ignore")  # newer Pythons warn of a fork beside the thread that shows
+
         def forking():
             if os.fork() == 0:
                 print("child", flush=True)
@@ -301,6 +303,8 @@ def test_processes_of_multiprocessing_are_kept(tmp_path: Path) -> None:
         tmp_path,
         """
         import multiprocessing
+        warnings.simplefilter("ignore")
+
         def body():
             process = multiprocessing.get_context("fork").Process(target=print, args=("from a worker",))
             process.start(); process.join()
