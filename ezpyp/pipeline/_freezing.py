@@ -71,11 +71,11 @@ def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
     Raises:
         SchemaConflictError: A name that has a result would change its meaning; nothing was written.
     """
-    record_markers(index)
+    in_doubt = record_markers(index)
     _remember_files(index)
     revision, digest = latest_revision(index.connection)
     # One digest over all names and keys: an unchanged script needs no look at its steps at all.
-    if digest == program.digest:
+    if digest == program.digest and not in_doubt:
         if not (index.location / SCHEMA_NAME).is_file() or index.noted(_HERE) != str(index.location):
             _export(index, records_of(program), all_steps(index.connection), bound_steps(index.connection))
         return Frozen(revision, None)
@@ -91,7 +91,11 @@ def _remember_files(index: Index) -> None:
 
 
 def step_ids_of(connection: sqlite3.Connection, program: Program, revision: int) -> list[int]:
-    """Row ids of the steps of a recorded program, by position."""
+    """Row ids of the steps of a recorded program, by position.
+
+    Raises:
+        KeyError: The row of one is not there: the index is damaged.
+    """
     ids = {(step.name, step.key): step.id for step in steps_of_revision(connection, revision)}
     return [ids[name, key] for name, key in zip(program.names, program.keys, strict=True)]
 

@@ -48,6 +48,7 @@ from ezpyp.store import (
     filesystem_of,
     is_cache,
     load_file_digests,
+    mark_doubt,
     newest_results,
     translated,
 )
@@ -345,13 +346,20 @@ class Pipeline:
             self._check_own(step)
             recorded = self._record_of(step)
             if recorded is None:
+                if step.is_settled and is_cache(self.location):
+                    mark_doubt(self.location)
                 raise StepPendingError(f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step))
             return recorded
         if not isinstance(step, str):
             raise UnknownStepError(
                 f"a step is asked for by name or as the step itself, not by {step!r}", name=str(step)
             )
-        return self._reader.find(step, revision, params)
+        try:
+            return self._reader.find(step, revision, params)
+        except UnknownStepError:
+            if revision is None and self._program is not None and step in self._program.names:
+                mark_doubt(self.location)  # it was recorded: the next run writes its row anew
+            raise
 
     def _record_of(self, step: Step) -> KnownStep | None:
         if not step.is_settled or not is_cache(self.location):
@@ -428,7 +436,14 @@ class Pipeline:
             frozen = self._freeze(program, revise)
 
             def step_ids() -> list[int]:
-                return frozen.step_ids or step_ids_of(index.connection, program, frozen.revision)
+                try:
+                    return frozen.step_ids or step_ids_of(index.connection, program, frozen.revision)
+                except KeyError as error:
+                    mark_doubt(self.location)
+                    raise StoreError(
+                        f"the index at {self.location} is damaged, the row of {error.args[0][0]!r} is not there any "
+                        "more: run again, and it is written anew"
+                    ) from None
 
             request = RunRequest(program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__)
             return run_on_rank_0(index, self._ranks.communicator, request)

@@ -22,6 +22,7 @@ from ezpyp.execution import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from ezpyp.graph import find_names
 from ezpyp.hashing import describe
 from ezpyp.store import (
+    SQL_ERRORS,
     KnownStep,
     ObjectStore,
     OpenIndex,
@@ -34,6 +35,8 @@ from ezpyp.store import (
     is_in_revision,
     latest_revision,
     mark_damage,
+    mark_doubt,
+    newest_results,
     open_as_owner,
     payload_of,
     results_by_id,
@@ -84,7 +87,13 @@ class Reader:
             return None
         return os.getpid(), status.st_dev, status.st_ino
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._leave()
+        if isinstance(error, SQL_ERRORS):
+            with translated(self._location):
+                raise error
+
+    def _leave(self) -> None:
         self._depth -= 1
         if self._depth == 0 and self._opened is not None:
             self._is_trusted = False
@@ -201,6 +210,8 @@ class Reader:
             return StepSkippedError(
                 f"step {step.name!r} was skipped: it needs {self._root_cause(error.blame)}", step=step.name
             )
+        if status != RUNNING and newest_results(self.connection, [step.key]):
+            mark_doubt(self._location)  # it has a result, and its row does not say so: the next run writes it anew
         what = "is running" if status == RUNNING else "has not run yet"
         return StepPendingError(f"step {step.name!r} {what}: call pipeline.execute() first", step=step.name)
 

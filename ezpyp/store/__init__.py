@@ -7,6 +7,7 @@ from ezpyp.store._damage import (
     damaged_results,
     insert_damage,
     mark_damage,
+    mark_doubt,
     record_markers,
     record_missing,
     tell_damage,
@@ -16,8 +17,8 @@ from ezpyp.store._file_digests import load_file_digests, save_file_digests
 from ezpyp.store._filesystem import filesystem_of
 from ezpyp.store._holder import Owner, batch_job, current_owner
 from ezpyp.store._index import Index, is_cache, replace_file
-from ezpyp.store._mapping import read_private
 from ezpyp.store._manifests import Manifest, manifest_of, packed_manifest, shared_text
+from ezpyp.store._mapping import read_private
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index
 from ezpyp.store._records import (
@@ -134,6 +135,7 @@ __all__ = [
     "damaged_results",
     "insert_damage",
     "mark_damage",
+    "mark_doubt",
     "read_private",
     "record_markers",
     "record_missing",

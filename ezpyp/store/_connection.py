@@ -133,6 +133,8 @@ def translated(location: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        if str(error).startswith("no such"):  # a column or table: the schema itself is damaged
+            raise _malformed(location, error) from error
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
         raise StoreError(
@@ -140,10 +142,14 @@ def translated(location: Path) -> Iterator[None]:
             "nothing was overwritten, run again"
         ) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise CacheFormatError(
-            f"{index_path(location)} is damaged or no SQLite database ({error}); results under objects/ are "
-            f"untouched: keep a copy of the file and try sqlite3's '.recover'"
-        ) from error
+        raise _malformed(location, error) from error
+
+
+def _malformed(location: Path, error: Exception) -> CacheFormatError:
+    return CacheFormatError(
+        f"{index_path(location)} is damaged or no SQLite database ({error}); results under objects/ are "
+        "untouched: keep a copy of the file and try sqlite3's '.recover'"
+    )
 
 
 def _advice(message: str) -> str:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from ezpyp.errors import PipelineMismatchError
+from ezpyp.errors import PipelineMismatchError, StoreError
 from ezpyp.store._connection import INDEX_NAME, open_for_writing, transaction, translated
 from ezpyp.store._holder import RunLock
 from ezpyp.store._migrations import migrate
@@ -85,15 +85,24 @@ class Index:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a text file atomically: a reader sees the old one or the new one, whole."""
+    """Write a text file atomically: a reader sees the old one or the new one, whole.
+
+    Raises:
+        StoreError: It cannot be written, or a folder stands in its place.
+    """
     temporary = path.with_name(temporary_name())
     try:
         # Paths may hold bytes that are no UTF-8; they go out as they came in.
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
         temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}; results are intact, run again once that is mended",
+            path=str(path),
+            code=error.errno,
+        ) from error
 
 
 def is_cache(location: Path) -> bool:

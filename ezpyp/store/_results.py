@@ -75,6 +75,9 @@ def _sound(rows: Iterable[tuple[object, ...]]) -> Iterator[StoredResult]:
     for row in rows:
         *columns, checksum = row
         result = StoredResult(*columns)  # type: ignore[arg-type]  # columns of the query, in its order
+        # A flipped bit in a row's header makes a number a text.
+        if not (isinstance(result.size, int) and isinstance(result.codec_version, int) and type(result.suffix) is str):
+            continue
         key, input_key, value_digest, digest, codec = result[1], result[2], result[3], result[4], result[6]
         if result_checksum(key, input_key, value_digest, digest, codec) == checksum:
             yield result
@@ -90,9 +93,9 @@ def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
 
 
 def digest_of(connection: sqlite3.Connection, result: int) -> bytes:
-    """The object digest that a row names, whether the row is sound or not; empty where there is no row."""
+    """The object digest that a row names, whether the row is sound or not; zeros where there is no row."""
     row = connection.execute("SELECT digest FROM results WHERE id = ?", (result,)).fetchone()
-    return bytes(row[0]) if row else b""
+    return bytes(row[0]) if row else bytes(16)
 
 
 def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:
