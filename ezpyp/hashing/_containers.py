@@ -5,6 +5,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from xxhash import xxh3_128
+
 from ezpyp.hashing._framing import count, digest, dumps, tag
 from ezpyp.hashing._plain import are_scalars, is_flat, scalars_are_short
 from ezpyp.hashing._walk import Children, Walker
@@ -18,6 +20,8 @@ _FROZENSET = tag("frozenset")
 _PROXY = tag("mappingproxy")
 _SLICE = tag("slice")
 _MEMBERS = tag("members")
+# Characters of a long string that are encoded at a time.
+_PIECE = 1 << 20
 
 
 def walk_list(w: Walker, value: list[object]) -> Children:
@@ -119,4 +123,7 @@ def leaf_text(value: str | bytes) -> bytes:
         return dumps(value, 2)
     if isinstance(value, bytes):
         return tag("long bytes") + count(len(value)) + digest(value)
-    return tag("long str") + count(len(value)) + digest(value.encode("utf-8", "surrogatepass"))
+    state = xxh3_128()
+    for start in range(0, len(value), _PIECE):
+        state.update(value[start : start + _PIECE].encode("utf-8", "surrogatepass"))
+    return tag("long str") + count(len(value)) + state.digest()
