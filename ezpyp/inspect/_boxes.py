@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ezpyp.inspect._edges import Edge, edges_of
+from ezpyp.inspect._edges import EDGES, edges_of
 from ezpyp.inspect._liveness import live_run, state
-from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._rows import StepRow, View
+from ezpyp.inspect._reader import FROM_STEPS, PRESENT, Reader, Value
+from ezpyp.inspect._rows import Status, View
 from ezpyp.inspect._text import count
 
 # More boxes than these cannot be read; then one stands for a function in a phase, or for a whole function.
@@ -51,13 +51,19 @@ class Box:
 
 
 Boxes = dict[str, Box]
-Naming = Callable[[StepRow], str]
 
-NAMINGS: dict[str, Naming] = {
-    "step": lambda step: step.name,
-    "phase": lambda step: f"{step.function} @ {step.phase}",
-    "function": lambda step: step.function,
-}
+BY = ("step", "phase", "function")
+# A million steps are summed up by SQLite; as rows they would take a minute and a gigabyte.
+GROUPS = f"""
+SELECT f.name, s.phase, coalesce(w.status, -1), coalesce(w.run = :live, 0), count(*), total(w.seconds)
+FROM {FROM_STEPS.replace("WHERE", "JOIN functions f ON f.id = s.function WHERE")}
+GROUP BY 1, 2, 3, 4 ORDER BY s.phase, min(s.id)
+"""
+EDGES_OF_GROUPS = f"""
+SELECT f.name, s.phase, g.name, u.phase, max(e.kind <> 'order')
+FROM steps s JOIN functions f ON f.id = s.function JOIN {{edges}} e ON e.step = s.id
+JOIN steps u ON u.id = e.upstream JOIN functions g ON g.id = u.function WHERE {PRESENT} GROUP BY 1, 2, 3, 4
+"""
 
 
 def boxes_of(reader: Reader, view: View, by: str | None) -> Boxes:
@@ -68,21 +74,42 @@ def boxes_of(reader: Reader, view: View, by: str | None) -> Boxes:
         view: Which steps.
         by: "step", "phase" (a function in a phase) or "function"; None for the finest that can be read.
     """
-    steps, edges = list(reader.steps(view)), edges_of(reader, view)
-    by = by or next((by for by, name in NAMINGS.items() if len(set(map(name, steps))) <= READABLE), "function")
-    return _boxes(steps, edges, by, live_run(reader))
+    if by == "step" or (by is None and _is_readable(reader, view)):
+        return _steps(reader, view)
+    if by != "function":
+        boxes = _groups(reader, view, "{} @ {}".format)
+        if by == "phase" or len(boxes) <= READABLE:
+            return boxes
+    return _groups(reader, view, "{}".format)
 
 
-def _boxes(steps: list[StepRow], edges: list[Edge], by: str, live: int | None) -> Boxes:
-    name_of, boxes, names = NAMINGS[by], Boxes(), dict[int, str]()
-    for step in steps:
-        names[step.step] = name = name_of(step)
-        label = step.name if by == "step" else step.function
-        box = boxes.setdefault(name, Box(label, step.phase))
-        box.states[state(step, live)] += 1
-        box.seconds += step.seconds or 0.0
-    for edge in edges:
+def _is_readable(reader: Reader, view: View) -> bool:
+    return len(list(reader.steps(view, limit=READABLE + 1))) <= READABLE
+
+
+def _steps(reader: Reader, view: View) -> Boxes:
+    live, boxes, names = live_run(reader), Boxes(), dict[int, str]()
+    for step in reader.steps(view):
+        names[step.step] = step.name
+        boxes[step.name] = Box(step.name, step.phase, Counter([state(step, live)]), step.seconds or 0.0)
+    for edge in edges_of(reader, view):
         if edge.step in names and edge.upstream in names:
-            needs, name = boxes[names[edge.step]].needs, names[edge.upstream]
-            needs[name] = needs.get(name, False) or edge.kind != "order"
+            needs, above = boxes[names[edge.step]].needs, names[edge.upstream]
+            needs[above] = needs.get(above, False) or edge.kind != "order"
+    return boxes
+
+
+def _groups(reader: Reader, view: View, name_of: Callable[[str, int], str]) -> Boxes:
+    """Steps of a function in a phase, or of a function, as one box each."""
+    boxes = Boxes()
+    values: dict[str, Value] = {"run": view.run, "revision": view.revision, "live": live_run(reader)}
+    for function, phase, status, is_live, number, seconds in reader.ask(GROUPS, values):
+        box = boxes.setdefault(name_of(function, phase), Box(function, phase))
+        word = "killed" if status == Status.RUNNING and not is_live else Status(status).word
+        box.states[word] += number
+        box.seconds += seconds
+    edges = reader.ask(EDGES_OF_GROUPS.format(edges=EDGES), {"revision": view.revision})
+    for function, phase, above, above_phase, for_value in edges:
+        needs, upstream = boxes[name_of(function, phase)].needs, name_of(above, above_phase)
+        needs[upstream] = needs.get(upstream, False) or bool(for_value)
     return boxes

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from ezpyp.inspect._boxes import NAMINGS, Box, Boxes, boxes_of
+from ezpyp.inspect._boxes import BY, Box, Boxes, boxes_of
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._palette import FILLS
 from ezpyp.inspect._reader import Reader
@@ -18,7 +18,7 @@ FORMS = ("text", "mermaid", "dot", "svg", "json")
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache graph --format svg > graph.svg")
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True, help="What to write.")
-@click.option("--by", type=click.Choice(list(NAMINGS)), help="A box for each step, function in a phase, or function.")
+@click.option("--by", type=click.Choice(BY), help="A box for each step, function in a phase, or function.")
 @click.option("--revision", type=int, help="Of this revision of the schema.")
 @reads
 def command(reader: Reader, form: str, by: str | None, revision: int | None) -> None:

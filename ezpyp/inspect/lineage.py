@@ -1,11 +1,12 @@
 """``lineage NAME``: what a step was made from, and what was made from it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import click
 
-from ezpyp.inspect._edges import Edge, edges_of
+from ezpyp.inspect._edges import Edge, reached_down, reached_up
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import write_json_rows
@@ -46,7 +47,7 @@ def command(reader: Reader, words: tuple[str, ...], up: bool, down: bool, form: 
     JSON has one row an edge: direction, depth, from, to, kind, slot.
     """
     found = find_step(reader, words, reader.view())
-    trees = _trees(reader, found.view, up=up or not down, down=down or not up)
+    trees = _trees(reader, found.view, found.step.step, up=up or not down, down=down or not up)
     if form == "json":
         write_json_rows(row for tree in trees for row in _rows(tree, found.step.step))
         return
@@ -56,16 +57,19 @@ def command(reader: Reader, words: tuple[str, ...], up: bool, down: bool, form: 
             click.echo(one_line(line))
 
 
-def _trees(reader: Reader, view: View, *, up: bool, down: bool) -> list[Tree]:
-    edges = edges_of(reader, view)
-    steps = {step.step: step for step in reader.steps(view)}
+def _trees(reader: Reader, view: View, step: int, *, up: bool, down: bool) -> list[Tree]:
     live = live_run(reader)
-    above: dict[int, list[Edge]] = {}
-    below: dict[int, list[Edge]] = {}
-    for edge in edges:
-        above.setdefault(edge.step, []).append(edge)
-        below.setdefault(edge.upstream, []).append(edge)
-    return [Tree("<-", above, steps, live)] * up + [Tree("->", below, steps, live)] * down
+    asked = [("<-", reached_up(reader, step))] if up else []
+    asked += [("->", reached_down(reader, view, step))] if down else []
+    trees = []
+    for arrow, edges in asked:
+        children: dict[int, list[Edge]] = {}
+        for edge in edges:
+            children.setdefault(edge.step if arrow == "<-" else edge.upstream, []).append(edge)
+        numbers = {step, *(number for edge in edges for number in (edge.step, edge.upstream))}
+        where, values = "s.id IN (SELECT value FROM json_each(:numbers))", {"numbers": json.dumps(sorted(numbers))}
+        trees.append(Tree(arrow, children, {row.step: row for row in reader.steps(view, where, dict(values))}, live))
+    return trees
 
 
 def _other(tree: Tree, edge: Edge) -> int:
