@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ezpyp.errors import CacheFormatError
-from ezpyp.hashing import FunctionIdentity
+from ezpyp.hashing import FunctionIdentity, circumstances
 from ezpyp.inspect._facts import trees_of, unpacked
 from ezpyp.inspect._reader import Reader
 from ezpyp.schema import Cause, Recorded, Upstream, causes_of, function_causes, upstream_of
@@ -51,6 +51,12 @@ class Differ:
         """What differs, the most telling first; empty where the keys are the same."""
         functions = self._functions(old.function, new.function)
         return causes_of(old.recorded, new.recorded, functions, self._argument_code)
+
+    def circumstances(self, old: Known, new: Known) -> list[Cause]:
+        """What changed around the function and counts in no key: environment variables, versions of libraries."""
+        before, after = self.identity(old.function), self.identity(new.function)
+        changes = circumstances(before, after) if before and after else ()
+        return [Cause(c.kind, str(c), c.name, c.file, c.line, c.old, c.new) for c in changes]
 
     def not_tracked(self, known: Known) -> tuple[str, ...]:
         """What counts by its type only, so that a change in it is not seen."""

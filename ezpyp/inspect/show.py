@@ -13,8 +13,10 @@ from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status
 from ezpyp.inspect._text import duration, moment, plain, size
 from ezpyp.inspect._verb import reads
+from ezpyp.schema import leaves_of
 
 SHOWN_NEIGHBOURS = 20
+SHOWN_LEAVES = 10
 HISTORY = (
     Column("run", is_number=True),
     Column("revision", is_number=True),
@@ -78,12 +80,22 @@ def _identity(facts: Fact) -> None:
     entry("phase", str(facts["phase"]))
     entry("args", facts["args"])
     entry("kwargs", facts["kwargs"])
-    entry("params", [f"{param} = {plain(value)}" for param, value in facts["params"].items()])
+    entry("params", _params(facts))
     entry("settings", [f"{name} = {value}" for name, value in facts["settings"].items()])
     entry("upstream", _neighbours(facts["upstream"]))
     entry("needed by", _neighbours(facts["downstream"]))
     if facts["reason"]:
         entry("because", facts["reason"])
+
+
+def _params(facts: Fact) -> Iterator[str]:
+    """Each parameter, and below it the leaves of its argument where a line does not say all."""
+    for param, value in facts["params"].items():
+        yield f"{param} = {plain(value)}"
+        leaves = list(leaves_of(param, facts["manifest"].get(param)))
+        yield from (f"  {line}" for line in leaves[:SHOWN_LEAVES])
+        if len(leaves) > SHOWN_LEAVES:
+            yield f"  and {len(leaves) - SHOWN_LEAVES} more (--format json has all)"
 
 
 def _neighbours(steps: Sequence[Fact]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """``why NAME``: what made a step run, or why it did not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
@@ -37,24 +37,36 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
     found = verdict(reader, step)
     new = differ.recorded(step.step)
     old = differ.recorded(found.compared_with) if found.compared_with else None
-    causes = differ.causes(old, new) if old else []
-    not_tracked = differ.not_tracked(new)
+    beside = differ.circumstances(old, new) if old else []
     if form == "json":
-        write_json(_facts(found, causes, not_tracked))
+        causes = differ.causes(old, new) if old else []
+        write_json(_facts(found, causes, beside, differ.not_tracked(new)))
         return
     click.echo(one_line(f"{step.name}: {found.text}"))
     for line in _lines(differ, old, new, "  ", {step.step}):
         click.echo(one_line(line))
     if old:
         _print_sources(differ, old, new)
-    if not_tracked:
-        heading("Not tracked: a change in these is not seen")
-        for entry in not_tracked:
-            click.echo(f"  {one_line(entry)}")
+    _listed("Changed as well, but in no key", [cause.text for cause in beside])
+    _listed("Not tracked: a change in these is not seen", differ.not_tracked(new))
 
 
-def _facts(found: Verdict, causes: list[Cause], not_tracked: tuple[str, ...]) -> dict[str, Any]:
-    return {**asdict(found), "causes": [asdict(cause) for cause in causes], "not_tracked": list(not_tracked)}
+def _listed(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        heading(title)
+    for line in lines:
+        click.echo(f"  {one_line(line)}")
+
+
+def _facts(
+    found: Verdict, causes: Sequence[Cause], beside: Sequence[Cause], not_tracked: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        **asdict(found),
+        "causes": [asdict(cause) for cause in causes],
+        "circumstances": [asdict(cause) for cause in beside],
+        "not_tracked": list(not_tracked),
+    }
 
 
 def _lines(differ: Differ, old: Known | None, new: Known, indent: str, seen: set[int]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The promise of a location: what it records, what conflicts with it, and how that is told. Pure."""
 
 from ezpyp.schema._cause import Cause
+from ezpyp.schema._compare import leaves_of
 from ezpyp.schema._difference import Recorded, Upstream, causes_of, function_causes, listed, plain, upstream_of
 from ezpyp.schema._explain import Stored, changes_of, conflict_message
 from ezpyp.schema._export import schema_text
@@ -25,6 +26,7 @@ __all__ = [
     "conflict_message",
     "function_causes",
     "judge",
+    "leaves_of",
     "listed",
     "plain",
     "records_of",

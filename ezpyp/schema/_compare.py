@@ -45,6 +45,14 @@ def short(tree: object) -> str:
     return _node(tree).text
 
 
+def leaves_of(path: str, tree: object) -> Iterator[str]:
+    """The leaves of a branch as ``path = text``; nothing for a tree that is one leaf, or none."""
+    for place, part in (_node(tree).parts if isinstance(tree, list | tuple) else {}).items():
+        if isinstance(part, str):
+            yield f"{path}{place} = {short(part)}"
+        yield from leaves_of(path + place, part)
+
+
 class Comparison:
     """Compares the trees of arguments.
 
