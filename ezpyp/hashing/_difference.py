@@ -8,6 +8,7 @@ from os.path import basename
 
 from ezpyp.hashing._code import Token
 from ezpyp.hashing._identity import FunctionIdentity
+from ezpyp.hashing._inside import inside, shortened
 from ezpyp.hashing._record import Part
 
 _CODE = frozenset({"code", "helper", "method"})
@@ -53,6 +54,8 @@ class Change:
         what = f"{self.old} -> {self.new}"
         if not self.old or not self.new:
             what = f"is new: {self.new}" if self.new else f"is gone: {self.old}" if self.old else "changed"
+        elif self.old == self.new:
+            what = f"changed somewhere in {self.new}"
         if self.within == "code":
             return f"{self.kind} {what} in {self.name}{place}"
         if self.within:
@@ -100,6 +103,8 @@ def _found(old: FunctionIdentity, new: FunctionIdentity, code: "_Compare") -> It
         changes.extend(_changes(before.get(key), after.get(key), code))
     # A table of functions changes with each of them: the function says more.
     telling = [change for change in changes if change.old != change.new]
+    # A dataclass writes its __init__ out of its fields, which say more.
+    telling = [change for change in telling if change.file != "<string>"] or telling
     # Helpers come and go with the code that calls them, which is what changed.
     telling = [change for change in telling if not _comes_along(change)] or telling
     return dict.fromkeys(telling or changes)
@@ -129,15 +134,17 @@ def _changes(old: Part | None, new: Part | None, code: _Compare) -> Iterator[Cha
     if old is None or new is None:
         part = new or old
         if part is not None and part.kind != "name":
-            texts = (part.text or part.name) if old else "", (part.text or part.name) if new else ""
-            yield Change(part.kind, part.name, part.file, part.line, *texts)
+            text = shortened(part.text or part.name)
+            yield Change(part.kind, part.name, part.file, part.line, text if old else "", text if new else "")
     elif old.digest == new.digest:
         return
     elif new.kind in _CODE:
         yield from code(old, new)
     else:
         kind = "global" if new.kind == "name" else new.kind
-        yield Change(kind, new.name, new.file, new.line, old.text, new.text)
+        whole = new.name.endswith(" bases")
+        for path, was, now in [("", old.text, new.text)] if whole else inside(old.text, new.text):
+            yield Change(kind, new.name + path, new.file, new.line, was, now)
 
 
 def _by_lines(old: Part, new: Part) -> Iterator[Change]:

@@ -226,8 +226,8 @@ def walk_descriptor(w: Walker, value: object) -> Children:
     w.emit(_DESCRIPTOR + text(type(value).__name__))
     for name in ("__func__", "fget", "fset", "fdel", "func"):
         if hasattr(value, name):
-            w.role = "method"
             w.direct = getattr(value, name)
+            w.role = "helper" if w.direct is None else "method"
             yield w.direct
 
 

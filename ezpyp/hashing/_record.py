@@ -9,13 +9,13 @@ from types import FunctionType
 from typing import Any, Protocol
 
 from ezpyp.hashing._code import Form, Token
-from ezpyp.hashing._describe import describe
 from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._secrets import SECRET, is_secret
 from ezpyp.hashing._source import line_of, lines_of, source_of
 from ezpyp.hashing._unseen import unseen
+from ezpyp.hashing._wording import wording
 
 
 class Body(Protocol):
@@ -128,7 +128,8 @@ class Recorder:
         self.parts.append(
             Part(
                 kind,
-                function.__qualname__,
+                # A wrapper that bears the name of what it wraps (functools.wraps) stands at a place of its own.
+                code.co_qualname if "__wrapped__" in function.__dict__ else function.__qualname__,
                 self.absolute(code.co_filename),
                 code.co_firstlineno,
                 form.digest.hex(),
@@ -139,7 +140,7 @@ class Recorder:
 
     def value(self, kind: str, name: str, place: tuple[str, int], data: bytes, value: object) -> None:
         """Note a value that code reads; of one that looks like a secret only the digest."""
-        text = SECRET if is_secret(name) else describe(value)
+        text = SECRET if is_secret(name) else wording(value)
         self.parts.append(Part(kind, name, self.absolute(place[0]), place[1], digest(data).hex(), text))
 
     def name(self, name: str, place: tuple[str, int], value: object) -> None:

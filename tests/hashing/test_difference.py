@@ -94,7 +94,7 @@ EDITS = {
         ("signature", "step", "script.py", 43, "def step(x, y)", "def step(x, *, y)", "code"),
     ),
     "global": (("RATE = 0.1", "RATE = 0.2"), ("global", "RATE", "script.py", 6, "0.1", "0.2", "")),
-    "global table": (("[1, 2]}", "[1, 3]}"), ("global", "TABLE", "script.py", 7, "{'a': [1, 2]}", "{'a': [1, 3]}", "")),
+    "global table": (("[1, 2]}", "[1, 3]}"), ("global", "TABLE['a'][1]", "script.py", 7, "2", "3", "")),
     "secret": (('"abc"', '"abd"'), ("global", "API_TOKEN", "script.py", 8, "<secret>", "<secret>", "")),
     "global of a module": (("LIMIT = 9", "LIMIT = 8"), ("global", "tools.LIMIT", "tools.py", 1, "9", "8", "")),
     "name that leads elsewhere": (
