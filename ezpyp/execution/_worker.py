@@ -156,8 +156,9 @@ class Worker:
         if position in self._consumed:
             self._keep(position, value, encoded, payload)
         result = NewResult(
-            self._program.keys[position], None, cutoff_digest(value), encoded.digest, encoded.size, encoded.codec,
-            encoded.version, encoded.suffix, describe(value), type(value).__qualname__, payload,
+            self._program.keys[position], None, cutoff_digest(value, tracking=step.function.options.tracking),
+            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, describe(value),
+            type(value).__qualname__, payload,
         )  # fmt: skip
         reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
         return result, reason

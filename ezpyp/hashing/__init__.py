@@ -18,10 +18,12 @@ from ezpyp.hashing._large import LARGE_BUFFERS, LARGE_BYTES
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
 from ezpyp.hashing._secrets import SECRET, is_secret
+from ezpyp.hashing._tracking import BY_THE_RULE, Tracking
 from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, value_digest
 from ezpyp.hashing._versions import version_of
 
 __all__ = [
+    "BY_THE_RULE",
     "FILE_DIGESTS",
     "KEY_FORMAT",
     "SECRET",
@@ -32,6 +34,7 @@ __all__ = [
     "FunctionIdentity",
     "Hole",
     "Part",
+    "Tracking",
     "code_identity",
     "cutoff_digest",
     "describe",

@@ -16,10 +16,10 @@ def name_existing_files(parts: Collection[object]) -> bool:
     """Tell whether a Path is among ``parts``, or a text that names something that exists."""
     names = set()
     for part in parts:
-        if not isinstance(part, str):
+        if not isinstance(part, str | bytes):
             return True
-        if 0 < len(part) < _LONGEST and "\0" not in part:
-            names.add(part)
+        if 0 < len(part) < _LONGEST and "\0" not in (name := os.fsdecode(part)):
+            names.add(name)
     if len(names) <= _FEW:
         return any(map(os.path.lexists, names))
     return _any_listed(names)

@@ -44,13 +44,19 @@ def contents(w: Walker, array: np.ndarray) -> Children:
     if array.dtype.hasobject:
         yield array.tolist() if array.dtype.names is None else _fields(array)
         return
-    if w.texts is not None and array.dtype.kind == "U":
-        w.texts.extend(np.unique(array).tolist())
+    _note_texts(w, array)
     if w.buffers is None or w.in_code:
         # A global that code reads is hashed for real each time: nothing checks it again but this very walk.
         w.emit(_RAW + values_digest(array))
     else:
         w.emit(_RAW + w.buffers.digest(array, values_digest))
+
+
+def _note_texts(w: Walker, array: np.ndarray) -> None:
+    if w.texts is not None and array.dtype.kind in "US":
+        w.texts.extend(np.unique(array).tolist())
+    for name in array.dtype.names or ():
+        _note_texts(w, array[name])
 
 
 def _fields(array: np.ndarray) -> list[object]:
@@ -121,6 +127,7 @@ def walk_scalar(w: Walker, value: np.generic) -> Children:
     if array.dtype.hasobject:
         yield array.tolist()
     else:
+        _note_texts(w, array)
         w.emit(values_digest(array.reshape(1)))
 
 

@@ -52,8 +52,8 @@ def is_flat(value: Collection[object]) -> bool:
         return _are_short(value, kinds)
     if not kinds <= _FLAT_PARTS or not _are_short(value, kinds):
         return False
-    inner = list(chain.from_iterable(part for part in value if type(part) is tuple))
-    return are_scalars(inner)
+    tuples: Iterable[object] = value if len(kinds) == 1 else (part for part in value if type(part) is tuple)
+    return are_scalars(list(chain.from_iterable(tuples)))  # type: ignore[arg-type]  # they are tuples
 
 
 def texts_in(values: Iterable[object]) -> list[object]:
@@ -63,8 +63,8 @@ def texts_in(values: Iterable[object]) -> list[object]:
     while level:
         children = _children(level)
         kinds = set(map(type, children))
-        if str in kinds:
-            found.extend(part for part in children if type(part) is str)
+        if not _TEXTS.isdisjoint(kinds):
+            found.extend(part for part in children if type(part) in _TEXTS)
         level = [part for part in children if type(part) in _CONTAINERS] if kinds & _CONTAINERS else []
     return found
 

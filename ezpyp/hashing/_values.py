@@ -11,7 +11,9 @@ from ezpyp.hashing._large import LARGE_BUFFERS
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
 from ezpyp.hashing._registry import REGISTRY, leaf_hole
+from ezpyp.hashing._tracking import BY_THE_RULE, Tracking
 from ezpyp.hashing._trail import path_of
+from ezpyp.hashing._versions import tracked, versions_as_bytes
 from ezpyp.hashing._walk import UnwalkableError, Walker, sum_up
 
 _ARGUMENTS = tag("arguments")
@@ -21,13 +23,16 @@ _HOLE_PARTS = SCALARS | {Hole}
 _NUMBERS = frozenset({int, float, bool, complex})
 
 
-def encode(values: Sequence[object], names: Sequence[str], *, by_name: bool = False) -> bytes:
+def encode(
+    values: Sequence[object], names: Sequence[str], *, by_name: bool = False, tracking: Tracking = BY_THE_RULE
+) -> bytes:
     """Return the canonical bytes of argument values; equal arguments give equal bytes, others do not.
 
     Args:
         values: Argument values in parameter order, Holes included.
         names: For each value, how an error names it, such as ``args[1]``.
         by_name: Let functions and classes count by name, not by content.
+        tracking: How packages count; tracked versions count where a value is no plain data.
 
     Returns:
         At most 64 bytes; longer encodings are replaced by a tagged digest.
@@ -49,12 +54,23 @@ def encode(values: Sequence[object], names: Sequence[str], *, by_name: bool = Fa
         return sum_up(_HOLES + count(len(parts)) + b"".join(parts))
     data = plain_sequence(tuple(values))
     if data is None:
-        walker = Walker(REGISTRY, Ownership(), by_name=by_name, buffers=LARGE_BUFFERS)
-        data = _ARGUMENTS + count(len(values)) + _write(walker, values, names)
+        walker = Walker(REGISTRY, _ownership(tracking), by_name=by_name, buffers=LARGE_BUFFERS)
+        data = _ARGUMENTS + count(len(values)) + _write(walker, values, names) + _versions(tracking)
     return sum_up(data)
 
 
 _TEXTS = frozenset({str, bytes})
+
+
+def _ownership(tracking: Tracking) -> Ownership:
+    return Ownership(tracking.track, tracking.no_track)
+
+
+def _versions(tracking: Tracking) -> bytes:
+    """Any tracked library may have made a value that is no plain data, and its code runs where that is used."""
+    if not tracking.track_versions and not tracking.versions_where_used:
+        return b""
+    return versions_as_bytes(tracked((*tracking.track_versions, *tracking.versions_where_used), (), frozenset()))
 
 
 def _write(walker: Walker, values: Sequence[object], names: Sequence[str]) -> bytes:
@@ -119,11 +135,12 @@ def digest_as_checked(value: object) -> bytes:
         return _digest_by(Walker(REGISTRY, Ownership(), buffers=LARGE_BUFFERS), value)
 
 
-def cutoff_digest(value: object) -> bytes | None:
+def cutoff_digest(value: object, *, tracking: Tracking = BY_THE_RULE) -> bytes | None:
     """Return the digest of a result, or None where nothing may be cut off through it.
 
     Args:
         value: A result.
+        tracking: How packages count for the step that gave it, as for `encode`.
 
     Returns:
         16 bytes; None for None, for what cannot be walked, and for anything that holds a ``Path`` or the name of an
@@ -144,9 +161,9 @@ def cutoff_digest(value: object) -> bytes | None:
         if data is not None:
             texts = texts_in((value,))
         else:
-            walker = Walker(REGISTRY, Ownership())
+            walker = Walker(REGISTRY, _ownership(tracking))
             walker.texts = texts = []
-            data = _VALUE + walker.write(value)
+            data = _VALUE + walker.write(value) + _versions(tracking)
         return None if texts and name_existing_files(texts) else digest(data)
     except Exception:  # noqa: BLE001  # a result that cannot be walked is no error: nothing is cut off through it
         return None

@@ -130,7 +130,7 @@ class Walker:
                     leaf = leaves.get(kind)
                     if leaf is not None:
                         self.out.append(leaf(value))
-                        if texts is not None and kind is str:
+                        if texts is not None and (kind is str or kind is bytes):
                             texts.append(value)
                         continue
                     node = nodes.get(kind) or self.dispatch.find(kind)

@@ -15,7 +15,7 @@ from ezpyp.steps._reference import Reference
 from ezpyp.steps._snapshots import Snapshots
 from ezpyp.steps._step import PlaceHolder, Slot, Step
 from ezpyp.steps._sweep import Sweep
-from ezpyp.steps._tracking import Tracking, tracking_of
+from ezpyp.steps._tracking import tracking_of
 
 __all__ = [
     "BARE_TYPES",
@@ -32,7 +32,6 @@ __all__ = [
     "Step",
     "StepFunction",
     "Sweep",
-    "Tracking",
     "as_cloudpickle_step",
     "as_numpy_step",
     "as_pickle_step",

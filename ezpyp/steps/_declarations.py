@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ezpyp.errors import DeclarationError, DuplicateNameError, InitializationError
-from ezpyp.steps._tracking import BY_THE_RULE, Tracking
+from ezpyp.hashing import BY_THE_RULE, Tracking
 
 if TYPE_CHECKING:
     from ezpyp.steps._function import StepFunction

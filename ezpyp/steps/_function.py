@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ezpyp.errors import DeclarationError
-from ezpyp.hashing import encode
+from ezpyp.hashing import BY_THE_RULE, Tracking, encode
 from ezpyp.steps._binding import Binder
 from ezpyp.steps._collect import BARE_TYPES, PLAIN_TYPES, collect
 from ezpyp.steps._declarations import RUNNING, Declarations
 from ezpyp.steps._reference import Reference
 from ezpyp.steps._step import Slot, Step
 from ezpyp.steps._sweep import Sweep
-from ezpyp.steps._tracking import BY_THE_RULE, Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,8 @@ class StepFunction:
             return encode(values, ())  # nothing in it can be refused, so nothing needs a name
         roots = self.binder.roots(given)
         kept = [root for i, root in enumerate(roots) if i not in self._ignored]
-        return encode(values, kept, by_name=by_name)
+        tracking = BY_THE_RULE if by_name else self.options.tracking  # a name has no code in it
+        return encode(values, kept, by_name=by_name, tracking=tracking)
 
     def encoded_value(self, value: object, root: str) -> bytes:
         """Canonical bytes of one argument."""

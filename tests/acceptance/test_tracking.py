@@ -29,6 +29,33 @@ def beta(x):
 alpha(1), beta(1)
 pipeline.execute()
 """
+OBJECTS = """
+import sys
+import fakelib, helper
+from ezpyp import Pipeline
+
+pipeline = Pipeline(sys.argv[0] + ".cache", "study"{settings})
+
+@pipeline.step
+def alpha():
+    return {made}.Model()
+
+@pipeline.step
+def beta(model):
+    return model.predict()
+
+@pipeline.step
+def gamma(models):
+    return models[0].predict()
+
+beta(alpha()), gamma([{made}.Model()])
+pipeline.execute()
+"""
+MODEL = """
+class Model:
+    def predict(self):
+        return 1
+"""
 LIBRARY = "def twice(x):\n    return x + x\n"
 HELPER = "def thrice(x):\n    return 3 * x\n"
 
@@ -56,16 +83,16 @@ class Place:
         self.write(info / "METADATA", f"Metadata-Version: 2.1\nName: fake-library\nVersion: {version}\n")
         self.write(info / "RECORD", f"fakelib/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
 
-    def start(self, settings: str = "", options: str = "") -> subprocess.CompletedProcess[str]:
+    def start(self, settings: str = "", options: str = "", text: str = SCRIPT) -> subprocess.CompletedProcess[str]:
         script = self.folder / "script.py"
-        self.write(script, SCRIPT.format(settings=settings, options=options))
+        self.write(script, text.format(settings=settings, options=options))
         environment = traced(self.bodies.path, EZPYP_REVISE="1", PYTHONDONTWRITEBYTECODE="1")
         environment["PYTHONPATH"] += f":{self.site}"
         return launch(script, env=environment)
 
-    def run(self, settings: str = "", options: str = "") -> list[str]:
+    def run(self, settings: str = "", options: str = "", text: str = SCRIPT) -> list[str]:
         """The bodies that ran."""
-        ended = self.start(settings, options)
+        ended = self.start(settings, options, text)
         assert ended.returncode == 0, ended.stderr
         return self.bodies.take()
 
@@ -93,15 +120,11 @@ def test_a_tracked_version_counts_in_the_step(place: Place, name: str) -> None:
 
 
 def test_a_tracked_version_of_a_step_counts_also_where_its_code_does_not_lead_there(place: Place) -> None:
-    script = edit(SCRIPT, ("fakelib.twice(x)", "x"))
-    for version in ("1.0", "2.0"):
-        place.install(version)
-        place.write(place.folder / "script.py", script.format(settings="", options=", track_versions='fakelib'"))
-        environment = traced(place.bodies.path, EZPYP_REVISE="1")
-        environment["PYTHONPATH"] += f":{place.site}"
-        assert launch(place.folder / "script.py", env=environment).returncode == 0
+    text = edit(SCRIPT, ("fakelib.twice(x)", "x"))
+    assert place.run(options=", track_versions='fakelib'", text=text) == ["alpha", "beta"]
+    place.install("2.0")
 
-    assert place.bodies.take() == ["alpha", "beta", "alpha"]
+    assert place.run(options=", track_versions='fakelib'", text=text) == ["alpha"]
 
 
 @pytest.mark.parametrize("name", ["fakelib", "fake-library"])
@@ -149,6 +172,30 @@ def test_a_step_s_own_options_win_where_they_say_the_opposite(place: Place) -> N
     place.install("1.0", edit(LIBRARY, ("x + x", "2 * x")))
 
     assert place.run(settings, options) == ["alpha"]
+
+
+@pytest.mark.parametrize("track", ["track", "track_versions"])
+def test_an_object_of_a_tracked_library_counts_as_argument_and_as_result(place: Place, track: str) -> None:
+    text = OBJECTS.replace("{made}", "fakelib")
+    settings = f", {track}='fakelib'"
+    place.install("1.0", LIBRARY + MODEL)
+    assert place.run(settings, text=text) == ["alpha", "gamma", "beta"]
+    assert place.run(settings, text=text) == []
+    place.install("2.0", LIBRARY + edit(MODEL, ("return 1", "return 2")))
+
+    assert place.run(settings, text=text) == ["alpha", "gamma", "beta"]
+
+
+def test_an_object_of_an_untracked_class_counts_by_its_state(place: Place) -> None:
+    text = OBJECTS.replace("{made}", "helper")
+    for model in (MODEL, edit(MODEL, ("return 1", "return 2"))):
+        place.write(place.folder / "helper.py", model)
+        place.run(", no_track='helper'", text=text)
+    assert place.run(", no_track='helper'", text=text) == []
+
+    assert place.run(text=text) == ["alpha", "gamma", "beta"]
+    place.write(place.folder / "helper.py", MODEL)
+    assert place.run(text=text) == ["alpha", "gamma", "beta"]
 
 
 def test_one_string_is_one_name(place: Place) -> None:
