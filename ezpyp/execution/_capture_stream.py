@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
 
 from ezpyp.execution._capture_kept import Kept
 from ezpyp.execution._capture_spool import Spool
@@ -55,7 +55,7 @@ class Stream:
 
     def _opened(self) -> TextIO:
         # A descriptor of its own: the run's last line is written when the stream is closed.
-        return _like(self._original, io.FileIO(os.dup(self.target), "w"))
+        return _like(self._original, io.BufferedWriter(io.FileIO(os.dup(self.target), "w")))
 
     def _installed(self) -> TextIO | None:
         """Put a stream that is kept in the place of ``sys.stdout``."""
@@ -63,9 +63,9 @@ class Stream:
             return None
         text: TextIO | _TextTee = _TextTee(self._original, self)
         if self._is_plain:
-            raw = _RawTee(self)
+            tee = _Tee(self)
             # Who keeps .buffer alone keeps the whole: a text stream that is collected closes its buffer.
-            text = raw.text = _like(self._original, raw)
+            text = tee.text = _like(self._original, tee)
         setattr(sys, self.name, text)
         return text  # type: ignore[return-value]  # _TextTee leaves the rest of TextIO to the original
 
@@ -153,10 +153,11 @@ class Stream:
                 self._spool, self.target, self.console = None, self.number, self._original
 
 
-class _RawTee(io.RawIOBase):
-    """The bottom of a text stream of Python's own: encodings, buffers and ``sys.stdout.buffer`` work as ever."""
+class _Tee(io.BufferedIOBase):
+    """The bottom of a text stream of Python's own: encodings, buffers and ``sys.stdout.buffer`` work as ever.
 
-    mode = "w"
+    Not a raw stream below a BufferedWriter: its lock would refuse a signal handler that prints while the step does.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -172,6 +173,10 @@ class _RawTee(io.RawIOBase):
     def isatty(self) -> bool:
         # The truth for progress bars; the descriptor itself leads into a spool.
         return os.isatty(self._stream.target)
+
+    @property
+    def raw(self) -> _Tee:
+        return self  # nothing is buffered here
 
     def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]  # any buffer, as io passes them
         with memoryview(data) as view:
@@ -212,10 +217,11 @@ class _TextTee:
         return getattr(self._inner, name)
 
 
-def _like(original: TextIO | None, raw: io.RawIOBase) -> TextIO:
+def _like(original: TextIO | None, buffer: io.BufferedIOBase) -> TextIO:
+    """A text stream as Python made the original, over other bytes."""
     assert isinstance(original, io.TextIOWrapper)
     text = io.TextIOWrapper(
-        io.BufferedWriter(raw), original.encoding, original.errors, newline="\n",
+        cast(BinaryIO, buffer), original.encoding, original.errors, newline="\n",
         line_buffering=original.line_buffering, write_through=original.write_through,
     )  # fmt: skip
     text.mode = "w"  # type: ignore[misc]  # what open() sets; some programs look at it

@@ -52,7 +52,7 @@ class Ran:
     said: list[list[str] | None]
 
 
-def ran(tmp_path: Path, script: str, *, prelude: str = PRELUDE, stdout: int | None = None, timeout: float = 60) -> Ran:
+def ran(tmp_path: Path, script: str, *, prelude: str = PRELUDE, stdout: int | None = None, unbuffered: str = "") -> Ran:
     path, answer = tmp_path / "script.py", tmp_path / "said.json"
     path.write_text(prelude + textwrap.dedent(script) + "\nfinish()\n")
     out, err = tmp_path / "out.txt", tmp_path / "err.txt"
@@ -62,8 +62,8 @@ def ran(tmp_path: Path, script: str, *, prelude: str = PRELUDE, stdout: int | No
             stdout=out_file if stdout is None else stdout,
             stderr=err_file,
             stdin=subprocess.DEVNULL,
-            env=clean_environ(),
-            timeout=timeout,
+            env=clean_environ({"PYTHONUNBUFFERED": unbuffered}),
+            timeout=60,
         )
     said = json.loads(answer.read_text()) if answer.exists() else []
     return Ran(done.returncode, out.read_text(errors="replace"), err.read_text(errors="replace"), said)
@@ -90,6 +90,20 @@ def test_python_c_and_children_are_kept_and_shown_in_order(tmp_path: Path) -> No
     assert done.said == [["one\ntwo\nthree\nfour\nsix\n", "five\n", ""]]
     assert done.stdout == "one\ntwo\nthree\nfour\nsix\nafter\n"
     assert done.stderr == "five\n"
+
+
+def test_streams_without_buffers_are_kept(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        with Capture() as capture:
+            step(lambda: (print("p"), os.write(1, b"c\\n"), print("q", end="")), capture)
+        """,
+        unbuffered="1",
+    )
+
+    assert done.said == [["p\nc\nq", "", ""]]
+    assert done.stdout == "p\nc\nq"
 
 
 def test_each_step_has_its_own_words_and_a_silent_one_none(tmp_path: Path) -> None:
@@ -199,12 +213,11 @@ def test_much_output_of_a_child_needs_no_memory(tmp_path: Path) -> None:
 def test_binary_output_is_kept_as_it_is() -> None:
     script = "from ezpyp.execution._capture import Capture\nimport os, sys\nwith Capture() as c:\n c.begin()\n"
     script += " sys.stdout.buffer.write(bytes(range(256)))\n os.write(1, b'\\xff')\n said = c.end()\n"
-    # What Python buffered comes after what went to the descriptor, kept as shown.
-    script += "assert said.stdout == b'\\xff' + bytes(range(256)), said"
+    script += "assert said.stdout == bytes(range(256)) + b'\\xff', said"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=clean_environ(), timeout=60)
 
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout == b"\xff" + bytes(range(256))
+    assert done.stdout == bytes(range(256)) + b"\xff"
 
 
 def test_a_step_may_close_its_streams(tmp_path: Path) -> None:
@@ -415,6 +428,42 @@ def test_a_signal_handler_may_print_while_a_print_is_under_way(tmp_path: Path) -
 
     assert done.code == 0, done.stderr
     assert set(done.stderr.split()) == {"tick"}
+
+
+def test_what_interrupts_a_write_may_write_too(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        import contextlib
+        @contextlib.contextmanager
+        def interrupted(last):
+            if last != b"!":
+                capture._streams[1].write(b"handler!")
+            yield
+
+        with Capture(aside=interrupted) as capture:
+            step(lambda: os.write(2, b"main"), capture)
+        """,
+    )
+
+    assert done.said == [["", "mainhandler!", ""]]
+
+
+def test_who_keeps_the_binary_stream_alone_may_write_after_the_run(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        import gc
+        with Capture() as capture:
+            step(lambda: globals().update(kept=sys.stdout.buffer), capture)
+        del capture
+        gc.collect()
+        kept.write(b"late")
+        kept.flush()
+        """,
+    )
+
+    assert (done.code, done.stdout) == (0, "late"), done.stderr
 
 
 def test_a_stream_that_nobody_reads_ends_nothing(tmp_path: Path) -> None:
