@@ -7,6 +7,7 @@ change it leaves the digest alone. Where they fight, never-stale wins.
 from collections.abc import Callable
 
 from ezpyp.hashing._arguments import code_identity, says_itself, short_digest
+from ezpyp.hashing._circumstances import circumstances
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._difference import Change, difference
 from ezpyp.hashing._file import File
@@ -23,18 +24,19 @@ from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, valu
 from ezpyp.hashing._versions import version_of
 
 __all__ = [
-    "BY_THE_RULE",
     "FILE_DIGESTS",
+    "BY_THE_RULE",
     "KEY_FORMAT",
-    "SECRET",
     "LARGE_BUFFERS",
     "LARGE_BYTES",
+    "SECRET",
     "Change",
     "File",
     "FunctionIdentity",
     "Hole",
     "Part",
     "Tracking",
+    "circumstances",
     "code_identity",
     "cutoff_digest",
     "describe",
