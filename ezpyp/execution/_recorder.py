@@ -171,6 +171,7 @@ class Recorder:
             for position in long:
                 if position not in self._announced and position in self._running:
                     self._announce(position)
+            self._index.beat()
         self.flush_if_due()
 
     @property

@@ -133,7 +133,8 @@ def translated(location: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if str(error).startswith("no such"):  # a column or table: the schema itself is damaged
+        # A column or table that is not there, a text that is none: what SQLite reads is damaged.
+        if str(error).startswith(("no such", "Could not decode")):
             raise _malformed(location, error) from error
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:

@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ezpyp.errors import CacheBusyError, OptionError
@@ -20,7 +20,12 @@ from ezpyp.store._connection import transaction
 
 HEARTBEAT_S = 10.0
 HEARTBEAT_LIMIT_S = 120.0
+# Two tasks of one job may both live; a job that was started anew beats no more in its earlier life.
+_SAME_JOB_LIMIT_S = 3 * HEARTBEAT_S
 _JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "FLUX_JOB_ID", "JOB_ID", "COBALT_JOBID")
+
+_TASK_VARIABLES = ("SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "LSB_JOBINDEX", "SGE_TASK_ID")
+_RESTART_VARIABLES = ("SLURM_RESTART_COUNT", "LSB_RESTART", "RESTARTED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +37,54 @@ class Owner:
     pid: int
     started: str
     job: str | None
+    restart: str | None = None
+    """How often the batch system started the job anew, in its own words."""
+    since: float | None = field(default=None, compare=False)
+    """When it took the lock, seconds since 1970."""
 
     def is_dead(self, heartbeat: float | None) -> bool:
         """Whether the process has surely ended, as seen from here."""
         here = current_owner()
         if self.boot == here.boot and self.host == here.host:
             return process_start(self.pid) != self.started
+        limit_s = HEARTBEAT_LIMIT_S
         if self.job is not None and self.job == here.job:
-            return True  # the batch system runs a job once: its earlier life is over
-        return heartbeat is None or time.time() - heartbeat > HEARTBEAT_LIMIT_S
+            if self.restart != here.restart:
+                return True  # its earlier life is over
+            limit_s = _SAME_JOB_LIMIT_S
+        return heartbeat is None or time.time() - heartbeat > limit_s
 
     def __str__(self) -> str:
         job = f", job {self.job}" if self.job else ""
-        return f"process {self.pid} on {self.host}{job}"
+        since = f", since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.since))}" if self.since else ""
+        return f"process {self.pid} on {self.host}{job}{since}"
 
 
 def batch_job() -> str | None:
-    """The batch system's job id, if there is one."""
-    return next((os.environ[name] for name in _JOB_VARIABLES if os.environ.get(name)), None)
+    """The batch system's job id, if there is one; each task of a job array has its own."""
+    for name in _JOB_VARIABLES:
+        if job := os.environ.get(name):
+            # Slurm and PBS give every task an id of its own; these two give all of them the same.
+            task = {"LSB_JOBID": "LSB_JOBINDEX", "JOB_ID": "SGE_TASK_ID"}.get(name)
+            return f"{job}[{os.environ[task]}]" if task and _is_task(task) else job
+    return None
+
+
+def array_variable() -> str | None:
+    """The variable that tells the tasks of a job array apart, in one of them."""
+    return next(filter(_is_task, _TASK_VARIABLES), None)
+
+
+def _is_task(name: str) -> bool:
+    # LSF says 0, Grid Engine "undefined", where a job is no array.
+    return os.environ.get(name, "") not in ("", "0" if name == "LSB_JOBINDEX" else "", "undefined")
 
 
 def current_owner() -> Owner:
     """This process."""
     pid = os.getpid()
-    return Owner(os.uname().nodename, _boot_id(), pid, process_start(pid) or "", batch_job())
+    restart = next((os.environ[name] for name in _RESTART_VARIABLES if os.environ.get(name)), None)
+    return Owner(os.uname().nodename, _boot_id(), pid, process_start(pid) or "", batch_job(), restart)
 
 
 def _boot_id() -> str:
@@ -99,6 +128,7 @@ class RunLock:
         self._location = location
         self._epoch = 0
         self._beat = 0.0
+        self._pid = os.getpid()
 
     def acquire(self, wait_s: float = 0.0) -> None:
         """Take the lock, or raise `CacheBusyError` naming the holder after ``wait_s`` seconds."""
@@ -108,8 +138,9 @@ class RunLock:
         while (holder := self._try()) is not None:
             if time.monotonic() >= deadline:
                 raise CacheBusyError(
-                    f"the cache at {self._location} is held by {holder}: wait for it "
-                    "(execute(wait_s=600)), or use another location for a job that runs beside it"
+                    f"the cache at {self._location} is held by {holder}: wait for it (execute(wait_s=600)), "
+                    f"or {_way_out(self._location)}",
+                    holder=str(holder),
                 )
             time.sleep(0.2)
 
@@ -120,15 +151,18 @@ class RunLock:
                 holder = Owner(**json.loads(owner))
                 if holder != current_owner() and not holder.is_dead(heartbeat):
                     return holder
-            self._epoch, self._beat = epoch + 1, time.time()
+            self._epoch, self._beat, self._pid = epoch + 1, time.time(), os.getpid()
+            me = replace(current_owner(), since=self._beat)
             self._connection.execute(
                 "UPDATE holder SET epoch = ?, owner = ?, heartbeat = ?",
-                (self._epoch, json.dumps(asdict(current_owner())), self._beat),
+                (self._epoch, json.dumps(asdict(me)), self._beat),
             )
         return None
 
     def check(self) -> None:
         """Inside a write transaction: stop a holder that was overtaken, and keep the heartbeat fresh."""
+        if os.getpid() != self._pid:
+            raise CacheBusyError(f"this process was forked off the one that holds {self._location}: it cannot write it")
         row = self._connection.execute("SELECT epoch FROM holder").fetchone()
         if row[0] != self._epoch:
             raise CacheBusyError(
@@ -140,6 +174,24 @@ class RunLock:
             self._beat = now
             self._connection.execute("UPDATE holder SET heartbeat = ?", (now,))
 
+    @property
+    def is_beat_due(self) -> bool:
+        """Whether the holder has been silent for so long that it should say that it lives."""
+        return time.time() - self._beat > HEARTBEAT_S
+
     def release(self) -> None:
-        """Give the lock back, if it is still ours."""
+        """Give the lock back, if it is still ours; a forked child has nothing to give back."""
+        if os.getpid() != self._pid:
+            return
         self._connection.execute("UPDATE holder SET owner = NULL, heartbeat = NULL WHERE epoch = ?", (self._epoch,))
+
+
+def _way_out(location: Path) -> str:
+    """What to do beside waiting."""
+    variable = array_variable()
+    if variable is None:
+        return "use another location for a job that runs beside it"
+    return (
+        "give each task of the job array a location of its own: "
+        f'Pipeline(f"{location.name}-{{os.environ[{variable!r}]}}", ...)'
+    )

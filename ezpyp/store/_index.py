@@ -59,6 +59,12 @@ class Index:
             self._lock.check()
             yield self.connection
 
+    def beat(self) -> None:
+        """Say that the holder lives, if that is due: no row may be written for hours while a long step runs."""
+        if self._lock.is_beat_due:
+            with self.writing():
+                pass
+
     def claim(self, pipeline_id: str) -> None:
         """Bind the location to a pipeline id, or refuse another one."""
         with translated(self.location):

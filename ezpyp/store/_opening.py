@@ -170,6 +170,10 @@ def _check_format(index: OpenIndex) -> None:
     try:
         row = index.connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
     except SQL_ERRORS as error:
+        if not _has_tables(index.connection):
+            raise CacheNotFoundError(
+                f"no cache at {index.location}: its {INDEX} is no index of ezpyp yet, it is empty"
+            ) from error
         raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
     number = str(row[0]) if row else "none"
     if not number.isdecimal():
@@ -179,3 +183,11 @@ def _check_format(index: OpenIndex) -> None:
             f"{file} has format {number}; this ezpyp reads up to {FORMAT}: "
             f"install {version_to_install(index.connection)}"
         )
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether a database is more than the empty one that the first job of a location is about to fill."""
+    try:
+        return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+    except SQL_ERRORS:
+        return True

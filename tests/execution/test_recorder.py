@@ -3,6 +3,7 @@
 import io
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -263,3 +264,11 @@ def test_serial_run_commits_what_is_done_before_a_body_that_may_be_long(tmp_path
     second = pipeline.step(committed)(first, str(tmp_path / "cache"))
     pipeline.execute(output="none")
     assert second.get_result() == 1
+
+
+def test_a_run_in_which_nothing_ends_says_that_it_lives(recorder, index, monkeypatch):
+    recorder.started(0, 0, "host")
+    later = time.time() + 100
+    monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
+    recorder.tick()
+    assert index.connection.execute("SELECT heartbeat FROM holder").fetchone() == (later,)

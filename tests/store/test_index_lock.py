@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import CacheBusyError
-from ezpyp.store import Index, Owner, current_owner
+from ezpyp.store import Index, Owner, batch_job, current_owner
 from ezpyp.store._holder import HEARTBEAT_LIMIT_S, HEARTBEAT_S, process_start
 
+ROOT = Path(__file__).parents[2]
 ME = current_owner()
 ELSEWHERE = Owner("other-host", "other-boot", os.getpid(), ME.started, None)
 
@@ -135,6 +136,7 @@ def test_holder_elsewhere_without_a_heartbeat_is_dead(index):
 def test_requeued_batch_job_takes_over_from_its_earlier_life(index, monkeypatch):
     give(index, replace(ELSEWHERE, job="4711"))
     monkeypatch.setenv("SLURM_JOB_ID", "4712")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     with pytest.raises(CacheBusyError, match="job 4711"), index.held():
         pass
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
@@ -194,4 +196,99 @@ def test_writing_keeps_the_heartbeat_fresh_but_not_with_every_commit(index, monk
         monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
         with index.writing():
             pass
+        assert holder(index)[2] == later
+
+
+def test_two_processes_of_one_job_on_two_hosts_are_not_one(index, monkeypatch):
+    give(index, replace(ELSEWHERE, job="4711"))
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    with pytest.raises(CacheBusyError, match="job 4711"), index.held():
+        pass
+    give(index, replace(ELSEWHERE, job="4711"), age_s=4 * HEARTBEAT_S)
+    with index.held():
+        assert holder(index)[1] == current_owner()
+
+
+@pytest.mark.parametrize(
+    ("variables", "job"),
+    [
+        ({"SLURM_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3"}, "12"),
+        ({"PBS_JOBID": "12[3].server", "PBS_ARRAY_INDEX": "3"}, "12[3].server"),
+        ({"LSB_JOBID": "12", "LSB_JOBINDEX": "3"}, "12[3]"),
+        ({"JOB_ID": "12", "SGE_TASK_ID": "3"}, "12[3]"),
+    ],
+)
+def test_tasks_of_a_job_array_are_told_apart_and_the_way_out_is_named(index, monkeypatch, variables, job):
+    give(index, replace(ELSEWHERE, job="12[2]", since=time.time()))
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    assert batch_job() == job
+    variable = list(variables)[1]
+    way_out = rf"job 12\[2\], since \d{{4}}-.*job array a location of its own: .*cache-\{{os.environ\['{variable}'\]"
+    with pytest.raises(CacheBusyError, match=way_out) as caught, index.held():
+        pass
+    assert caught.value.holder.startswith(f"process {os.getpid()} on other-host, job 12[2], since ")
+
+
+@pytest.mark.parametrize(
+    "variables", [{"LSB_JOBID": "12", "LSB_JOBINDEX": "0"}, {"JOB_ID": "12", "SGE_TASK_ID": "undefined"}]
+)
+def test_a_job_that_is_no_array_is_not_taken_for_one(index, monkeypatch, variables):
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    assert batch_job() == "12"
+    give(index, ELSEWHERE)
+    with pytest.raises(CacheBusyError, match="use another location for a job that runs beside it"), index.held():
+        pass
+
+
+def in_child(act):
+    """What a forked child finds: its exit code is 0 where nothing is raised."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            act()
+            code = 0
+        except CacheBusyError as error:
+            code = 2 if "forked off" in str(error) else 3
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_forked_child_can_neither_write_nor_give_the_lock_back(index):
+    def write():
+        with index.writing() as connection:
+            connection.execute("INSERT INTO meta VALUES ('child', '1')")
+
+    with index.held():
+        assert in_child(write) == 2
+        assert in_child(index._lock.release) == 0
+        assert holder(index)[:2] == (1, ME)
+        assert index.noted("child") is None
+
+
+def test_a_descriptor_closed_by_others_in_the_process_drops_nothing(index):
+    code = "import sys; from ezpyp.store import Index\nwith Index(__import__('pathlib').Path(sys.argv[1])).held(): pass"
+    with index.held():
+        # POSIX drops all locks of a process on a file when any of its descriptors of that file is closed.
+        (index.location / "ezpyp.sqlite").open("rb").close()
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(index.location)], capture_output=True, text=True, cwd=ROOT
+        )
+        assert f"held by process {os.getpid()} on" in other.stderr
+        with index.writing() as connection:
+            connection.execute("INSERT INTO meta VALUES ('still', 'mine')")
+    assert index.noted("still") == "mine"
+
+
+def test_a_silent_holder_says_that_it_lives(index, monkeypatch):
+    with index.held():
+        first = holder(index)[2]
+        index.beat()
+        assert holder(index)[2] == first
+        later = time.time() + HEARTBEAT_S + 1
+        monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
+        index.beat()
         assert holder(index)[2] == later
