@@ -52,6 +52,11 @@ class Scheduler:
         self._barrier = barrier
         self._unfinished = Counter(barrier[position] for position in pending) if barrier else Counter()
 
+    @property
+    def ready(self) -> int:
+        """How many steps have all their upstreams; with a barrier not all of them may start."""
+        return len(self._ready)
+
     def take(self) -> int | None:
         """A step that may start now, or None."""
         if not self._ready or (self._barrier and self._barrier[self._ready[0][1]] > min(self._unfinished)):

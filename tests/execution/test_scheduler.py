@@ -243,3 +243,10 @@ def test_whatever_runs_again_in_the_middle_everything_comes_to_its_end(program, 
             scheduler.finish(ended)
         assert scheduler.left == len(upstreams) - len(finished)
     assert scheduler.take() is None
+
+
+def test_ready_counts_what_waits_for_nothing():
+    scheduler = Scheduler(DIAMOND, range(4), range(4))
+    assert scheduler.ready == 1
+    scheduler.finish(scheduler.take())
+    assert scheduler.ready == 2

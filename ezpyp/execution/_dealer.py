@@ -1,0 +1,146 @@
+"""Which rank gets which steps next, and how many at once. Pure; it knows neither messages nor ranks' threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+CHUNK_S = 0.01
+AHEAD_S = 1.0
+MOST = 200
+"""Steps of one chunk: one that takes longer than it should holds up no more than these."""
+
+
+class Dealer:
+    """Deals out ready steps: tiny ones by the dozen, long ones one by one.
+
+    A message costs as much as a hundred tiny steps, and a rank that waits for an answer is idle: so steps known to be
+    short go in chunks of about `CHUNK_S`, never more than a rank's fair share of half of what is ready (guided
+    self-scheduling, Polychronopoulos and Kuck 1987), and a busy rank gets its next chunk before it is done. What may
+    be long goes alone, to a rank that is free: behind it nothing waits that another rank could run.
+
+    Args:
+        ranks: The ranks that compute; the last is dealt to first.
+        seconds: How long a step will take, as far as is known; None where it is not.
+        chunk_s: Work of a chunk, s; 0 for single steps.
+        ahead_s: A rank with less work than this gets more before it is done, s; 0 to wait for it.
+
+    Example:
+        >>> ready = list(range(12))
+        >>> take = lambda: ready.pop(0) if ready else None
+        >>> dealer = Dealer([1, 0], seconds=lambda position: 0.001)
+        >>> dealer.deal(take, len(ready)), dealer.deal(take, len(ready)), dealer.deal(take, len(ready))
+        ((0, [0, 1, 2]), (1, [3, 4]), (0, [5]))
+    """
+
+    def __init__(
+        self,
+        ranks: Iterable[int],
+        seconds: Callable[[int], float | None],
+        *,
+        chunk_s: float = CHUNK_S,
+        ahead_s: float = AHEAD_S,
+    ) -> None:
+        self._idle = list(ranks)
+        self._size = len(self._idle)
+        self._seconds = seconds
+        self._chunk_s = chunk_s
+        self._ahead_s = ahead_s
+        self._loads = {rank: _Load() for rank in self._idle}
+        # Ranks that were soon free when last looked at: whether they still are shows when their turn comes.
+        self._hungry: deque[int] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any rank has work."""
+        return len(self._idle) < self._size
+
+    def holds(self, rank: int, position: int) -> bool:
+        """Whether a rank has a step that has not come back."""
+        return position in self._loads[rank].steps
+
+    def deal(self, take: Callable[[], int | None], ready: int) -> tuple[int, list[int]] | None:
+        """The next rank to be given something, and the steps; None where there is neither.
+
+        Args:
+            take: Gives the next step.
+            ready: About how many steps it could give.
+        """
+        rank = self._next_rank(ready)
+        if rank is None:
+            return None
+        steps = self._chunk(take, min(MOST, max(1, ready // (2 * self._size))), self._loads[rank])
+        if steps:
+            self._look_at(rank)
+            return rank, steps
+        if not self._loads[rank].steps:
+            self._idle.append(rank)
+        return None
+
+    def _next_rank(self, ready: int) -> int | None:
+        if self._idle:
+            return self._idle.pop()
+        # Near the end a free rank should find something left.
+        while self._hungry and ready >= self._size:
+            rank = self._hungry.popleft()
+            load = self._loads[rank]
+            load.is_hungry = False
+            if self._is_soon_free(load):
+                return rank
+        return None
+
+    def _chunk(self, take: Callable[[], int | None], most: int, load: _Load) -> list[int]:
+        steps: list[int] = []
+        total_s = 0.0
+        while len(steps) < most and (position := take()) is not None:
+            seconds = self._seconds(position)
+            steps.append(position)
+            load.add(position, seconds)
+            total_s += self._chunk_s if seconds is None else seconds
+            if total_s >= self._chunk_s:
+                break
+        return steps
+
+    def returned(self, rank: int, position: int) -> None:
+        """A step has come back from a rank, run or not."""
+        load = self._loads[rank]
+        load.remove(position)
+        if load.steps:
+            self._look_at(rank)
+        else:
+            self._idle.append(rank)
+
+    def _look_at(self, rank: int) -> None:
+        load = self._loads[rank]
+        if not load.is_hungry and self._is_soon_free(load):
+            load.is_hungry = True
+            self._hungry.append(rank)
+
+    def _is_soon_free(self, load: _Load) -> bool:
+        if load.unknown or not load.steps:
+            return False
+        # Two chunks at most, or one step and the next.
+        return load.seconds < (self._ahead_s if len(load.steps) == 1 else min(self._ahead_s, 1.5 * self._chunk_s))
+
+
+class _Load:
+    """What a rank has been given and has not returned."""
+
+    __slots__ = ("is_hungry", "seconds", "steps", "unknown")
+
+    def __init__(self) -> None:
+        self.steps: dict[int, float | None] = {}
+        self.seconds = 0.0
+        self.unknown = 0
+        self.is_hungry = False
+
+    def add(self, position: int, seconds: float | None) -> None:
+        self.steps[position] = seconds
+        self.seconds += seconds or 0.0
+        self.unknown += seconds is None
+
+    def remove(self, position: int) -> None:
+        seconds = self.steps.pop(position)
+        # No sum of differences: rounding would leave a rank busy that has nothing.
+        self.seconds = self.seconds - (seconds or 0.0) if self.steps else 0.0
+        self.unknown -= seconds is None

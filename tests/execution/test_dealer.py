@@ -1,0 +1,135 @@
+"""Who gets how many steps: pure, without messages."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ezpyp.execution._dealer import CHUNK_S, MOST, Dealer
+
+
+class Ready:
+    """Steps in a row, all ready."""
+
+    def __init__(self, count: int) -> None:
+        self.left = list(range(count))
+
+    def take(self) -> int | None:
+        return self.left.pop(0) if self.left else None
+
+
+def dealt(dealer: Dealer, ready: Ready) -> list[tuple[int, list[int]]]:
+    """All that the ranks get now."""
+    return list(iter(lambda: dealer.deal(ready.take, len(ready.left)), None))
+
+
+def known(seconds: float | None) -> Callable[[int], float | None]:
+    return lambda position: seconds
+
+
+def test_long_steps_go_one_by_one_and_none_waits_behind_another() -> None:
+    dealer, ready = Dealer([1, 0], known(60.0)), Ready(10)
+    assert dealt(dealer, ready) == [(0, [0]), (1, [1])]
+
+    dealer.returned(1, 1)
+    assert dealt(dealer, ready) == [(1, [2])]
+
+
+def test_steps_of_unknown_length_go_one_by_one() -> None:
+    dealer, ready = Dealer([1, 0], known(None)), Ready(1000)
+    assert dealt(dealer, ready) == [(0, [0]), (1, [1])]
+
+
+def test_a_rank_gets_its_next_step_of_some_milliseconds_before_it_is_done() -> None:
+    dealer, ready = Dealer([1, 0], known(0.05)), Ready(10)
+    assert dealt(dealer, ready) == [(0, [0]), (1, [1]), (0, [2]), (1, [3])]
+
+    dealer.returned(0, 0)
+    assert dealt(dealer, ready) == [(0, [4])]
+
+
+def test_near_the_end_nothing_waits_on_a_busy_rank() -> None:
+    dealer, ready = Dealer([1, 0], known(0.05)), Ready(5)
+    assert dealt(dealer, ready) == [(0, [0]), (1, [1]), (0, [2]), (1, [3])]
+    dealer.returned(0, 0)
+    assert dealt(dealer, ready) == []  # rank 1 might be free first
+
+    dealer.returned(1, 1)
+    assert dealt(dealer, ready) == []
+    dealer.returned(0, 2)
+    assert dealt(dealer, ready) == [(0, [4])]
+
+
+def test_tiny_steps_go_in_chunks_of_some_milliseconds() -> None:
+    dealer, ready = Dealer([1, 0], known(0.001)), Ready(1000)
+    chunks = dealt(dealer, ready)
+
+    assert [(rank, len(steps)) for rank, steps in chunks] == [(0, 10), (1, 10), (0, 10), (1, 10)]
+    assert [step for _, steps in chunks for step in steps] == list(range(40))
+
+
+def test_a_chunk_is_bounded_however_short_its_steps_are() -> None:
+    dealer, ready = Dealer([0], known(0.0)), Ready(100_000)
+    assert len(dealt(dealer, ready)[0][1]) == MOST
+
+
+def test_what_is_left_is_shared_fairly() -> None:
+    dealer, ready = Dealer([3, 2, 1, 0], known(1e-6)), Ready(40)
+    sizes = [len(steps) for _, steps in dealt(dealer, ready)]
+
+    assert sizes[:4] == [5, 4, 3, 3]
+    assert sum(sizes) <= 40
+
+
+def test_a_long_step_ends_its_chunk() -> None:
+    dealer, ready = Dealer([0], lambda position: 5.0 if position == 2 else 0.001), Ready(1000)
+    assert dealer.deal(ready.take, len(ready.left)) == (0, [0, 1, 2])
+
+
+def test_single_steps_where_chunks_are_switched_off() -> None:
+    dealer, ready = Dealer([1, 0], known(1e-6), chunk_s=0.0, ahead_s=0.0), Ready(1000)
+    assert dealt(dealer, ready) == [(0, [0]), (1, [1])]
+
+
+def test_a_free_rank_stays_free_when_nothing_is_ready() -> None:
+    dealer, ready = Dealer([1, 0], known(1.0)), Ready(0)
+    assert dealt(dealer, ready) == []
+    assert not dealer.busy
+
+    ready.left = [7]
+    assert dealt(dealer, ready) == [(0, [7])]
+    assert dealer.busy
+    assert dealer.holds(0, 7)
+    assert not dealer.holds(1, 7)
+
+
+LENGTHS = st.sampled_from([None, 0.0, 1e-4, 0.004, 0.02, 0.5, 3.0])
+
+
+@given(st.lists(LENGTHS, max_size=300), st.integers(1, 7), st.randoms(use_true_random=False))
+def test_every_step_goes_to_one_rank_and_no_rank_is_idle_while_steps_are_ready(lengths, ranks, dice) -> None:
+    dealer, ready = Dealer(range(ranks), lengths.__getitem__), Ready(len(lengths))
+    held: list[tuple[int, int]] = []
+    returned: list[int] = []
+    while ready.left or held:
+        for rank, steps in dealt(dealer, ready):
+            held += [(rank, step) for step in steps]
+        assert not ready.left or len({rank for rank, _ in held}) == ranks
+        for rank in range(ranks):
+            work = [lengths[step] for owner, step in held if owner == rank]
+            assert work.count(None) <= 1 or len(work) == work.count(None) == 1
+            # Behind a step that may be long nothing waits.
+            assert all(length is not None and length < 1.0 for length in work[:-1])
+            assert sum(length or 0 for length in work[:-1]) <= max(1.0, 3 * CHUNK_S)
+        rank, step = held.pop(dice.randrange(len(held)))
+        dealer.returned(rank, step)
+        returned.append(step)
+
+    assert sorted(returned) == list(range(len(lengths)))
+    assert not dealer.busy
+
+
+def test_a_step_that_was_never_given_cannot_come_back() -> None:
+    with pytest.raises(KeyError):
+        Dealer([0], known(1.0)).returned(0, 5)
