@@ -7,9 +7,9 @@ from ezpyp.hashing._file import File
 from ezpyp.hashing._files import name_existing_files
 from ezpyp.hashing._framing import count, digest, dumps, tag
 from ezpyp.hashing._hole import Hole
-from ezpyp.hashing._large import LARGE_BUFFERS
+from ezpyp.hashing._large import LARGE_BUFFERS, LargeBuffers
 from ezpyp.hashing._ownership import Ownership
-from ezpyp.hashing._plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
+from ezpyp.hashing._plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_of
 from ezpyp.hashing._registry import REGISTRY, leaf_hole
 from ezpyp.hashing._tracking import BY_THE_RULE, Tracking
 from ezpyp.hashing._trail import path_of
@@ -107,13 +107,13 @@ def value_digest(value: object) -> bytes:
         >>> value_digest([1, 2]) == value_digest((1, 2))
         False
     """
-    return _digest_by(Walker(REGISTRY, Ownership()), value)
+    return _digest_by(None, value)
 
 
-def _digest_by(walker: Walker, value: object) -> bytes:
+def _digest_by(buffers: LargeBuffers | None, value: object) -> bytes:
     data = plain_bytes(value)
     if data is None:
-        data = _VALUE + _write(walker, (value,), ("value",))
+        data = _VALUE + _write(Walker(REGISTRY, Ownership(), buffers=buffers), (value,), ("value",))
     return digest(data)
 
 
@@ -132,7 +132,7 @@ def digest_as_checked(value: object) -> bytes:
         UnhashableValueError: A part has no stable content.
     """
     with LARGE_BUFFERS.as_checked():
-        return _digest_by(Walker(REGISTRY, Ownership(), buffers=LARGE_BUFFERS), value)
+        return _digest_by(LARGE_BUFFERS, value)
 
 
 def cutoff_digest(value: object, *, tracking: Tracking = BY_THE_RULE) -> bytes | None:
@@ -159,7 +159,7 @@ def cutoff_digest(value: object, *, tracking: Tracking = BY_THE_RULE) -> bytes |
     try:
         data = plain_bytes(value)
         if data is not None:
-            texts = texts_in((value,))
+            texts = texts_of(value)
         else:
             walker = Walker(REGISTRY, _ownership(tracking))
             walker.texts = texts = []
