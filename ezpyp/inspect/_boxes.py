@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ezpyp.inspect._edges import EDGES, edges_of
+from ezpyp.inspect._edges import edges_of
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._reader import FROM_STEPS, PRESENT, Reader, Value
 from ezpyp.inspect._rows import Status, View
@@ -61,7 +61,7 @@ GROUP BY 1, 2, 3, 4 ORDER BY s.phase, min(s.id)
 """
 EDGES_OF_GROUPS = f"""
 SELECT f.name, s.phase, g.name, u.phase, max(e.kind <> 'order')
-FROM steps s JOIN functions f ON f.id = s.function JOIN {{edges}} e ON e.step = s.id
+FROM steps s JOIN functions f ON f.id = s.function JOIN step_edges e ON e.step = s.id
 JOIN steps u ON u.id = e.upstream JOIN functions g ON g.id = u.function WHERE {PRESENT} GROUP BY 1, 2, 3, 4
 """
 
@@ -108,7 +108,7 @@ def _groups(reader: Reader, view: View, name_of: Callable[[str, int], str]) -> B
         word = "killed" if status == Status.RUNNING and not is_live else Status(status).word
         box.states[word] += number
         box.seconds += seconds
-    edges = reader.ask(EDGES_OF_GROUPS.format(edges=EDGES), {"revision": view.revision})
+    edges = reader.ask(EDGES_OF_GROUPS, {"revision": view.revision})
     for function, phase, above, above_phase, for_value in edges:
         needs, upstream = boxes[name_of(function, phase)].needs, name_of(above, above_phase)
         needs[upstream] = needs.get(upstream, False) or bool(for_value)

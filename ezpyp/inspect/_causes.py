@@ -38,7 +38,7 @@ class Differ:
         )
         name, key, codec, params, settings, function, python = row
         edges = self._reader.ask(
-            "SELECT e.slot, u.id, u.name, lower(hex(u.key)) FROM edges e"
+            "SELECT e.slot, u.id, u.name, lower(hex(u.key)) FROM step_edges e"
             " JOIN steps u ON u.id = e.upstream WHERE e.step = ? ORDER BY e.ordinal",
             [step],
         )

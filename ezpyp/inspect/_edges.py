@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._rows import View
 
-EDGES = "edges"
-"""The table of edges."""
-
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -25,7 +22,7 @@ def edges_of(reader: Reader, view: View) -> list[Edge]:
     A step that is in a revision has all its upstreams there: one key holds the others.
     """
     rows = reader.ask(
-        f"SELECT e.step, e.upstream, e.kind, e.slot FROM steps s JOIN {EDGES} e ON e.step = s.id"
+        "SELECT e.step, e.upstream, e.kind, e.slot FROM steps s JOIN step_edges e ON e.step = s.id"
         f" WHERE {PRESENT} ORDER BY e.step, e.ordinal",
         {"revision": view.revision},
     )
@@ -33,11 +30,11 @@ def edges_of(reader: Reader, view: View) -> list[Edge]:
 
 
 # SQLite goes from edge to edge by itself: of a million steps, those that one step has to do with are few.
-_UP = f"""
-WITH RECURSIVE near(id) AS (VALUES (:step) UNION SELECT e.upstream FROM near JOIN {EDGES} e ON e.step = near.id)
-SELECT e.step, e.upstream, e.kind, e.slot FROM near JOIN {EDGES} e ON e.step = near.id ORDER BY e.step, e.ordinal
+_UP = """
+WITH RECURSIVE near(id) AS (VALUES (:step) UNION SELECT e.upstream FROM near JOIN step_edges e ON e.step = near.id)
+SELECT e.step, e.upstream, e.kind, e.slot FROM near JOIN step_edges e ON e.step = near.id ORDER BY e.step, e.ordinal
 """
-_BELOW = f"JOIN {EDGES} e ON e.upstream = near.id JOIN steps s ON s.id = e.step WHERE {PRESENT}"
+_BELOW = f"JOIN step_edges e ON e.upstream = near.id JOIN steps s ON s.id = e.step WHERE {PRESENT}"
 _DOWN = f"""
 WITH RECURSIVE near(id) AS (VALUES (:step) UNION SELECT e.step FROM near {_BELOW})
 SELECT e.step, e.upstream, e.kind, e.slot FROM near {_BELOW} ORDER BY e.step, e.ordinal

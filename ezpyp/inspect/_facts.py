@@ -88,7 +88,7 @@ def _neighbours(reader: Reader, found: Found, where: str, other: str, order: str
     """The steps at the other end of a step's edges, as far as the same revision has them."""
     rows = reader.ask(
         f"SELECT s.name, e.kind, e.slot, coalesce((SELECT w.status FROM step_rows w WHERE w.step = s.id"
-        f" AND w.run <= :run ORDER BY w.run DESC LIMIT 1), {Status.PENDING:d}) FROM edges e"
+        f" AND w.run <= :run ORDER BY w.run DESC LIMIT 1), {Status.PENDING:d}) FROM step_edges e"
         f" JOIN steps s ON s.id = {other} WHERE {where} AND {PRESENT} ORDER BY {order}",
         {"step": found.step.step, "run": found.view.run, "revision": found.view.revision},
     )

@@ -1,10 +1,10 @@
 """Older indexes: brought to today's format by the first job that writes, after a copy was put beside them.
 
 What a format added is found by comparing the index with a fresh one, and added as it stands there: columns (at the end,
-NULL in older rows), tables, indexes, triggers; the views are made anew. No row is touched, so that the guards of the
-append-only tables stay on all the while, and an index of 10^6 steps takes no longer than a small one. All is one
-transaction: a kill at any instant leaves the old format or the new one. (sqlite-utils' ``transform`` would copy each
-table, drop its triggers, and commit on its own.)
+NULL in older rows), tables, indexes, triggers; the views are made anew, a table may get another name. No row is touched,
+so that the guards of the append-only tables stay on all the while, and an index of 10^6 steps takes hardly longer than
+a small one. All is one transaction: a kill at any instant leaves the old format or the new one. (sqlite-utils'
+``transform`` would copy each table, drop its triggers, and commit on its own.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ezpyp.errors import StoreError
 from ezpyp.store._connection import index_path, transaction
-from ezpyp.store._tables import FORMAT, SCRIPT
+from ezpyp.store._tables import FORMAT, RENAMED, SCRIPT
 
 
 def format_of(connection: sqlite3.Connection) -> int:
@@ -78,6 +78,7 @@ def _copy(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _add_what_is_missing(old: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
+    _rename(old)
     there = _objects(old)
     for name, (kind, _) in there.items():
         if kind == "view":
@@ -87,6 +88,17 @@ def _add_what_is_missing(old: sqlite3.Connection, fresh: sqlite3.Connection) -> 
     for name, (kind, sql) in _objects(fresh).items():
         if kind == "view" or name not in there:
             old.execute(sql)
+
+
+def _rename(old: sqlite3.Connection) -> None:
+    """Give tables their new names; their guards are made anew under names of their own."""
+    there = _objects(old)
+    for before, after in RENAMED.items():
+        if there.get(before, ("",))[0] == "table":
+            old.execute(f"ALTER TABLE {before} RENAME TO {after}")
+            for name, (kind, _) in there.items():
+                if kind == "trigger" and name.startswith(f"{before}_no_"):
+                    old.execute(f"DROP TRIGGER {name}")
 
 
 def _objects(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:

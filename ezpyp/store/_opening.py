@@ -17,6 +17,7 @@ from pathlib import Path
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
 from ezpyp.store._connection import INDEX_NAME as INDEX
 from ezpyp.store._connection import version_to_install
+from ezpyp.store._older import show_as_today
 from ezpyp.store._tables import FORMAT
 
 # A rollback-journal writer locks readers out for the milliseconds of its commit.
@@ -183,6 +184,11 @@ def _check_format(index: OpenIndex) -> None:
             f"{file} has format {number}; this ezpyp reads up to {FORMAT}: "
             f"install {version_to_install(index.connection)}"
         )
+    if int(number) < FORMAT:
+        try:
+            show_as_today(index.connection)
+        except SQL_ERRORS as error:
+            raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

@@ -76,7 +76,7 @@ def bound_steps(connection: sqlite3.Connection) -> set[int]:
 
 def edges_of(connection: sqlite3.Connection, step: int) -> list[Edge]:
     """The upstreams of a recorded step, in order."""
-    rows = connection.execute("SELECT upstream, kind, slot FROM edges WHERE step = ? ORDER BY ordinal", (step,))
+    rows = connection.execute("SELECT upstream, kind, slot FROM step_edges WHERE step = ? ORDER BY ordinal", (step,))
     return [Edge(*row) for row in rows]
 
 
@@ -142,7 +142,7 @@ def record_steps(
         ids.append(id_)
     record_manifests(connection, manifests)
     connection.executemany(f"INSERT INTO steps VALUES ({','.join('?' * 13)})", rows)
-    connection.executemany("INSERT INTO edges VALUES (?, ?, ?, ?, ?)", edges)
+    connection.executemany("INSERT INTO step_edges VALUES (?, ?, ?, ?, ?)", edges)
     return ids
 
 

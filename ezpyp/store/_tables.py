@@ -11,6 +11,9 @@ program that opens the file; a plain DELETE trigger would not stop REPLACE on a 
 FORMAT = 2
 """Number of the format; raised when a table changes its meaning."""
 
+RENAMED = {"edges": "step_edges"}
+"""Tables of format 1 that have another name now: ``edges`` is a view with the steps' names."""
+
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -34,7 +37,7 @@ CREATE TABLE steps (
 -- What many arguments share, and what is too large for a step's row; see `ezpyp.store._manifests`.
 CREATE TABLE manifests (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, content BLOB NOT NULL);
 
-CREATE TABLE edges (
+CREATE TABLE step_edges (
     step INTEGER NOT NULL, ordinal INTEGER NOT NULL, upstream INTEGER NOT NULL,
     kind TEXT NOT NULL, slot TEXT NOT NULL, PRIMARY KEY (step, ordinal)
 ) WITHOUT ROWID;
@@ -60,7 +63,8 @@ CREATE TABLE runs (
     run INTEGER PRIMARY KEY, revision INTEGER NOT NULL, started_at REAL NOT NULL, finished_at REAL,
     status TEXT NOT NULL, ranks INTEGER NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, user TEXT,
     command TEXT, directory TEXT, python TEXT, ezpyp TEXT, job TEXT, total INTEGER NOT NULL,
-    cached INTEGER, done INTEGER, failed INTEGER, skipped INTEGER, seconds REAL, busy_seconds REAL
+    cached INTEGER, done INTEGER, failed INTEGER, skipped INTEGER, seconds REAL, busy_seconds REAL,
+    phases TEXT, git_commit TEXT, git_dirty INTEGER
 );
 
 CREATE TABLE step_rows (
@@ -68,6 +72,10 @@ CREATE TABLE step_rows (
     result INTEGER, args TEXT, kwargs TEXT, started_at REAL, seconds REAL, rank INTEGER, host TEXT,
     reason TEXT, PRIMARY KEY (step, run)
 ) WITHOUT ROWID;
+-- Of a million rows the few that failed, and the few that took long, are found at once. Neither index costs a
+-- short step that is done anything.
+CREATE INDEX step_rows_not_done ON step_rows (status) WHERE status <> 0;
+CREATE INDEX step_rows_slow ON step_rows (seconds) WHERE seconds >= 0.01;
 
 CREATE TABLE errors (
     step INTEGER NOT NULL, run INTEGER NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL, file TEXT,
@@ -89,7 +97,7 @@ _APPEND_ONLY = {
     "revisions": "revision = NEW.revision",
     "steps": "id = NEW.id OR (name = NEW.name AND key = NEW.key)",
     "manifests": "id = NEW.id OR digest = NEW.digest",
-    "edges": "step = NEW.step AND ordinal = NEW.ordinal",
+    "step_edges": "step = NEW.step AND ordinal = NEW.ordinal",
     "schema_changes": "step = NEW.step AND revision = NEW.revision",
     "results": "id = NEW.id",
 }
@@ -139,9 +147,26 @@ CREATE VIEW current_steps AS
 CREATE VIEW summary AS
     SELECT name, args, kwargs, phase, status, result FROM current_steps ORDER BY phase, step;
 
+CREATE VIEW latest AS
+    SELECT name, function, phase, status, CASE status WHEN 0 THEN 'done' WHEN 1 THEN 'failed' WHEN 2 THEN 'skipped'
+            WHEN -2 THEN 'running' ELSE 'pending' END AS state,
+        run, started_at, seconds, rank, host, args, kwargs, result, key, codec, file, line, reason
+    FROM current_steps ORDER BY phase, step;
+
 CREATE VIEW failures AS
     SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
     FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2);
+
+CREATE VIEW timeline AS
+    SELECT w.run, w.rank, w.host, s.name, f.name AS function, s.phase, w.status, w.started_at,
+        w.started_at + w.seconds AS finished_at, w.started_at - u.started_at AS start, w.seconds
+    FROM step_rows w JOIN steps s ON s.id = w.step JOIN functions f ON f.id = s.function JOIN runs u ON u.run = w.run
+    WHERE w.cached = 0 AND w.rank IS NOT NULL ORDER BY w.run, w.started_at;
+
+CREATE VIEW edges AS
+    SELECT u.name AS upstream, s.name AS downstream, e.kind, e.slot
+    FROM schema_now n JOIN steps s ON s.id = n.step JOIN step_edges e ON e.step = s.id JOIN steps u ON u.id = e.upstream
+    ORDER BY s.phase, s.id, e.ordinal;
 """
 
 SCRIPT = TABLES + TRIGGERS + VIEWS

@@ -76,7 +76,8 @@ class Cache:
         }
         self.ids[name] = self.insert("steps", name=name, phase=phase, args=args, **(values | more))
         for ordinal, (above, kind, slot) in enumerate(upstream):
-            self.insert("edges", step=self.ids[name], ordinal=ordinal, upstream=self.ids[above], kind=kind, slot=slot)
+            ends = {"step": self.ids[name], "upstream": self.ids[above]}
+            self.insert("step_edges", **ends, ordinal=ordinal, kind=kind, slot=slot)
         return self.ids[name]
 
     def revision(self, *, added=(), removed=(), note: str = "first") -> int:

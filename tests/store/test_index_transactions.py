@@ -134,7 +134,7 @@ ROWS = {
     "revisions": "(1, x'01', 0.0, 1, 'first')",
     "steps": "(1, 'alpha', x'01', 1, 'pickle', 0, '[]', '{}', '{}', NULL, NULL, x'', NULL)",
     "manifests": "(1, x'01', x'')",
-    "edges": "(2, 0, 1, 'value', 'x')",
+    "step_edges": "(2, 0, 1, 'value', 'x')",
     "schema_changes": "(1, 1, 1)",
     "results": "(1, x'01', NULL, NULL, x'02', 1, 'pickle', 1, '.s', NULL, '9', 'int', 1, x'', x'00')",
 }

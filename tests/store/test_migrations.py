@@ -15,7 +15,7 @@ import ezpyp
 from ezpyp.errors import CacheFormatError, SchemaConflictError, StoreError
 from ezpyp.store import FORMAT, Index, open_index
 from ezpyp.store import _migrations as migrations
-from ezpyp.store._tables import SCRIPT
+from ezpyp.store._tables import RENAMED, SCRIPT
 
 DUMP = Path(__file__).parent / "data" / "format1.sql"
 BACKUP = "ezpyp.sqlite.format1.backup"
@@ -42,14 +42,17 @@ def format_in(file):
 
 
 def contents(file):
-    """All rows of the tables of format 1, but for the lock's."""
-    with closing(sqlite3.connect(file)) as connection:
-        names = sorted(set(re.findall(r"CREATE TABLE (\w+)", DUMP.read_text())) - {"holder", "meta"})
+    """All rows of the tables and columns of format 1, but for the lock's, under the names that they had then."""
+    with closing(sqlite3.connect(file)) as connection, closing(sqlite3.connect(":memory:")) as then:
+        then.executescript(DUMP.read_text())
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        there = {name for (name,) in connection.execute(tables)}
         found = {}
-        for name in names:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})") if row[1] != "manifest"]
-            found[name] = connection.execute(f"SELECT {', '.join(columns)} FROM {name} ORDER BY 1, 2").fetchall()
-        return found
+        for (name,) in then.execute(tables).fetchall():
+            columns = ", ".join(row[1] for row in then.execute(f"PRAGMA table_info({name})"))
+            now = RENAMED.get(name) if RENAMED.get(name) in there else name
+            found[name] = connection.execute(f"SELECT {columns} FROM {now} ORDER BY 1, 2").fetchall()
+        return {name: rows for name, rows in found.items() if name not in ("holder", "meta")}
 
 
 def migrated(location):
@@ -154,9 +157,17 @@ def test_reader_of_a_read_only_folder_reads_the_old_format(old):
         folder.chmod(0o755)
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ezpyp.__file__).absolute().parent.parent)}
+
+
+def process(*words):
+    return subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT
+    )
+
+
 def inspected(location, *words):
-    command = [sys.executable, "-m", "ezpyp.inspect", str(location), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = process("-m", "ezpyp.inspect", str(location), *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -164,17 +175,27 @@ def inspected(location, *words):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ezpyp.store import Index
+from ezpyp.store import Index, _migrations
 
 index = Index(Path(sys.argv[1]))
-# SQLite calls this after every instruction of its machine: the process dies at the one that was chosen.
-left = [int(sys.argv[2])]
+left = int(sys.argv[2])
+
 def die():
-    left[0] -= 1
-    if left[0] < 0:
+    global left
+    left -= 1
+    if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return 0
-index.connection.set_progress_handler(die, 1)
+
+# SQLite calls it after every instruction of its machine: the process dies at the one that was chosen.
+def armed(act):
+    def call(*arguments):
+        done = act(*arguments)
+        index.connection.set_progress_handler(die, 1)
+        return done
+    return call
+
+setattr(_migrations, sys.argv[3], armed(getattr(_migrations, sys.argv[3])))
 with index.held():
     index.connection.set_progress_handler(None, 0)
 index.close()
@@ -182,26 +203,58 @@ print("done")
 """
 
 
+def shape(file):
+    return {
+        (row[0], re.sub(r"\s", "", row[1])) for row in rows(file, "SELECT name, sql FROM sqlite_master WHERE sql > ''")
+    }
+
+
+def killed(old, folder, instant, after):
+    """Kill the migration of a copy at an instant after a part of it; whether it ended before that."""
+    shutil.copytree(old, folder)
+    done = process("-c", KILLED, str(folder), str(instant), after)
+    assert "done" in done.stdout or done.returncode == -9, done.stderr
+    return "done" in done.stdout
+
+
 def test_kill_at_any_instant_leaves_one_format_or_the_other(old, tmp_path):
     before = contents(old / "ezpyp.sqlite")
-    environment = {**os.environ, "PYTHONPATH": str(Path(ezpyp.__file__).parent.parent)}
-    seen = set()
-    instant, finished = 200, False
+    new = tmp_path / "new"
+    shutil.copytree(old, new)
+    migrated(new)
+    shapes = {1: shape(old / "ezpyp.sqlite"), 2: shape(new / "ezpyp.sqlite")}
+    seen, instant, finished = [], 10, False
     while not finished:
         location = tmp_path / f"killed-{instant}"
-        shutil.copytree(old, location)
-        command = [sys.executable, "-c", KILLED, str(location), str(instant)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
-        finished = "done" in done.stdout
-        assert finished or done.returncode == -9, done.stderr
+        finished = killed(old, location, instant, "_back_up")
+        found = format_in(location / "ezpyp.sqlite")
+        assert shape(location / "ezpyp.sqlite") == shapes[found]
         with closing(sqlite3.connect(location / "ezpyp.sqlite")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        seen.add(format_in(location / "ezpyp.sqlite"))
+        seen.append(found)
         migrated(location)
         assert contents(location / "ezpyp.sqlite") == before
         assert format_in(location / BACKUP) == 1
-        instant = int(instant * 1.5)
-    assert seen == {1, 2}
+        instant = int(instant * 1.6)
+    assert seen == sorted(seen)
+    assert seen.count(1) > 5
+    assert seen[-1] == 2
+
+
+def test_kill_right_after_the_copy_was_written_leaves_no_half_of_one_by_its_name(old, tmp_path, monkeypatch):
+    def die(connection, path):
+        path.write_bytes(b"half of a copy")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(migrations, "_copy", die)
+        index = Index(old)
+        with pytest.raises(KeyboardInterrupt), index.held():
+            pass
+        index.close()
+    assert not (old / BACKUP).exists()
+    migrated(old)
+    assert format_in(old / BACKUP) == 1
 
 
 def test_newer_format_is_refused_with_what_to_install(old):
