@@ -60,6 +60,7 @@ class RunRequest:
         output: ``steps``, ``summary`` or ``none``.
         barrier: Whether a phase begins only when the one before has ended.
         version: Version of ezpyp.
+        durable: Whether results shall outlive a loss of power.
     """
 
     program: Program
@@ -69,6 +70,7 @@ class RunRequest:
     output: str
     barrier: bool
     version: str
+    durable: bool = False
 
 
 def run_on_rank_0(index: Index, communicator: Communicator, request: RunRequest) -> Report:
@@ -167,7 +169,7 @@ class _Run:
         )
 
     def _work(self, coordinator: Coordinator, recorder: Recorder) -> None:
-        worker = Worker(self._program, self._index.location, 0, self._communicator.host)
+        worker = Worker(self._program, self._index.location, 0, self._communicator.host, durable=self._request.durable)
         if self._communicator.size == 1:
             run_serially(self._program, coordinator, recorder, worker)
         else:

@@ -37,11 +37,12 @@ class Worker:
         location: The cache, where large results go.
         rank: Number of this rank.
         host: Name of this machine.
+        durable: Whether each result shall outlive a loss of power once its step is done.
     """
 
-    def __init__(self, program: Program, location: Path, rank: int, host: str) -> None:
+    def __init__(self, program: Program, location: Path, rank: int, host: str, *, durable: bool = False) -> None:
         self._program = program
-        self._objects = ObjectStore(location)
+        self._objects = ObjectStore(location, durable=durable)
         self._pid = os.getpid()
         self.rank = rank
         self.host = host

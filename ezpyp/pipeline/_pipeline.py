@@ -67,6 +67,8 @@ class Pipeline:
             with what depends on them. ``EZPYP_REVISE`` beats it.
         trust: Whether the location's pickles may be loaded although somebody else could have written them;
             ``EZPYP_TRUST=1`` says the same.
+        durable: Whether what was printed as ``[PASS]`` shall outlive a loss of power, not only a kill: each result
+            and each commit waits for the disk, some ms.
         track: Packages whose code counts by content although they are installed, in every step; each step's own add
             to these and the following.
         no_track: Packages whose code counts by name although it is yours.
@@ -104,6 +106,7 @@ class Pipeline:
         revise: bool | Iterable[str] = False,
         *,
         trust: bool = False,
+        durable: bool = False,
         track: Iterable[str] = (),
         no_track: Iterable[str] = (),
         track_versions: Iterable[str] = (),
@@ -118,6 +121,7 @@ class Pipeline:
         self._ranks = Ranks(connect())
         self._reader = Reader(self.location, trust=trust)
         self._trust = trust
+        self._durable = durable
         self._index: Index | None = None
         self._program: Program | None = None
         self._frozen: Frozen | None = None
@@ -445,16 +449,18 @@ class Pipeline:
                         "more: run again, and it is written anew"
                     ) from None
 
-            request = RunRequest(program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__)
+            request = RunRequest(
+                program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__, self._durable
+            )
             return run_on_rank_0(index, self._ranks.communicator, request)
 
     def _worker(self, program: Program) -> Worker:
-        return Worker(program, self.location, self.rank, self._ranks.communicator.host)
+        return Worker(program, self.location, self.rank, self._ranks.communicator.host, durable=self._durable)
 
     def _opened(self) -> Index:
         if self._index is None:
             # SQLite forbids WAL where other hosts may write.
-            self._index = Index(self.location, shared=filesystem_of(self.location).is_network)
+            self._index = Index(self.location, shared=filesystem_of(self.location).is_network, durable=self._durable)
         return self._index
 
     def _close(self) -> None:

@@ -21,12 +21,13 @@ def index_path(location: Path) -> Path:
     return location / INDEX_NAME
 
 
-def open_for_writing(location: Path, *, shared: bool = False) -> sqlite3.Connection:
+def open_for_writing(location: Path, *, shared: bool = False, durable: bool = False) -> sqlite3.Connection:
     """Open the index of a location to write it, and create both where they are missing.
 
     Args:
         location: Folder of the cache.
         shared: Whether the folder lies on a network file system, where SQLite forbids WAL.
+        durable: Whether each commit shall outlive a loss of power.
     """
     prepare_folder(location)
     with translated(location):
@@ -37,7 +38,7 @@ def open_for_writing(location: Path, *, shared: bool = False) -> sqlite3.Connect
         )
         try:
             _set_journal(connection, shared=shared)
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("PRAGMA recursive_triggers = ON")
             connection.execute("PRAGMA cache_size = -65536")
             _create_tables(connection)

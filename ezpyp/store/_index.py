@@ -21,11 +21,12 @@ class Index:
     Args:
         location: Folder of the cache; made when it is missing.
         shared: Whether it lies on a network file system.
+        durable: Whether each commit shall outlive a loss of power (1.5 ms each).
     """
 
-    def __init__(self, location: Path, *, shared: bool = False) -> None:
+    def __init__(self, location: Path, *, shared: bool = False, durable: bool = False) -> None:
         self.location = location
-        self.connection: sqlite3.Connection = open_for_writing(location, shared=shared)
+        self.connection: sqlite3.Connection = open_for_writing(location, shared=shared, durable=durable)
         self._lock = RunLock(self.connection, location)
 
     def close(self) -> None:
