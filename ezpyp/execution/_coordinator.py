@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution import _lines as lines
-from ezpyp.execution._healing import Healing, given_up
+from ezpyp.execution._healing import UPSTREAM, Healing, given_up
 from ezpyp.execution._outcome import DONE, FAILED, SKIPPED, Failure, Outcome, Ref
 from ezpyp.execution._progress import Progress
 from ezpyp.execution._recorder import Recorder
@@ -230,7 +230,17 @@ class Coordinator:
             self._results[position] = result
         if outcome.reason:
             warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=3)
-        self._results.ids[position] = self._recorder.done(self._healing.marked(outcome, result), result)
+        marked = self._healing.marked(outcome, result)
+        if marked is outcome and self._had_other_inputs(position):
+            marked = outcome._replace(reason="; ".join(filter(None, (UPSTREAM, outcome.reason))))
+        self._results.ids[position] = self._recorder.done(marked, result)
+
+    def _had_other_inputs(self, position: int) -> bool:
+        """Whether a step has a result under its very key, computed from other values of its upstreams."""
+        if not self._program.steps[position].function.options.cache:
+            return False
+        known = self._state.known.get(self._program.keys[position])
+        return known is not None and known.input_key != self._progress.inputs.get(position)
 
     def _failed(self, outcome: Outcome) -> None:
         assert outcome.failure is not None

@@ -21,7 +21,7 @@ from ezpyp.store import Damage, KnownResult, NewResult, ObjectStore, StoredResul
 ATTEMPTS = 3
 _AGAIN = "recomputed after damage"
 _OTHER = "recomputed after damage, with another result than before"
-_UPSTREAM = "an upstream gave another result than before"
+UPSTREAM = "an upstream gave another result than before"
 
 
 class Healing:
@@ -107,7 +107,7 @@ class Healing:
     def _reason(self, position: int, result: NewResult) -> str | None:
         before = self._before.get(position)
         if position not in self._again:
-            return _UPSTREAM if before else None
+            return UPSTREAM if before else None
         if before is None or before[0].input_key != result.input_key or _same(before[0], result):
             return _AGAIN
         if self._program.steps[position].function.options.cache:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 HEAD = """
 import sys
 from pathlib import Path
+import numpy as np
 from ezpyp import File, Pipeline, as_pickle_step
 from ezpyp.steps import PlaceHolder
 from tests.acceptance.tools import ran
@@ -105,8 +106,8 @@ use(make())
 CUT_OFF = [
     produced("a number", ("return 4", "return len('four')"), "make", NO_CUT_OFF),
     produced("a text", ("return 'four'", "return 'fo' + str('ur')"), "make", NO_CUT_OFF),
-    produced("an array", ("import numpy as n; return n.arange(3)", "import numpy as n; return n.array([0, 1, 2])"), "make", NO_CUT_OFF),
-    produced("a large array", ("import numpy as n; return n.arange(9999)", "import numpy as n; return n.arange(0, 9999)"), "make", NO_CUT_OFF),
+    produced("an array", ("return np.arange(3)", "return np.array([0, 1, 2])"), "make", NO_CUT_OFF),
+    produced("a large array", ("return np.arange(9999)", "return np.arange(0, 9999)"), "make", NO_CUT_OFF),
     produced("a set", ("return {'a', 'b', 'c'}", "return {'c', 'b', 'a'} | set('a')"), "make", NO_CUT_OFF),
     produced("another number", ("return 4", "return 5"), "make use", ALL_VALUES_ALIKE),
     produced("an equal number of another type", ("return 4", "return 4.0"), "make use", ALL_VALUES_ALIKE),
@@ -335,8 +336,8 @@ _FORMS = {
     "a dict that holds its path": "return {'rows': 3, 'path': str(FOLDER / 'out')}",
     "a dict with its path as a key": "return {str(FOLDER / 'out'): 3}",
     "a list of its Path": "return [FOLDER / 'out']",
-    "its path in an array": "import numpy as n; return n.array([str(FOLDER / 'out')])",
-    "its path in an array of objects": "import numpy as n; return n.array([str(FOLDER / 'out')], dtype=object)",
+    "its path in an array": "return np.array([str(FOLDER / 'out')])",
+    "its path in an array of objects": "return np.array([str(FOLDER / 'out')], dtype=object)",
     "its path in an instance": "import types; return types.SimpleNamespace(path=str(FOLDER / 'out'))",
     "its folder": "return str(FOLDER)",
     "its path relative to here": "import os; return os.path.relpath(FOLDER / 'out')",
