@@ -78,7 +78,9 @@ def record_manifests(connection: sqlite3.Connection, manifests: Iterable[Manifes
 
 
 def manifest_of(connection: sqlite3.Connection, step: int) -> dict[str, object]:
-    """The trees of a recorded step's arguments by parameter; empty where ``params`` says all, or for an old index.
+    """The trees of a recorded step's arguments by parameter.
+
+    There is none where ``params`` says all, in an index of format 1, and where a shared one is damaged.
 
     Raises:
         ValueError: What is recorded means nothing.
@@ -86,10 +88,11 @@ def manifest_of(connection: sqlite3.Connection, step: int) -> dict[str, object]:
     if not _has_manifests(connection):
         return {}
     row = connection.execute("SELECT manifest FROM steps WHERE id = ?", (step,)).fetchone()
-    trees = _resolved(connection, json.loads(row[0])) if row and row[0] else {}
+    trees = (_resolved(connection, json.loads(row[0])) if row and row[0] else None) or {}
     if not isinstance(trees, dict):
         raise ValueError("the manifest of a step is no JSON object")
-    return {name: _resolved(connection, tree) for name, tree in trees.items()}
+    found = {name: _resolved(connection, tree) for name, tree in trees.items()}
+    return {name: tree for name, tree in found.items() if tree is not None}
 
 
 def _resolved(connection: sqlite3.Connection, tree: object) -> object:
