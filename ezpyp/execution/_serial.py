@@ -13,6 +13,7 @@ from ezpyp.graph import Program
 from ezpyp.steps import StepFunction
 
 _SHORT_S = 0.005
+_FADING = 0.8
 
 
 def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder, worker: Worker) -> None:
@@ -30,7 +31,8 @@ def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder,
                 recorder.flush()
             recorder.started(position, 0, worker.host)
             outcome = worker.run(position)
-            longest[function] = max(longest.get(function, 0.0), outcome.seconds)
+            # A hiccup of the machine in one body of a sweep must not cost each of those after it a commit.
+            longest[function] = max(_FADING * longest.get(function, 0.0), outcome.seconds)
             coordinator.finish(outcome)
             recorder.flush_if_due()
 
