@@ -1,20 +1,21 @@
 """Properties of value digests over random values."""
 
 import copy
-import os
 import pickle
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ezpyp.hashing import cutoff_digest, describe, encode, value_digest
 
-EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 80
-many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+# How many examples is the profile's business: 10,000 with --hypothesis-profile=long.
+many = settings(deadline=None, suppress_health_check=list(HealthCheck))
+pytestmark = pytest.mark.timeout(3600)
 
 scalars = (
     st.none()
@@ -94,15 +95,83 @@ def test_arguments_are_told_apart(one, two):
     assert len(encode(one, names)) <= 64
 
 
+def places(value, path=()):
+    """The path to each part of a value, the whole first."""
+    yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in parts:
+        yield from places(part, (*path, key))
+
+
+def with_part(value, path, part):
+    """The value with another part at a path."""
+    if not path:
+        return part
+    if isinstance(value, dict):
+        return {key: with_part(old, path[1:], part) if key == path[0] else old for key, old in value.items()}
+    return type(value)(with_part(old, path[1:], part) if i == path[0] else old for i, old in enumerate(value))
+
+
+def part_at(value, path):
+    for key in path:
+        value = value[key]
+    return value
+
+
+OTHER_TYPES = {
+    int: float,
+    bool: int,
+    float: complex,
+    str: lambda text: text.encode("utf-8", "surrogatepass"),
+    bytes: bytearray,
+    list: tuple,
+    tuple: list,
+    set: frozenset,
+    frozenset: set,
+    dict: lambda value: list(value.items()),
+    type(None): lambda _: False,
+}
+
+
 @many
 @given(values, st.data())
-def test_one_changed_leaf_changes_the_digest(value, data):
-    assume(isinstance(value, list) and value)
-    place = data.draw(st.integers(0, len(value) - 1))
-    other = copy.deepcopy(value)
-    other[place] = data.draw(values)
+def test_one_changed_part_changes_the_digest(value, data):
+    path = data.draw(st.sampled_from(list(places(value))))
+    other = with_part(value, path, data.draw(values))
     assume(typed(other) != typed(value))
     assert value_digest(other) != value_digest(value)
+    assert encode([other], ["x"]) != encode([value], ["x"])
+
+
+@many
+@given(values, st.data())
+def test_one_part_of_another_type_changes_the_digest(value, data):
+    path = data.draw(st.sampled_from(list(places(value))))
+    part = part_at(value, path)
+    assume(type(part) in OTHER_TYPES)
+    try:
+        other = with_part(value, path, OTHER_TYPES[type(part)](part))
+    except OverflowError:
+        return  # an integer beyond all floats
+    assert value_digest(other) != value_digest(value)
+    assert encode([other], ["x"]) != encode([value], ["x"])
+
+
+@many
+@given(hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=1, max_side=4)), st.data())
+def test_one_changed_element_of_an_array_changes_the_digest(array, data):
+    place = tuple(data.draw(st.integers(0, length - 1)) for length in array.shape)
+    other = array.copy()
+    other[place] = data.draw(hnp.from_dtype(array.dtype))
+    assert (value_digest(other) == value_digest(array)) == (other.tobytes() == array.tobytes())
+
+
+@many
+@given(values)
+def test_equal_parts_may_be_one_object_or_several(value):
+    immutable = (value, 1.5, "text")
+    assume(not any(isinstance(part_at(value, path), list | dict | set) for path in places(value)))
+    assert value_digest((immutable, immutable)) == value_digest((immutable, rebuilt(immutable)))
 
 
 @many
