@@ -16,6 +16,7 @@ from ezpyp.hashing._framing import digest
 
 _INSTALLED = ("site-packages", "dist-packages")
 _OWN = __name__.partition(".")[0]
+_MAIN = "__main__"
 _EXTENSIONS = (".so", ".pyd", ".dylib")
 _BUILT_IN = frozenset({"built-in", "frozen"})
 
@@ -85,7 +86,7 @@ def _is_within(name: str, packages: tuple[str, ...]) -> bool:
 def is_user_module(name: str, module: ModuleType | None) -> bool:
     """Apply the rule to a module, loaded or not."""
     top = name.partition(".")[0]
-    if top == "__main__":
+    if top == _MAIN:
         return True
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
         # A user's file may be called like a module of the standard library; its place tells.

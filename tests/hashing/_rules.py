@@ -3,7 +3,7 @@
 import types
 from functools import lru_cache
 
-from ezpyp.hashing import _classes, _code, _functions, _instances, _names, _registry, _values, _walk
+from ezpyp.hashing import _classes, _code, _functions, _instances, _names, _ownership, _registry, _values, _walk
 
 
 def nothing(*_args):
@@ -44,7 +44,18 @@ def _follow_off(name, module, chain, policy):
     return _names.Lead(name, label=name)
 
 
+def _compiled_off():
+    _ownership.Ownership.extension_digest = lambda self, name: b""
+
+
 RULES = {
+    "direct url": _set(_ownership, "_comes_from_source", lambda info: False),
+    "installed": _set(_ownership, "_INSTALLED", ()),
+    "places": _set(_ownership, "is_user_file", lambda path: False),
+    "no file": _set(_ownership, "_BUILT_IN", frozenset({"built-in", "frozen", None})),
+    "main": _set(_ownership, "_MAIN", ""),
+    "named packages": _set(_ownership, "_is_within", lambda name, packages: False),
+    "compiled": _compiled_off,
     "code": _code_off,
     "constants": _set(_code, "plain_constant", lambda value: None),
     "attribute names": _names_off,

@@ -8,7 +8,8 @@ import pytest
 import tests.hashing._edits_harmless  # importing fills the table
 import tests.hashing._edits_of_code
 import tests.hashing._edits_of_inputs
-import tests.hashing._edits_of_names  # noqa: F401
+import tests.hashing._edits_of_names
+import tests.hashing._edits_of_places  # noqa: F401
 from tests.hashing._edits import MUST, MUST_NOT
 from tests.hashing._harness import ROOT, run, write
 from tests.hashing._rules import RULES
@@ -33,7 +34,7 @@ class Runs:
         key = (way, side)
         if key not in self.known:
             jobs = [dict(job, script=self.scripts[edit.name, side]) for edit in edits]
-            if way == "rule off":
+            if way.startswith("rule off"):
                 jobs = [dict(job, rule=edit.rule) for job, edit in zip(jobs, edits, strict=True)]
             numpy = way != "import" and any(edit.numpy for edit in edits)
             self.known[key] = dict(
@@ -84,6 +85,16 @@ def test_edit_goes_unseen_when_its_rule_is_off(runs, edit):
     assert digest(before) == digest(after)
 
 
+LEFT_OUT = [edit for edit in MUST_NOT if edit.rule]
+
+
+@pytest.mark.parametrize("edit", named(LEFT_OUT))
+def test_edit_that_is_left_out_by_a_rule_is_seen_when_the_rule_is_off(runs, edit):
+    before = runs.digests("rule off, harmless", LEFT_OUT, "before", 1)[edit.name]
+    after = runs.digests("rule off, harmless", LEFT_OUT, "after", 2)[edit.name]
+    assert digest(before) != digest(after)
+
+
 @pytest.mark.parametrize("edit", named(MUST_NOT))
 def test_edit_that_cannot_change_the_result_keeps_the_digest(runs, edit):
     before = runs.digests("harmless", MUST_NOT, "before", 1)[edit.name]
@@ -107,7 +118,7 @@ def test_optimised_run_agrees_with_itself(runs):
 
 
 def test_every_rule_is_tested():
-    assert {rule for edit in MUST for rule in edit.rule.split("+")} == set(RULES)
+    assert {rule for edit in (*MUST, *LEFT_OUT) for rule in edit.rule.split("+")} == set(RULES)
 
 
 def test_forked_scripts_give_what_real_ones_give(runs, tmp_path):
