@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -294,6 +295,10 @@ class Coordinator:
         cached = sum(self._progress.is_cached)
         done = self._status.count(DONE) - cached
         return RunCounts(cached, done, failed, skipped, self._seconds)
+
+    def by_phase(self) -> Counter[tuple[int, int]]:
+        """How many steps of each phase came to which end, by phase and status."""
+        return Counter(zip(self._program.phases, self._status, strict=True))
 
     def names_with(self, status: int) -> tuple[str, ...]:
         """Names of the steps that came to an end of one kind."""

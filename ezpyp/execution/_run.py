@@ -179,7 +179,7 @@ class _Run:
         try:
             recorder.flush()
             with self._index.writing() as connection:
-                finish_run(connection, run, status, coordinator.counts())
+                finish_run(connection, run, status, coordinator.counts(), coordinator.by_phase())
         except StoreError:
             if status != "interrupted":
                 raise

@@ -29,13 +29,14 @@ def phases(reader: Reader, view: View) -> list[Phase]:
     return list(found.values())
 
 
-def totals_of_run(run: Run) -> dict[Status, int] | None:
-    """The counts that the run itself wrote down when it ended; None while it has not."""
-    if run.failed is None or run.skipped is None:
-        return None
-    done = run.total - run.failed - run.skipped
-    counted = {Status.DONE: done, Status.FAILED: run.failed, Status.SKIPPED: run.skipped}
-    return {status: number for status, number in counted.items() if number}
+def phases_of_run(reader: Reader, run: Run) -> list[Phase]:
+    """What the run itself wrote down when it ended; nothing while it has not, or where an older ezpyp ran."""
+    (text,) = reader.must("SELECT phases FROM runs WHERE run = ?", [run.run])
+    with reader.translated():
+        return [
+            Phase(int(phase), {Status(int(status)): int(number) for status, number in counts.items()})
+            for phase, counts in reader.load(text).items()
+        ]
 
 
 def totals(phases: list[Phase]) -> dict[Status, int]:

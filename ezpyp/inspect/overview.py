@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ezpyp.inspect._counts import Phase, phases, totals, totals_of_run
+from ezpyp.inspect._counts import Phase, phases, phases_of_run, totals
 from ezpyp.inspect._liveness import Holder, holder, with_truth
 from ezpyp.inspect._output import COLOURS, Column, table_lines, terminal_width
 from ezpyp.inspect._page import entry, heading, title
@@ -22,16 +22,18 @@ BAR = 30
 BAR_SIGNS = {
     Status.DONE: "█", Status.RUNNING: "▓", Status.PENDING: "·", Status.FAILED: "x", Status.SKIPPED: "-",
 }  # fmt: skip
-# Counting a million steps by phase takes 2.4 s; what the run wrote down takes nothing.
+# Counting a million steps by phase takes 2.4 s; what their run wrote down takes nothing.
 COUNTED = 100_000
+# The two conditions on the status are what the partial index asks for, in its own words.
 FAILURES = f"""
-SELECT q.name, e.type, e.message, e.file, e.line
-FROM (SELECT s.name, s.phase, w.step, w.run FROM {FROM_ROWS} AND w.status = 1) q
+SELECT q.name, e.type, e.message, e.file, e.line FROM
+(SELECT s.name, s.phase, w.step, w.run FROM {FROM_ROWS} AND w.status <> 0 AND w.status = 1
+    ORDER BY s.phase, s.id LIMIT {SHOWN_FAILURES}) q
 LEFT JOIN errors e ON e.step = q.step AND e.run = q.run ORDER BY q.phase, q.step
 """
-# Few of the slowest rows are outdated: a sort of all rows takes 100 ms of a million, asking of each whether
-# it is the newest takes 960.
-SLOWEST = "w.step IN (SELECT step FROM step_rows WHERE seconds IS NOT NULL ORDER BY seconds DESC LIMIT 100)"
+# Few of the slowest rows are outdated: asking of each of a million whether it is the newest takes 960 ms. Of many
+# steps, only those of at least 10 ms are looked at: they have an index.
+SLOWEST = "w.step IN (SELECT step FROM step_rows WHERE seconds {least} ORDER BY seconds DESC LIMIT 100)"
 
 
 def overview(reader: Reader) -> None:
@@ -42,9 +44,9 @@ def overview(reader: Reader) -> None:
     view = reader.view()
     _pipeline(reader, view)
     _run(run, held)
-    _steps(reader, view, run)
-    failures = _failures(reader, view)
-    _slowest(reader, view)
+    counted = _steps(reader, view, run)
+    failures = _failures(reader, view, totals(counted).get(Status.FAILED, 0))
+    _slowest(reader, view, sum(phase.total for phase in counted))
     _size(reader.location)
     _next(reader.location, failures, run)
     if failures or (run is not None and run.status in ("killed", "failed", "interrupted")):
@@ -80,19 +82,17 @@ def _where(run: Run) -> str:
     return f"{count(run.ranks, 'rank')} of {run.host}"
 
 
-def _steps(reader: Reader, view: View, run: Run | None) -> None:
-    """Counts by status, and by phase unless there are too many steps to count again."""
-    recorded = reader.number("SELECT steps FROM revisions WHERE revision = ?", [view.revision])
-    words = _words(run)
-    if run is not None and recorded > COUNTED:
-        written = totals_of_run(run)
-        if written is not None and run.revision == view.revision:
-            heading(_sum(written, words))
-            return
-    counted = phases(reader, view)
+def _steps(reader: Reader, view: View, run: Run | None) -> list[Phase]:
+    """Counts by phase and status: as the run wrote them down where there are too many steps to count again."""
+    counted: list[Phase] = []
+    if run is not None and run.revision == view.revision and run.total > COUNTED:
+        counted = phases_of_run(reader, run)
+    counted = counted or phases(reader, view)
     if counted:
+        words = _words(run)
         heading(_sum(totals(counted), words))
         _phases(counted, words)
+    return counted
 
 
 def _words(run: Run | None) -> dict[Status, str]:
@@ -135,21 +135,23 @@ def _bar(phase: Phase) -> str:
     return "".join(parts)
 
 
-def _failures(reader: Reader, view: View) -> list[str]:
+def _failures(reader: Reader, view: View, number: int) -> list[str]:
+    if not number:
+        return []
     rows = list(reader.ask(FAILURES, {"run": view.run, "revision": view.revision}))
-    if rows:
-        heading("Failed")
-    for name, kind, message, file, line in rows[:SHOWN_FAILURES]:
+    heading("Failed")
+    for name, kind, message, file, line in rows:
         first = (message or "").partition("\n")[0]
         place = f" ({Path(file).name}:{line})" if file else ""
         click.echo(f"  {one_line(name)}  {one_line(f'{kind}: {first}{place}')}")
-    if len(rows) > SHOWN_FAILURES:
-        click.echo(f"  and {len(rows) - SHOWN_FAILURES} more: steps --status failed")
+    if number > len(rows):
+        click.echo(f"  and {number - len(rows)} more: steps --status failed")
     return [row[0] for row in rows]
 
 
-def _slowest(reader: Reader, view: View) -> None:
-    rows = list(reader.steps(view, SLOWEST, order="w.seconds DESC", limit=SHOWN_SLOWEST, have_run=True))
+def _slowest(reader: Reader, view: View, number: int) -> None:
+    slowest = SLOWEST.format(least=">= 0.01" if number > COUNTED else "IS NOT NULL")
+    rows = list(reader.steps(view, slowest, order="w.seconds DESC", limit=SHOWN_SLOWEST, have_run=True))
     if not rows:
         return
     heading("Slowest")

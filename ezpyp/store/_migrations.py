@@ -1,7 +1,7 @@
 """Older indexes: brought to today's format by the first job that writes, after a copy was put beside them.
 
 What a format added is found by comparing the index with a fresh one, and added as it stands there: columns (at the end,
-NULL in older rows), tables, indexes, triggers; the views are made anew, a table may get another name. No row is touched,
+NULL in older rows), tables, indexes, triggers; the views are made anew, a table may be renamed. No row is touched,
 so that the guards of the append-only tables stay on all the while, and an index of 10^6 steps takes hardly longer than
 a small one. All is one transaction: a kill at any instant leaves the old format or the new one. (sqlite-utils'
 ``transform`` would copy each table, drop its triggers, and commit on its own.)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ezpyp.store._records import ErrorRow, RunRow, StepRow
@@ -38,12 +39,21 @@ def start_run(connection: sqlite3.Connection, row: RunRow) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def finish_run(connection: sqlite3.Connection, run: int, status: str, counts: RunCounts) -> None:
-    """Record how a run ended."""
+def finish_run(
+    connection: sqlite3.Connection,
+    run: int,
+    status: str,
+    counts: RunCounts,
+    by_phase: Mapping[tuple[int, int], int] | None = None,
+) -> None:
+    """Record how a run ended; ``by_phase`` has the number of steps by phase and status."""
     now = time.time()
+    phases: dict[int, dict[int, int]] = {}
+    for (phase, end), number in sorted((by_phase or {}).items()):
+        phases.setdefault(phase, {})[end] = number
     connection.execute(
         "UPDATE runs SET status = ?, finished_at = ?, seconds = ? - started_at, cached = ?, done = ?, failed = ?,"
-        " skipped = ?, busy_seconds = ? WHERE run = ?",
+        " skipped = ?, busy_seconds = ?, phases = ? WHERE run = ?",
         (
             status,
             now,
@@ -53,6 +63,7 @@ def finish_run(connection: sqlite3.Connection, run: int, status: str, counts: Ru
             counts.failed,
             counts.skipped,
             counts.busy_seconds,
+            json.dumps(phases) if phases else None,
             run,
         ),
     )

@@ -1,6 +1,11 @@
 """No verb: what the last run left behind; and ``runs``."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 from ezpyp.store._holder import current_owner
 from tests.inspect import build
@@ -125,9 +130,34 @@ def test_runs_are_listed_oldest_first(tmp_path, ask):
 
 def test_a_large_cache_is_counted_by_its_run(tmp_path, ask, monkeypatch):
     monkeypatch.setattr("ezpyp.inspect.overview.COUNTED", 2)
-    folder = build.failed(tmp_path).close()
+    cache = build.failed(tmp_path)
+    counted = ask(cache.folder, code=1).out
+    # What the run wrote down shows that it is read: the rows say otherwise.
+    cache.db.execute("UPDATE runs SET phases = ?", ['{"0": {"0": 41, "1": 1}, "1": {"2": 1}}'])
 
-    out = ask(folder, code=1).out
+    out = ask(cache.close(), code=1).out
 
-    assert "3 steps: 1 done, 1 failed, 1 skipped\n" in out
-    assert "phase" not in out
+    assert "3 steps: 1 done, 1 failed, 1 skipped\n" in counted
+    assert "43 steps: 41 done, 1 failed, 1 skipped\n" in out
+    assert ["0", "41", "1", "0"] in [line.split()[:4] for line in out.splitlines()]
+
+
+def test_a_run_writes_down_what_became_of_each_phase(tmp_path, ask):
+    script = (
+        "from ezpyp import Pipeline, as_pickle_step\n"
+        "pipeline = Pipeline('cache', 'toy')\n"
+        "@as_pickle_step(pipeline)\ndef alpha(x):\n    return 1 / x\n"
+        "@as_pickle_step(pipeline)\ndef beta(y):\n    return y\n"
+        "for x in range(3):\n    beta(alpha(x))\n"
+        "pipeline.execute()\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    root = str(Path(__file__).absolute().parents[2])
+    environ = {**os.environ, "PYTHONPATH": root}
+    subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environ, capture_output=True, timeout=60, check=True
+    )
+
+    (row,) = ask(tmp_path / "cache", "sql", "SELECT phases FROM runs", "--format", "json").rows
+
+    assert json.loads(str(row["phases"])) == {"0": {"0": 2, "1": 1}, "1": {"0": 2, "2": 1}}
