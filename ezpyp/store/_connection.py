@@ -161,4 +161,6 @@ def _advice(message: str) -> str:
         return "the disk is full; what was printed as [PASS] is kept, make room and run again"
     if "readonly" in message or "unable to open" in message:
         return "the location cannot be written; choose another, or read it with ezpyp.open_cache"
+    if "I/O" in message:
+        return "the disk, a quota or a limit on file sizes (ulimit -f) stops it; what was printed as [PASS] is kept"
     return "nothing was overwritten; run again once the cause is mended"
