@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ezpyp.hashing import Hole, describe, is_secret, short_digest
 from ezpyp.steps import Step
@@ -22,12 +23,13 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
     """
     parts: list[str] = []
     binder, ignored = step.function.binder, step.function.options.ignore
+    secret = _secret_ones(binder.parameters)
     for parameter, default, value in zip(binder.parameters, binder.defaults, step.values, strict=True):
         if value is default or (type(value) in _NUMBERS and type(default) is type(value) and value == default):
             continue
         if parameter in ignored or (type(value) in (tuple, dict) and not value):
             continue
-        if is_secret(parameter) and type(value) is not Hole:
+        if secret and parameter in secret and type(value) is not Hole:
             # Names stand in logs and file listings.
             text: str | None = f"{parameter}={short_digest(value)[:8]}"
         else:
@@ -37,6 +39,11 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
         if text:
             parts.append(text)
     return ",".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _secret_ones(parameters: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(filter(is_secret, parameters))
 
 
 def _part(parameter: str, value: object, upstreams: Sequence[tuple[Step, str | None]]) -> str | None:

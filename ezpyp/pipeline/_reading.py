@@ -20,7 +20,8 @@ from ezpyp.errors import (
 )
 from ezpyp.execution import DONE, FAILED, PENDING, RUNNING, SKIPPED
 from ezpyp.graph import find_names
-from ezpyp.hashing import describe
+from ezpyp.hashing import describe, is_secret
+from ezpyp.schema import plain, secret_text
 from ezpyp.store import (
     SQL_ERRORS,
     KnownStep,
@@ -136,7 +137,7 @@ class Reader:
         if not params and (exact := self._exactly(name, revision)) is not None:
             return exact
         by_name = {step.name: step for step in self.steps(revision)}
-        texts = {name: describe(value) for name, value in params.items()}
+        texts = {name: secret_text(value) if is_secret(name) else describe(value) for name, value in params.items()}
         try:
             return by_name[find_names(name, by_name, texts, lambda found: params_of(by_name[found]))]
         except UnknownStepError as error:
@@ -236,9 +237,10 @@ def _plain(text: str) -> object:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return text.rpartition(" #")[0] or text
+        return plain(text)
 
 
 def params_of(step: KnownStep) -> dict[str, str]:
     """Parameter -> text of its value, as recorded."""
-    return {name: text.rpartition(" #")[0] or text for name, text in json.loads(step.params).items()}
+    # Of a secret only the digest is recorded: that is what it is found by.
+    return {name: text if is_secret(name) else plain(text) for name, text in json.loads(step.params).items()}

@@ -6,6 +6,7 @@ from ezpyp.schema._difference import Recorded, Upstream, causes_of, function_cau
 from ezpyp.schema._explain import Stored, changes_of, conflict_message
 from ezpyp.schema._export import schema_text
 from ezpyp.schema._judge import Conflict, Promises, Verdict, judge
+from ezpyp.schema._leaves import secret_text
 from ezpyp.schema._records import argument_texts, records_of, resolved_texts
 from ezpyp.schema._revise import Revise, allowed_changes, asked_for
 
@@ -32,5 +33,6 @@ __all__ = [
     "records_of",
     "resolved_texts",
     "schema_text",
+    "secret_text",
     "upstream_of",
 ]

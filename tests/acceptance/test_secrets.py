@@ -126,6 +126,15 @@ def test_secret_in_a_steps_name_is_a_digest(location):
     assert all(re.fullmatch(r"many\[api_key=[0-9a-f]{8}(,x=2)?\]", name) for name in names)
 
 
+def test_step_is_found_by_its_secret_all_the_same(location):
+    cache = ezpyp.open_cache(location)
+    assert cache.get_result("many", api_key=SECRETS[7]) == 1
+    assert cache.get_result("many", api_key=SECRETS[7] + "z") == 2
+    with pytest.raises(ezpyp.errors.UnknownStepError, match="many") as caught:
+        cache.get_result("many", api_key="hunter0")
+    assert "<secret>" in str(caught.value)
+
+
 def test_conflict_and_why_say_that_a_secret_changed_and_not_which(tmp_path):
     run(tmp_path, *SECRETS)
     others = [secret.replace("hunter", "gopher") for secret in SECRETS]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ezpyp.hashing import FunctionIdentity, function_identity
-from ezpyp.schema import Cause, Stored, Upstream, changes_of, conflict_message, function_causes
+from ezpyp.schema import Cause, Recorded, Stored, Upstream, causes_of, changes_of, conflict_message, function_causes
 from ezpyp.store import KnownStep, Manifest, StepRecord
 
 
@@ -151,3 +151,26 @@ def test_message_lists_ten_and_counts_the_rest():
     assert "  s10: x" not in text
     assert "  and 3 more" in text
     assert "under 0.01 s" in text
+
+
+def recorded(python, key, **more):
+    return Recorded("alpha", key, "pickle", {}, {}, {}, python, more.get("upstream", {}))
+
+
+def test_another_python_is_told_once():
+    old, new = recorded("cpython-311", "1"), recorded("cpython-312", "2")
+    (found,) = causes_of(old, new, (), lambda digest: None)
+    assert (found.kind, found.old, found.new) == ("python", "cpython-311", "cpython-312")
+    assert found.text == "Python cpython-311 -> cpython-312"
+    assert causes_of(old, new, (found,), lambda digest: None) == [found]
+
+
+def test_steps_that_only_changed_places_are_told_as_arguments():
+    upstream = {"x[]": {"a": Upstream(0, "a", "1"), "b": Upstream(0, "b", "2")}}
+    trees = [{"x": ["list of 2", {"[0]": f"TMP for {one}", "[1]": f"TMP for {two}"}]} for one, two in ("ab", "ba")]
+    old, new = (
+        Recorded("alpha", key, "pickle", {"x": f"[...] #{key * 16}"}, tree, {}, "", upstream)
+        for key, tree in zip("12", trees, strict=True)
+    )
+    found = [cause.text for cause in causes_of(old, new, (), lambda digest: None)]
+    assert found == ["argument x[0] TMP for a -> TMP for b", "argument x[1] TMP for b -> TMP for a"]
