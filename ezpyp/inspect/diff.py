@@ -46,7 +46,7 @@ def command(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
     if len(revisions) > 2:
         raise click.UsageError("give at most two revisions")
     newest = reader.view().revision
-    first, second = (*revisions, newest)[:2] if revisions else (newest - 1, newest)
+    first, second = (*revisions, newest)[:2] if revisions else (max(newest - 1, 0), newest)
     for number in (first, second):
         if number:
             reader.view(revision=number)

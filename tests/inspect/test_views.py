@@ -1,0 +1,107 @@
+"""The views as docs/views.md tells them, and as other programs open them."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.inspect import build
+from tests.inspect.test_real_runs import SCRIPT, run
+
+PAGE = Path(__file__).absolute().parents[2] / "docs" / "views.md"
+VIEWS = ("summary", "latest", "failures", "timeline", "edges")
+TYPES = {"text": str, "integer": int, "real": float}
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """View -> column -> type, from the tables of the page."""
+    found: dict[str, dict[str, str]] = {}
+    for part in PAGE.read_text().split("\n## ")[1:]:
+        if name := re.match(r"`(\w+)`", part):
+            found[name[1]] = dict(re.findall(r"^\| (\w+) \| (text|integer|real) \|", part, re.MULTILINE))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """A real run in which beta fails, so that every view has rows."""
+    folder = tmp_path_factory.mktemp("views")
+    run(folder, SCRIPT.replace("return x ** 3", "return x / 0"))
+    return folder / "cache"
+
+
+def test_the_page_has_every_view():
+    assert tuple(documented()) == VIEWS
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_has_the_columns_that_the_page_says_in_its_order_and_of_its_types(view, cache, ask):
+    rows = ask(cache, "sql", f"SELECT * FROM {view}", "--format", "json").rows
+    columns = documented()[view]
+
+    assert rows
+    for row in rows:
+        assert list(row) == list(columns)
+        for name, value in row.items():
+            assert value is None or type(value) is TYPES[columns[name]], (name, value)
+
+
+def rows_of(cache: Path, view: str, ask) -> list[dict[str, object]]:
+    return ask(cache, "sql", f"SELECT * FROM {view}", "--format", "json").rows
+
+
+def test_rows_of_the_views(cache, ask):
+    assert [(row["name"], row["status"]) for row in rows_of(cache, "summary", ask)] == [
+        ("alpha", 0), ("beta", 1), ("large", 0), ("gamma", 2),
+    ]  # fmt: skip
+    assert [row["state"] for row in rows_of(cache, "latest", ask)] == ["done", "failed", "done", "skipped"]
+    assert [(row["name"], row["type"], row["blame"]) for row in rows_of(cache, "failures", ask)] == [
+        ("beta", "ZeroDivisionError", None), ("gamma", "Skipped", "beta"),
+    ]  # fmt: skip
+    assert [row["name"] for row in rows_of(cache, "timeline", ask)] == ["alpha", "beta", "large"]
+    assert all(float(str(row["start"])) >= 0 for row in rows_of(cache, "timeline", ask))
+    assert [(row["upstream"], row["downstream"], row["kind"]) for row in rows_of(cache, "edges", ask)] == [
+        ("alpha", "gamma", "value"), ("beta", "gamma", "value"),
+    ]  # fmt: skip
+
+
+def test_views_are_of_the_newest_revision(tmp_path, ask):
+    built = build.finished(tmp_path)
+    old = dict(built.ids)
+    gamma = built.step("gamma", phase=1, salt="edited", upstream=[("alpha", "value", "args[0]")])
+    built.revision(added=[gamma], removed=[old["gamma"], old["beta"]])
+    folder = built.close()
+
+    assert [row["upstream"] for row in rows_of(folder, "edges", ask)] == ["alpha"]
+    assert [(row["name"], row["state"]) for row in rows_of(folder, "latest", ask)] == [
+        ("alpha", "done"), ("gamma", "pending"),
+    ]  # fmt: skip
+
+
+def program(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_sqlite_utils_shows_a_view(view, cache, tmp_path, ask):
+    copy = Path(shutil.copytree(cache, tmp_path / "cache"))  # it may leave files of its own beside the index
+
+    shown = json.loads(program("sqlite_utils", "rows", str(copy / "ezpyp.sqlite"), view))
+
+    assert shown == rows_of(copy, view, ask)
+
+
+# Starting it takes a second: two views stand for all, which sqlite-utils has opened.
+@pytest.mark.parametrize("view", ["latest", "edges"])
+def test_datasette_shows_a_view(view, cache, tmp_path, ask):
+    copy = Path(shutil.copytree(cache, tmp_path / "cache"))
+
+    shown = json.loads(program("datasette", str(copy / "ezpyp.sqlite"), "--get", f"/ezpyp/{view}.json?_shape=array"))
+
+    assert shown == rows_of(copy, view, ask)
