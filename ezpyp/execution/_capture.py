@@ -55,11 +55,10 @@ class Capture:
         self._mode = mode
         self._aside = aside
         self._streams: tuple[Stream, ...] = ()
-        self._stopped = threading.Event()
         self._owner = os.getpid()
 
     def __enter__(self) -> Self:
-        if self._mode != "off":
+        if self._mode != "off" and not self._is_nested():
             self._start()
         return self
 
@@ -67,8 +66,15 @@ class Capture:
         if self._streams and os.getpid() == self._owner:
             self._stop()
 
+    @staticmethod
+    def _is_nested() -> bool:
+        """Whether another one listens in this process: ranks may be threads of one process in tests."""
+        other = getattr(os._exit, "__self__", None)
+        return isinstance(other, Capture) and other._owner == os.getpid()
+
     def _start(self) -> None:
         descriptor = self._mode == "fd"
+        self._stopped = threading.Event()
         self._streams = (
             Stream("stdout", 1, Kept(), descriptor=descriptor, aside=self._aside),
             Stream("stderr", 2, Kept(), descriptor=descriptor, aside=self._aside),

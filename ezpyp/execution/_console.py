@@ -1,6 +1,9 @@
 """Standard output as a run uses it: a line that cannot be shown is no reason to lose a result."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 
 class Console:
@@ -11,7 +14,16 @@ class Console:
     """
 
     def __init__(self) -> None:
-        self._stream = sys.stdout
+        self._stream: TextIO | None = sys.stdout
+
+    @contextmanager
+    def through(self, stream: TextIO | None) -> Iterator[None]:
+        """Write to another stream for a while: around what is kept of the steps' own output."""
+        before, self._stream = self._stream, stream
+        try:
+            yield
+        finally:
+            self._stream = before
 
     def write(self, text: str) -> None:
         """Write and flush."""

@@ -27,6 +27,11 @@ def work(communicator: Communicator, worker: Worker) -> None:
     Raises:
         RankLeftError: Rank 0 has ended.
     """
+    with worker.capture:
+        _work(communicator, worker)
+
+
+def _work(communicator: Communicator, worker: Worker) -> None:
     waiting = Backoff()
     while True:
         received = communicator.receive()
@@ -49,10 +54,11 @@ def coordinate(communicator: Communicator, coordinator: Coordinator, recorder: R
     """
     local = _LocalRank(worker)
     loop = _Loop(communicator, coordinator, recorder, local)
-    if communicator.threaded:
-        _run_beside(loop, local)
-    else:
-        loop.run()
+    with worker.capture as capture, recorder.beside(capture):
+        if communicator.threaded:
+            _run_beside(loop, local)
+        else:
+            loop.run()
     # After an error it is the caller who releases the ranks, once it knows what to tell them.
     for rank in range(1, communicator.size):
         communicator.post(rank, None)

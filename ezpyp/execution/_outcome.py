@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ezpyp.execution._capture import Said
 from ezpyp.store import NewResult
 
 DONE, FAILED, SKIPPED, PENDING, RUNNING = 0, 1, 2, -1, -2
@@ -52,3 +53,4 @@ class Outcome(NamedTuple):
     kwargs: str | None
     reason: str | None
     damaged: tuple[int, ...] = ()
+    said: Said | None = None

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 from ezpyp.execution import _lines as lines
+from ezpyp.execution._capture import Capture
 from ezpyp.execution._console import Console
 from ezpyp.execution._outcome import DONE, FAILED, RUNNING, SKIPPED, Outcome
 from ezpyp.graph import Program
@@ -19,9 +21,11 @@ from ezpyp.store import (
     ErrorRow,
     Index,
     NewResult,
+    OutputRow,
     StepRow,
     insert_damage,
     insert_errors,
+    insert_outputs,
     insert_results,
     insert_step_rows,
 )
@@ -52,12 +56,17 @@ class Recorder:
         self._results: list[tuple[int, int, NewResult]] = []
         self._rows: list[StepRow] = []
         self._errors: list[ErrorRow] = []
+        self._outputs: list[OutputRow] = []
         self._lines: list[str] = []
         self._oldest = 0.0
         self._running: dict[int, tuple[float, int, str]] = {}
         self._announced: set[int] = set()
         row = index.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()
         self._next_result: int = row[0]
+
+    def beside(self, capture: Capture) -> AbstractContextManager[None]:
+        """Lines go around what is kept of the steps' output."""
+        return nullcontext() if self._console is None else self._console.through(capture.stdout)
 
     def say(self, line: str) -> None:
         """Print a line that no row stands behind."""
@@ -198,6 +207,8 @@ class Recorder:
 
     def _row(self, outcome: Outcome, status: int, result: int | None) -> StepRow:
         self._running.pop(outcome.position, None)
+        if outcome.said is not None:
+            self._outputs.append(OutputRow(self._step_ids[outcome.position], self._run, *outcome.said))
         return StepRow(
             self._step_ids[outcome.position], self._run, status, 0, result, outcome.args, outcome.kwargs,
             outcome.started_at, outcome.seconds, outcome.rank, outcome.host, outcome.reason,
@@ -221,9 +232,11 @@ class Recorder:
             insert_results(connection, self._results)
             insert_step_rows(connection, self._rows)
             insert_errors(connection, self._errors)
+            insert_outputs(connection, self._outputs)
         self._results.clear()
         self._rows.clear()
         self._errors.clear()
+        self._outputs.clear()
 
     def _print(self) -> None:
         if self._lines and self._console is not None:

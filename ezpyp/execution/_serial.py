@@ -21,7 +21,7 @@ def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder,
     if not coordinator.left:
         return
     longest: dict[StepFunction, float] = {}
-    with _ticking(recorder):
+    with worker.capture as capture, recorder.beside(capture), _ticking(recorder):
         while (position := coordinator.next()) is not None:
             if program.values[position] and not _learn(coordinator, worker, position):
                 continue

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
+from ezpyp.execution._capture import SETTING, Capture, mode_asked_for
 from ezpyp.execution._failure import end_forked_child, failure_of
 from ezpyp.execution._outcome import Outcome, Ref
 from ezpyp.graph import Program
@@ -48,6 +49,8 @@ class Worker:
         self.host = host
         self._consumed = program.consumed()
         self._snapshots = Snapshots(LARGE_BUFFERS.uses())
+        self.capture = Capture(mode_asked_for(os.environ.get(SETTING)))
+        """What steps say is kept while it is entered."""
         self._refs: dict[int, Ref] = {}
         self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
 
@@ -73,6 +76,12 @@ class Worker:
 
     def run(self, position: int) -> Outcome:
         """Run one step; whatever it does to itself becomes part of the outcome."""
+        self.capture.begin()
+        outcome = self._outcome_of(position)
+        said = self.capture.end()
+        return outcome if said is None else outcome._replace(said=said)
+
+    def _outcome_of(self, position: int) -> Outcome:
         step = self._program.steps[position]
         args = kwargs = None
         started_at = time.time()

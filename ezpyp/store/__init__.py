@@ -21,6 +21,7 @@ from ezpyp.store._manifests import Manifest, manifest_of, packed_manifest, share
 from ezpyp.store._mapping import read_private
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index
+from ezpyp.store._outputs import OutputRow, insert_outputs, output_of
 from ezpyp.store._records import (
     Edge,
     ErrorRow,
@@ -83,6 +84,7 @@ __all__ = [
     "Edge",
     "Encoded",
     "ErrorRow",
+    "OutputRow",
     "Index",
     "KnownResult",
     "KnownStep",
@@ -115,6 +117,8 @@ __all__ = [
     "get_codec",
     "index_path",
     "insert_errors",
+    "insert_outputs",
+    "output_of",
     "insert_results",
     "insert_step_rows",
     "is_cache",

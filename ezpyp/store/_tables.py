@@ -85,6 +85,11 @@ CREATE TABLE errors (
 -- Digests of files by the stamp of their state: a memo, no record.
 CREATE TABLE files (id INTEGER PRIMARY KEY, stamp BLOB NOT NULL UNIQUE, digest BLOB NOT NULL);
 
+-- What a step said, each stream as zlib or as it is, see `ezpyp.store._outputs`; no row where it was silent.
+CREATE TABLE outputs (
+    step INTEGER NOT NULL, run INTEGER NOT NULL, stdout BLOB, stderr BLOB, log BLOB, PRIMARY KEY (step, run)
+);
+
 CREATE TABLE holder (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, owner TEXT, heartbeat REAL
 );
