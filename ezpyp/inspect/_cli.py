@@ -38,12 +38,16 @@ class Verbs(click.Group):
             args = [".", *args]
         return super().parse_args(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a verb, by what one wants to know."""
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a verb, by what one wants to know; a screen of 24 lines holds all of it."""
+        self.format_usage(ctx, formatter)
+        formatter.write("\n")
+        formatter.write(f"{self.help}\n\n")
         for title, verbs in GROUPS.items():
-            with formatter.section(title):
-                rows = [(verb, _summary(self, ctx, verb)) for verb in verbs]
-                formatter.write_dl(rows, col_max=10)
+            formatter.write(f"{title}:\n")
+            for verb in verbs:
+                formatter.write(f"  {verb:<8}  {_summary(self, ctx, verb)}\n")
+        formatter.write(f"{self.epilog}\n")
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb; an error of ours becomes one line and exit code 2."""
@@ -62,17 +66,15 @@ def _summary(group: Verbs, ctx: click.Context, verb: str) -> str:
     cls=Verbs,
     invoke_without_command=True,
     no_args_is_help=True,
+    options_metavar="",
     subcommand_metavar="[VERB [OPTIONS]]",
-    epilog="Exit code: 0 fine, 1 a problem found, 2 wrong use or no cache.  "
+    epilog="Exit code: 0 fine, 1 a problem found, 2 wrong use or no cache. More: VERB --help\n"
     "Example: python -m ezpyp.inspect cache steps --status failed",
 )
 @click.argument("cache")
 @click.pass_context
 def cli(ctx: click.Context, cache: str) -> None:
-    """Ask the cache in folder CACHE what happened; without a VERB, about its last run.
-
-    Read-only: nothing is created, unpickled or imported, also while a run writes.
-    """
+    """Ask the cache in folder CACHE; without a VERB, about its last run. Read-only."""
     ctx.obj = cache
     if ctx.invoked_subcommand is None:
         from ezpyp.inspect.overview import overview
