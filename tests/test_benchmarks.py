@@ -33,6 +33,15 @@ def test_overhead_prints_a_table_with_ratios(tmp_path: Path) -> None:
     assert "1.00" in done.stdout.splitlines()[2]
 
 
+def test_hashing_measures_every_kind_of_value() -> None:
+    done = benchmark("hashing", "--mib", "4", "--items", "1000", "--calls", "20", "--seconds", "0.001")
+
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line[:10] for line in lines[7:9]] == ["array of 4", "the same a"]
+    assert lines[-1].startswith("20 calls given the array: declared ")
+
+
 def test_a_wrong_name_lists_the_measurements() -> None:
     done = benchmark("underhead")
 
