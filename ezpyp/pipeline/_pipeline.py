@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Unpack, overload
 
-from ezpyp.errors import (
-    EzpypError,
-    InitializationError,
-    OptionError,
-    PipelineFailedError,
-    StepPendingError,
-    StoreError,
-    UnknownStepError,
-)
-from ezpyp.execution import (
-    PENDING,
-    SUMMARY_NAME,
-    Plan,
-    Report,
-    RunRequest,
-    Worker,
-    connect,
-    found_results,
-    plan_of,
-    run_on_rank_0,
-    work,
-)
-from ezpyp.graph import Program
+from ezpyp.errors import OptionError
+from ezpyp.execution import SUMMARY_NAME, Plan, Report
 from ezpyp.hashing import FILE_DIGESTS
-from ezpyp.pipeline._agreeing import Ranks
-from ezpyp.pipeline._freezing import SCHEMA_NAME, Frozen, freeze, step_ids_of
-from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
-from ezpyp.pipeline._pausing import collection_paused
-from ezpyp.pipeline._reading import Reader
+from ezpyp.pipeline._answers import Answers
+from ezpyp.pipeline._freezing import SCHEMA_NAME
+from ezpyp.pipeline._root import RunOptions
+from ezpyp.pipeline._session import Session
+from ezpyp.pipeline._settings import Settings, checked_id, resolved
 from ezpyp.pipeline._telling import tersely
-from ezpyp.schema import asked_for
-from ezpyp.steps import RUNNING, AllStepOptions, Declarations, Step, StepFunction, as_step, tracking_of
-from ezpyp.store import (
-    Index,
-    KnownStep,
-    check_trust,
-    filesystem_of,
-    is_cache,
-    load_file_digests,
-    mark_doubt,
-    newest_results,
-    translated,
-)
-from ezpyp.version import __version__
+from ezpyp.steps import AllStepOptions, Declarations, Step, StepFunction, as_step, tracking_of
+from ezpyp.store import load_file_digests
 
 _OUTPUTS = ("steps", "summary", "none")
 
@@ -111,32 +77,24 @@ class Pipeline:
         no_track: Iterable[str] = (),
         track_versions: Iterable[str] = (),
     ) -> None:
-        if not pipeline_id or type(pipeline_id) is not str:
-            raise OptionError(f"pipeline_id must be a name, not {pipeline_id!r}")
-        self.location = _resolved(cache_location)
-        self.pipeline_id = pipeline_id
+        self.pipeline_id = checked_id(pipeline_id)
+        self.location = resolved(cache_location)
         tracking = tracking_of(track, no_track, versions_where_used=track_versions)
         self.declarations = Declarations(self, pipeline_id, tracking)
-        self._revise = revise
-        self._ranks = Ranks(connect())
-        self._reader = Reader(self.location, trust=trust)
-        self._trust = trust
-        self._durable = durable
-        self._index: Index | None = None
-        self._program: Program | None = None
-        self._frozen: Frozen | None = None
-        self._told: set[str] = set()
+        settings = Settings(self.location, pipeline_id, revise, trust, durable)
+        self._answers = Answers(self.location, self.declarations, trust=trust)
+        self._session = Session(settings, self.declarations, self._answers)
         FILE_DIGESTS.add_source(str(self.location), partial(load_file_digests, self.location))
 
     @property
     def rank(self) -> int:
         """Number of this process among the ranks; 0 in a serial run."""
-        return self._ranks.rank
+        return self._session.ranks.rank
 
     @property
     def size(self) -> int:
         """Number of ranks; 1 in a serial run."""
-        return self._ranks.size
+        return self._session.ranks.size
 
     @property
     def is_root(self) -> bool:
@@ -165,7 +123,7 @@ class Pipeline:
         Raises:
             InitializationError: It is not frozen yet.
         """
-        program = self._last_program()
+        program = self._session.program
         phases: list[list[Step]] = [[] for _ in range(max(program.phases, default=-1) + 1)]
         for step, phase in zip(program.steps, program.phases, strict=True):
             phases[phase].append(step)
@@ -214,17 +172,7 @@ class Pipeline:
             CacheBusyError: Another job holds the location.
             RanksDisagreeError: The ranks declared different steps.
         """
-        self._refuse_inside_step("initialize_schema")
-        if self.declarations.frozen:
-            return
-        program = self._build("initialize_schema")
-
-        def on_root() -> Frozen:
-            with self._opened().held(wait_s):
-                return self._freeze(program, revise)
-
-        self._frozen = self._ranks.from_root(on_root)
-        self.declarations.frozen = True
+        self._session.freeze(revise, wait_s)
 
     @tersely
     def plan(self, revise: bool | Iterable[str] | None = None) -> Plan:
@@ -240,15 +188,8 @@ class Pipeline:
             1 step: 0 cached, 1 to run, 0 decided on the way
             run     abs  no result under its key
         """
-        self.initialize_schema(revise)
-        program = self._last_program()
-
-        def on_root() -> Plan:
-            with translated(self.location):
-                known = newest_results(self._opened().connection, program.keys)
-            return plan_of(program, known, found_results(program, known))
-
-        return self._ranks.from_root(on_root)
+        self._session.freeze(revise, 0.0)
+        return self._session.plan()
 
     @tersely
     def execute(
@@ -281,22 +222,8 @@ class Pipeline:
             ArgumentMutatedError: An argument changed in place since its step was declared.
             SchemaConflictError: As for `initialize_schema`, whose other errors it raises too.
         """
-        self._refuse_inside_step("execute")
         output = _checked_output(os.environ.get("EZPYP_OUTPUT") or output)
-        program = self._program_to_run()
-        self.declarations.frozen = True
-        try:
-            report = self._ranks.side_by_side(
-                lambda: self._run_as_root(program, revise, output, barrier, wait_s),
-                lambda: work(self._ranks.communicator, self._worker(program)),
-            )
-        finally:
-            self.declarations.frozen = False
-            self._frozen = None
-            self._close()
-        if check and not report.ok:
-            self._ranks.raise_everywhere(_failure_of(report))
-        return report
+        return self._session.execute(RunOptions(revise, output, barrier, wait_s), check=check)
 
     @tersely
     def get_result(self, step: Step | str, /, revision: int | None = None, **params: object) -> object:
@@ -312,192 +239,28 @@ class Pipeline:
             ResultUnavailableError: The step failed, was skipped or has not run; the message says which.
             DamagedResultError: What is stored is not what was stored.
         """
-        with self._reader:
-            return self._reader.result(self._recorded(step, revision, params))
+        return self._answers.result(step, revision, params)
 
+    @tersely
     def get_results(self, steps: Sequence[Step]) -> list[object]:
         """The results of several steps, by one opening of the index."""
-        with self._reader:
-            return [self.get_result(step) for step in steps]
+        return self._answers.results(steps)
 
     @tersely
     def get_status(self, step: Step | str, /, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running; local, like `get_result`."""
-        with self._reader:
-            if isinstance(step, Step) and self._record_of(step) is None:
-                self._check_own(step)
-                return PENDING
-            return self._reader.row(self._recorded(step, revision, params).id)[0]
+        return self._answers.status(step, revision, params)
 
+    @tersely
     def table_rows(self, steps: Sequence[Step]) -> list[dict[str, object]]:
         """Parameters, name, status, seconds and result of each step: the rows of `Sweep.table`."""
-        with self._reader:
-            return [self._table_row(step) for step in steps]
-
-    def _table_row(self, step: Step) -> dict[str, object]:
-        function = step.function
-        row: dict[str, object] = dict(zip(function.binder.parameters, step.values, strict=True))
-        row.update(zip(("name", "status", "seconds", "result"), (None, PENDING, None, None), strict=True))
-        recorded = self._record_of(step)
-        if recorded is not None:
-            status, _, seconds = self._reader.row(recorded.id)
-            result = self._reader.result(recorded) if status == 0 else None
-            row.update(name=step.name, status=status, seconds=seconds, result=result)
-        return row
-
-    def _recorded(self, step: Step | str, revision: int | None, params: Mapping[str, object]) -> KnownStep:
-        if isinstance(step, Step):
-            self._check_own(step)
-            recorded = self._record_of(step)
-            if recorded is None:
-                if step.is_settled and is_cache(self.location):
-                    mark_doubt(self.location)
-                raise StepPendingError(f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step))
-            return recorded
-        if not isinstance(step, str):
-            raise UnknownStepError(
-                f"a step is asked for by name or as the step itself, not by {step!r}", name=str(step)
-            )
-        try:
-            return self._reader.find(step, revision, params)
-        except UnknownStepError:
-            if revision is None and self._program is not None and step in self._program.names:
-                mark_doubt(self.location)  # it was recorded: the next run writes its row anew
-            raise
-
-    def _record_of(self, step: Step) -> KnownStep | None:
-        if not step.is_settled or not is_cache(self.location):
-            return None
-        return self._reader.recorded(step.name, bytes.fromhex(step.key))
-
-    def _check_own(self, step: Step) -> None:
-        self.declarations.check_own(step, "get_result")
-
-    def _refuse_inside_step(self, call: str) -> None:
-        """A body runs on one rank, and in it decorated functions are plain: no pipeline can be run there."""
-        if RUNNING.depth:
-            raise InitializationError(
-                f"{call}() of pipeline {self.pipeline_id!r} was called inside a running step: call the plain "
-                "functions there, or run the pipeline outside and pass its results"
-            )
-
-    def _program_to_run(self) -> Program:
-        """The frozen program, checked against what changed since; a new one otherwise."""
-        if not self.declarations.frozen:
-            return self._build("execute")
-        program = self._last_program()
-
-        def check() -> bytes:
-            check_functions(program)
-            check_arguments(program)
-            return program.digest
-
-        self._ranks.agree("execute", check, lambda: program)
-        return program
-
-    def _build(self, operation: str) -> Program:
-        def build() -> bytes:
-            with collection_paused():
-                self._program = build_program(self.declarations.steps)
-            check_arguments(self._program)
-            return self._program.digest
-
-        self._ranks.agree(operation, build, self._last_program)
-        program = self._last_program()
-        if self.is_root:
-            self._tell_merged(program)
-        return program
-
-    def _last_program(self) -> Program:
-        if self._program is None:
-            raise InitializationError(
-                "the schema is not frozen yet: call pipeline.initialize_schema() or pipeline.execute() first"
-            )
-        return self._program
-
-    def _tell_merged(self, program: Program) -> None:
-        for name, count in program.merged.items():
-            if name not in self._told:
-                self._told.add(name)
-                warnings.warn(
-                    f"{count} calls of {name} are one step (same arguments); for replicates pass a seed",
-                    stacklevel=4,
-                )
-
-    def _freeze(self, program: Program, revise: bool | Iterable[str] | None) -> Frozen:
-        check_trust(self.location, trust=self._trust)
-        index = self._opened()
-        index.claim(self.pipeline_id)
-        with collection_paused():
-            return freeze(index, program, asked_for(os.environ, revise, self._revise))
-
-    def _run_as_root(
-        self, program: Program, revise: bool | Iterable[str] | None, output: str, barrier: bool, wait_s: float
-    ) -> Report:
-        index = self._opened()
-        with index.held(wait_s):
-            # Also when it was frozen before: another job may have held the location in between.
-            frozen = self._freeze(program, revise)
-
-            def step_ids() -> list[int]:
-                try:
-                    return frozen.step_ids or step_ids_of(index.connection, program, frozen.revision)
-                except KeyError as error:
-                    mark_doubt(self.location)
-                    raise StoreError(
-                        f"the index at {self.location} is damaged, the row of {error.args[0][0]!r} is not there any "
-                        "more: run again, and it is written anew"
-                    ) from None
-
-            request = RunRequest(
-                program, self.pipeline_id, frozen.revision, step_ids, output, barrier, __version__, self._durable
-            )
-            return run_on_rank_0(index, self._ranks.communicator, request)
-
-    def _worker(self, program: Program) -> Worker:
-        return Worker(program, self.location, self.rank, self._ranks.communicator.host, durable=self._durable)
-
-    def _opened(self) -> Index:
-        if self._index is None:
-            # SQLite forbids WAL where other hosts may write.
-            self._index = Index(self.location, shared=filesystem_of(self.location).is_network, durable=self._durable)
-        return self._index
-
-    def _close(self) -> None:
-        self._reader.close()  # first: the last to close takes SQLite's helper files away
-        if self._index is not None:
-            self._index.close()
-            self._index = None
+        return self._answers.table(steps)
 
     def __repr__(self) -> str:
         return f"Pipeline({str(self.location)!r}, {self.pipeline_id!r}: {len(self.steps)} steps)"
-
-
-def _resolved(cache_location: str | os.PathLike[str]) -> Path:
-    """The location's one spelling: links resolved, as SQLite does, so that exports and views agree."""
-    if not os.fspath(cache_location):
-        raise OptionError("cache_location is empty: name a folder, such as 'cache'")
-    try:
-        location = Path(os.path.realpath(cache_location))
-        is_other = location.exists() and not location.is_dir()
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{cache_location!r} cannot be a cache location: {error}") from error
-    if is_other:
-        raise StoreError(f"{location} is a file; a cache location must be a folder: choose another path")
-    return location
 
 
 def _checked_output(output: str) -> str:
     if output not in _OUTPUTS:
         raise OptionError(f"output={output!r} is none of {', '.join(_OUTPUTS)}")
     return output
-
-
-def _failure_of(report: Report) -> EzpypError:
-    first = next(iter(report.failures.items()), None)
-    why = f": {first[0]!r} with {first[1].type_name}: {first[1].message}" if first else ""
-    more = f" (and {len(report.failed) - 1} more)" if len(report.failed) > 1 else ""
-    return PipelineFailedError(
-        f"{len(report.failed)} of {report.total} steps failed{why}{more}; {len(report.skipped)} were skipped",
-        failed=report.failed,
-    )

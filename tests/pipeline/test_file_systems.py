@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline
-from ezpyp.pipeline import _pipeline
+from ezpyp.pipeline import _root
 from ezpyp.store._filesystem import FileSystem
 
 WAL = 2
@@ -28,7 +28,7 @@ def journal(location: Path) -> int:
 def test_journal_fits_the_file_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_network: bool, is_wal: bool
 ) -> None:
-    monkeypatch.setattr(_pipeline, "filesystem_of", lambda path: FileSystem("some", is_network))
+    monkeypatch.setattr(_root, "filesystem_of", lambda path: FileSystem("some", is_network))
 
     assert run(tmp_path) == [1, 2, 3]
     assert run(tmp_path) == [1, 2, 3]
@@ -40,7 +40,7 @@ def test_a_location_that_moves_to_a_network_file_system_changes_its_journal(
 ) -> None:
     run(tmp_path)
     gc.collect()  # a pipeline that is still alive may keep its connection, which forbids another journal
-    monkeypatch.setattr(_pipeline, "filesystem_of", lambda path: FileSystem("nfs4", True))
+    monkeypatch.setattr(_root, "filesystem_of", lambda path: FileSystem("nfs4", True))
 
     assert run(tmp_path) == [1, 2, 3]
     assert journal(tmp_path) != WAL

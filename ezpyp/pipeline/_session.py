@@ -1,0 +1,140 @@
+"""What the ranks of a pipeline do together: agree on a program, freeze it, plan it, run it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
+from ezpyp.execution import Plan, Report, Worker, connect, work
+from ezpyp.graph import Program
+from ezpyp.pipeline._agreeing import Ranks
+from ezpyp.pipeline._answers import Answers
+from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
+from ezpyp.pipeline._pausing import collection_paused
+from ezpyp.pipeline._root import Root, RunOptions
+from ezpyp.pipeline._settings import Settings
+from ezpyp.steps import RUNNING, Declarations
+
+
+class Session:
+    """The ranks of one pipeline; every method is collective.
+
+    Args:
+        settings: What the pipeline was told.
+        declarations: Its steps.
+        answers: What reads the location meanwhile; closed at the end of a run.
+    """
+
+    def __init__(self, settings: Settings, declarations: Declarations, answers: Answers) -> None:
+        self.ranks = Ranks(connect())
+        self._settings = settings
+        self._declarations = declarations
+        self._answers = answers
+        self._root = Root(settings)
+        self._program: Program | None = None
+        self._told: set[str] = set()
+
+    @property
+    def program(self) -> Program:
+        """The steps as they were frozen last.
+
+        Raises:
+            InitializationError: They were not frozen yet.
+        """
+        if self._program is None:
+            raise InitializationError(
+                "the schema is not frozen yet: call pipeline.initialize_schema() or pipeline.execute() first"
+            )
+        return self._program
+
+    def freeze(self, revise: bool | Iterable[str] | None, wait_s: float) -> None:
+        """Freeze the steps, and record them as what the location promises; nothing where that was done."""
+        self._refuse_inside_step("initialize_schema")
+        if self._declarations.frozen:
+            return
+        program = self._build("initialize_schema")
+        self.ranks.from_root(lambda: self._root.freeze(program, revise, wait_s))
+        self._declarations.frozen = True
+
+    def plan(self) -> Plan:
+        """What would run of the frozen steps, and why."""
+        program = self.program
+        return self.ranks.from_root(lambda: self._root.plan(program))
+
+    def execute(self, options: RunOptions, *, check: bool) -> Report:
+        """Run what is not cached; freezes first if that was not done."""
+        self._refuse_inside_step("execute")
+        program = self._program_to_run()
+        communicator = self.ranks.communicator
+        self._declarations.frozen = True
+        try:
+            report = self.ranks.side_by_side(
+                lambda: self._root.run(program, communicator, options),
+                lambda: work(communicator, self._worker(program)),
+            )
+        finally:
+            self._declarations.frozen = False
+            self._answers.close()  # first: the last to close takes SQLite's helper files away
+            self._root.close()
+        if check and not report.ok:
+            self.ranks.raise_everywhere(_failure_of(report))
+        return report
+
+    def _worker(self, program: Program) -> Worker:
+        settings, ranks = self._settings, self.ranks
+        return Worker(program, settings.location, ranks.rank, ranks.communicator.host, durable=settings.durable)
+
+    def _refuse_inside_step(self, call: str) -> None:
+        """A body runs on one rank, and in it decorated functions are plain: no pipeline can be run there."""
+        if RUNNING.depth:
+            raise InitializationError(
+                f"{call}() of pipeline {self._settings.pipeline_id!r} was called inside a running step: call the plain "
+                "functions there, or run the pipeline outside and pass its results"
+            )
+
+    def _program_to_run(self) -> Program:
+        """The frozen program, checked against what changed since; a new one otherwise."""
+        if not self._declarations.frozen:
+            return self._build("execute")
+        program = self.program
+
+        def check() -> bytes:
+            check_functions(program)
+            check_arguments(program)
+            return program.digest
+
+        self.ranks.agree("execute", check, lambda: program)
+        return program
+
+    def _build(self, operation: str) -> Program:
+        def build() -> bytes:
+            with collection_paused():
+                self._program = build_program(self._declarations.steps)
+            check_arguments(self._program)
+            return self._program.digest
+
+        self.ranks.agree(operation, build, lambda: self.program)
+        program = self.program
+        if self.ranks.rank == 0:
+            self._tell_merged(program)
+        return program
+
+    def _tell_merged(self, program: Program) -> None:
+        for name, count in program.merged.items():
+            if name not in self._told:
+                self._told.add(name)
+                warnings.warn(
+                    f"{count} calls of {name} are one step (same arguments); for replicates pass a seed",
+                    stacklevel=5,
+                )
+
+
+def _failure_of(report: Report) -> EzpypError:
+    first = next(iter(report.failures.items()), None)
+    why = f": {first[0]!r} with {first[1].type_name}: {first[1].message}" if first else ""
+    more = f" (and {len(report.failed) - 1} more)" if len(report.failed) > 1 else ""
+    return PipelineFailedError(
+        f"{len(report.failed)} of {report.total} steps failed{why}{more}; {len(report.skipped)} were skipped",
+        failed=report.failed,
+    )
