@@ -7,11 +7,12 @@ time that it took. The costs of the coordinator are those measured over MPI: see
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from benchmarks.simulation._machine import Costs, Outcome, simulate
 from benchmarks.simulation._shapes import SHAPES, program
+from ezpyp.execution._dealer import AHEAD_S, chunk_seconds
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,8 +35,12 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-POLICIES = {"single": (0.0, 0.0), "ahead": (0.0, 1.0), "chunks": (0.01, 1.0)}
-"""How steps are dealt: one by one, one step ahead, in chunks; seconds of a chunk, seconds of work ahead."""
+POLICIES: dict[str, Callable[[int], tuple[float, float]]] = {
+    "single": lambda _: (0.0, 0.0),
+    "ahead": lambda _: (0.0, AHEAD_S),
+    "chunks": lambda ranks: (chunk_seconds(ranks), AHEAD_S),
+}
+"""How steps are dealt: one by one, one step ahead, in chunks; seconds of a chunk and of work ahead, by ranks."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -48,10 +53,10 @@ def main(arguments: Sequence[str]) -> None:
             steps = program(shape, asked.steps, seconds, asked.spread, asked.seed)
             for ranks in asked.ranks:
                 for policy in asked.policy:
+                    chunk_s, ahead_s = POLICIES[policy](ranks)
                     outcome = simulate(
-                        steps, ranks, costs, chunk_s=POLICIES[policy][0], ahead_s=POLICIES[policy][1],
-                        is_recorded=not asked.unknown,
-                    )  # fmt: skip
+                        steps, ranks, costs, chunk_s=chunk_s, ahead_s=ahead_s, is_recorded=not asked.unknown
+                    )
                     outcomes.append((shape, seconds, policy, outcome))
                     if not asked.json:
                         _print(shape, seconds, policy, outcome, is_first=len(outcomes) == 1)

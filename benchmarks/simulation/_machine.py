@@ -8,7 +8,7 @@ from ezpyp.execution._dealer import Dealer
 from ezpyp.execution._scheduler import Scheduler, longest_first
 
 REPORTED_AFTER_S = 0.005
-"""A rank sends what it has finished after so much work, or when it has nothing left."""
+"""A rank sends what it has finished after so much work, half a chunk's at least, or when it has nothing left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def simulate(
     machine = _Machine(steps, ranks, costs, Dealer(
         range(ranks), (lambda position: steps.seconds[position]) if is_recorded else (lambda _: None),
         chunk_s=chunk_s, ahead_s=ahead_s,
-    ), is_recorded=is_recorded)  # fmt: skip
+    ), max(REPORTED_AFTER_S, chunk_s / 2), is_recorded=is_recorded)  # fmt: skip
     took_s = machine.run()
     bound_s = max(sum(steps.seconds) / ranks, steps.longest_path_s)
     return Outcome(ranks, len(steps.seconds), bound_s, took_s, machine.busy_s, machine.messages)
@@ -92,13 +92,16 @@ def simulate(
 class _Machine:
     """One run. The coordinator deals with messages one after another, in the order of their arrival."""
 
-    def __init__(self, steps: Steps, ranks: int, costs: Costs, dealer: Dealer, *, is_recorded: bool) -> None:
+    def __init__(
+        self, steps: Steps, ranks: int, costs: Costs, dealer: Dealer, reported_after_s: float, *, is_recorded: bool
+    ) -> None:
         count = len(steps.seconds)
         urgency = longest_first(steps.upstreams, steps.seconds if is_recorded else [1.0] * count)
         self._scheduler = Scheduler(steps.upstreams, range(count), urgency)
         self._seconds = steps.seconds
         self._costs = costs
         self._dealer = dealer
+        self._reported_after_s = reported_after_s
         self._free_at = [0.0] * ranks
         self._arrivals: list[tuple[float, int, int, list[int]]] = []
         self._sent = 0
@@ -142,7 +145,7 @@ class _Machine:
         for position in positions:
             time_s += self._seconds[position]
             finished.append(position)
-            if time_s - reported_at >= REPORTED_AFTER_S or position == positions[-1]:
+            if time_s - reported_at >= self._reported_after_s or position == positions[-1]:
                 self._sent += 1
                 heapq.heappush(self._arrivals, (time_s + latency_s, self._sent, rank, finished))
                 finished, reported_at = [], time_s

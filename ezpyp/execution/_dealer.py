@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 CHUNK_S = 0.01
+CHUNK_S_PER_RANK = 160e-6
+"""Two messages a chunk take the coordinator 80 us: with so much work in each it can serve all ranks, half busy."""
 AHEAD_S = 1.0
 MOST = 200
 """Steps of one chunk: one that takes longer than it should holds up no more than these."""
@@ -121,6 +123,16 @@ class Dealer:
             return False
         # Two chunks at most, or one step and the next.
         return load.seconds < (self._ahead_s if len(load.steps) == 1 else min(self._ahead_s, 1.5 * self._chunk_s))
+
+
+def chunk_seconds(ranks: int) -> float:
+    """Work of a chunk for so many ranks, s.
+
+    Example:
+        >>> chunk_seconds(4), chunk_seconds(1000)
+        (0.01, 0.16)
+    """
+    return max(CHUNK_S, ranks * CHUNK_S_PER_RANK)
 
 
 class _Load:

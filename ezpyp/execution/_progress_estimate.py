@@ -84,7 +84,7 @@ class Estimate:
         return max([(work - done) / at_a_time, *rests, 0.0])
 
     def _rest(self, position: int, seconds: float, pace: float) -> float:
-        return max(0.0, self._whole(position, pace) - seconds)
+        return self._whole(position, pace) - seconds
 
     def _whole(self, position: int, pace: float) -> float:
         expected = self._expected[position]

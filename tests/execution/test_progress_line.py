@@ -109,11 +109,11 @@ def test_nothing_is_foretold_while_nothing_is_known() -> None:
 
 
 def test_a_function_that_never_ran_is_judged_by_its_own_steps_first() -> None:
-    estimate = Estimate(["f", "f", "g", "g"], [None] * 4, range(4), 1)
+    estimate = Estimate(["f", "f", "g", "g", "g"], [None] * 5, range(5), 1)
     estimate.ended(0, 10.0)
-    assert estimate.seconds_left({}) == 30.0
+    assert estimate.seconds_left({}) == 40.0
     estimate.ended(2, 1.0)
-    assert estimate.seconds_left({}) == 11.0
+    assert estimate.seconds_left({}) == 12.0
 
 
 def test_recorded_durations_count_times_how_this_run_compares() -> None:

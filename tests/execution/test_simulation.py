@@ -71,7 +71,7 @@ def test_a_thousand_ranks_are_kept_busy_by_steps_of_a_second() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("is_recorded", [True, False])
 def test_every_shape_is_run_to_its_end_above_the_bound(shape: str, policy: str, is_recorded: bool) -> None:
-    chunk_s, ahead_s = POLICIES[policy]
+    chunk_s, ahead_s = POLICIES[policy](7)
     steps = program(shape, 1000, 0.01, 1.0, seed=3)
     outcome = simulate(steps, 7, Costs(1e-4, 1e-5, 1e-5), chunk_s=chunk_s, ahead_s=ahead_s, is_recorded=is_recorded)
 
