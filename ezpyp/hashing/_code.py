@@ -5,17 +5,16 @@ exceptions, flags. Out: file and lines, docstrings, the name of the function, na
 reads ``locals``, ``vars``, ``eval`` or ``exec``), names of globals (what they lead to counts instead).
 """
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from opcode import _nb_ops, cmp_op, opmap, opname  # type: ignore[attr-defined]  # no other place has the operators
+from opcode import opmap, opname
 from types import CodeType
 
 from ezpyp.hashing._bytecode import CONSTS, FREES, INVERTED, JUMPS, LOCALS, NAMES, Instruction
-from ezpyp.hashing._describe import describe
 from ezpyp.hashing._flow import INHERITED, Place, in_order_of_control
 from ezpyp.hashing._framing import digest, dumps
 from ezpyp.hashing._uses import Use, Uses
+from ezpyp.hashing._words import Operation, Token, in_words, parameters
 
 # *args, **kwargs, generator, coroutine, iterable coroutine, async generator; optimized and newlocals tell classes.
 _FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
@@ -31,9 +30,6 @@ _LOAD_ATTR = opmap["LOAD_ATTR"]
 _LOAD_SUPER = opmap.get("LOAD_SUPER_ATTR", -1)
 _LOAD_FAST = opmap["LOAD_FAST"]
 _LOAD_CLOSURE = opmap.get("LOAD_CLOSURE", -1)
-_BINARY, _COMPARE = opmap["BINARY_OP"], opmap["COMPARE_OP"]
-_NOT = {opmap["IS_OP"]: ("is", "is not"), opmap["CONTAINS_OP"]: ("in", "not in")}
-_COMPARE_SHIFT = 0 if sys.version_info < (3, 12) else 4 if sys.version_info < (3, 13) else 5
 _CELLS = frozenset(opmap[name] for name in ("MAKE_CELL", "COPY_FREE_VARS"))
 # "np.sum(x)" is compiled as a method call or not, by whether the file imports np at its top.
 _PLAIN_LOADS = {opmap["LOAD_METHOD"]: _LOAD_ATTR} if opmap.get("LOAD_METHOD", 256) < 256 else {}
@@ -45,14 +41,6 @@ _JUMP_NAMES = {op: opname[op].replace("FORWARD_", "").replace("BACKWARD_", "") f
 _JUMP_NAMES |= {
     op: name.replace("TRUE", "FALSE").replace("NOT_", "") for op, name in _JUMP_NAMES.items() if op in INVERTED
 }
-
-
-# One operation for people: kind ("constant", "name", "operator", "variable", "op"), what tells it from others of its
-# kind, its text, its line. A tuple, since there are thousands and they go into JSON.
-Token = tuple[str, str, str, int]
-
-# The same before it is put into words: kind, two facts, line.
-_Operation = tuple[str, object, object, int]
 
 
 @dataclass(frozen=True)
@@ -71,12 +59,12 @@ class Form:
     digest: bytes
     uses: tuple[Use, ...]
     stores: frozenset[str]
-    operations: tuple[_Operation, ...]
+    operations: tuple[Operation, ...]
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         """Return the operations with their lines; in no digest."""
-        return tuple(map(_in_words, self.operations))
+        return tuple(map(in_words, self.operations))
 
     @cached_property
     def signature(self) -> str:
@@ -128,7 +116,7 @@ class _Writer:
         self.out: list[object] = []
         self.uses = Uses()
         self.stores: set[str] = set()
-        self.operations: list[_Operation] = []
+        self.operations: list[Operation] = []
         self.numbers = 0
 
     def next_number(self) -> int:
@@ -152,54 +140,12 @@ class _Writer:
         self.out.append(("code", signature(code)))
 
 
-def _in_words(operation: _Operation) -> Token:
-    kind, first, second, line = operation
-    if kind == "variable":
-        # Renaming a variable is no change: its number tells it.
-        return kind, str(first), str(second), line
-    if kind == "op":
-        kind, text = _spelled(first, second)  # type: ignore[arg-type]  # opcode and argument
-    else:
-        text = str(first) if kind == "name" else describe(first)
-    return kind, text, text, line
-
-
-def _spelled(op: int, arg: int) -> tuple[str, str]:
-    """Return the kind and text of an operation: an operator as it is written, others by name."""
-    if op == _BINARY and arg < len(_nb_ops):
-        return "operator", str(_nb_ops[arg][1])
-    if op == _COMPARE:
-        return "operator", cmp_op[(arg >> _COMPARE_SHIFT) % len(cmp_op)]
-    if op in _NOT:
-        return "operator", _NOT[op][arg & 1]
-    if op in JUMPS:
-        return "op", opname[op].replace("FORWARD_", "").replace("BACKWARD_", "")
-    return "op", f"{opname[op]} {arg}"
-
-
 def signature(code: CodeType) -> tuple[object, ...]:
     """Return what callers see of a code object: counts and names of parameters, and what a call gives."""
     named = code.co_argcount + code.co_kwonlyargcount
     # Names that no caller can use are local names.
     usable = code.co_varnames[code.co_posonlyargcount : named]
     return (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _FLAGS, usable)
-
-
-def parameters(code: CodeType) -> str:
-    """Return the parameters of a code object as they are written, without defaults."""
-    names = list(code.co_varnames)
-    usual, keyword = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-    rest = keyword
-    star = []
-    if code.co_flags & 4:
-        star = ["*" + names[rest]]
-        rest += 1
-    elif code.co_kwonlyargcount:
-        star = ["*"]
-    parts = [*names[:usual], *star, *names[usual:keyword], *(["**" + names[rest]] if code.co_flags & 8 else [])]
-    if code.co_posonlyargcount:
-        parts.insert(code.co_posonlyargcount, "/")
-    return f"({', '.join(parts)})"
 
 
 class _Body:

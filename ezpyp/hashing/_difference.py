@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from os.path import basename
 
-from ezpyp.hashing._code import Token
 from ezpyp.hashing._identity import FunctionIdentity
 from ezpyp.hashing._inside import inside, shortened
 from ezpyp.hashing._record import Part
+from ezpyp.hashing._words import Token
 
 _CODE = frozenset({"code", "helper", "method"})
 # Recorded and shown, but in no digest: no reason for a change.

@@ -8,7 +8,7 @@ from functools import cache
 from types import FunctionType
 from typing import Any, Protocol
 
-from ezpyp.hashing._code import Form, Token
+from ezpyp.hashing._code import Form
 from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._ownership import Ownership
@@ -16,6 +16,7 @@ from ezpyp.hashing._secrets import SECRET, is_secret
 from ezpyp.hashing._source import line_of, lines_of, source_of
 from ezpyp.hashing._unseen import unseen
 from ezpyp.hashing._wording import wording
+from ezpyp.hashing._words import Token
 
 
 class Body(Protocol):

@@ -233,6 +233,6 @@ def test_source_is_not_recorded_when_the_file_was_edited_after_the_walk(tmp_path
 def test_nothing_is_put_into_words_where_nobody_asks(monkeypatch):
     """A run that finds everything cached compiles no source again."""
     monkeypatch.setattr(_record, "source_of", None)
-    monkeypatch.setattr(_code, "_in_words", None)
+    monkeypatch.setattr(_code, "in_words", None)
 
     function_identity(lambda x: [x, "nothing"])
