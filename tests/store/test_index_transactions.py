@@ -92,7 +92,8 @@ def test_note_is_replaced_by_a_later_one(index):
         (sqlite3.OperationalError("database is locked"), StoreError, "another program holds the index"),
         (sqlite3.OperationalError("database or disk is full"), StoreError, "make room and run again"),
         (sqlite3.OperationalError("attempt to write a readonly database"), StoreError, "cannot be written"),
-        (sqlite3.OperationalError("disk I/O error"), StoreError, "nothing was overwritten"),
+        (sqlite3.OperationalError("disk I/O error"), StoreError, r"a limit on file sizes \(ulimit -f\)"),
+        (sqlite3.OperationalError("something new"), StoreError, "nothing was overwritten"),
         (sqlite3.DatabaseError("database disk image is malformed"), CacheFormatError, "is damaged or no SQLite"),
     ],
 )

@@ -14,6 +14,7 @@ from ezpyp.store._objects import ObjectStore
 from tests.store.objects.tools import VALUES, Late, refuse
 
 LINK, OPEN = os.link, os.open
+IS_NETWORK = os.environ.get("EZPYP_TEST_FILE_SYSTEM") == "network"
 MODES = [
     "local",
     "network",
@@ -41,7 +42,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """One location on each kind of file system that clusters have."""
     mode = request.param
     if mode != "local":
-        monkeypatch.setattr(_objects, "filesystem_of", lambda _: FileSystem("nfs4", is_network=mode != "durable"))
+        monkeypatch.setattr(_objects, "filesystem_of", lambda _: FileSystem("nfs4", mode != "durable" or IS_NETWORK))
     if mode.startswith("no links"):
         monkeypatch.setattr(os, "link", refuse(errno.EPERM if "EPERM" in mode else errno.ENOTSUP))
     if mode.startswith("answers lost"):
