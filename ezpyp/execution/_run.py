@@ -20,6 +20,7 @@ from ezpyp.execution._outcome import FAILED, SKIPPED
 from ezpyp.execution._plan import found_results
 from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._report import Report
+from ezpyp.execution._repository import repository
 from ezpyp.execution._scheduler import Scheduler, in_phases, longest_first
 from ezpyp.execution._serial import run_serially
 from ezpyp.execution._state import RunState
@@ -92,6 +93,7 @@ class _Run:
         self._request = request
         self._program = request.program
         self._console = Console()
+        self._repository = repository()
         self._started = time.perf_counter()
 
     def execute(self) -> Report:
@@ -140,7 +142,7 @@ class _Run:
         row = RunRow(
             self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
             _user(), " ".join([sys.executable, *sys.argv]), _directory(), sys.version.split()[0],
-            self._request.version, batch_job(), total,
+            self._request.version, batch_job(), total, self._repository.commit,
         )  # fmt: skip
         with self._index.writing() as connection:
             return start_run(connection, row)
@@ -178,8 +180,9 @@ class _Run:
     def _finish(self, run: int, status: str, coordinator: Coordinator, recorder: Recorder) -> None:
         try:
             recorder.flush()
+            dirty = self._repository.is_dirty()
             with self._index.writing() as connection:
-                finish_run(connection, run, status, coordinator.counts(), coordinator.by_phase())
+                finish_run(connection, run, status, coordinator.counts(), coordinator.by_phase(), git_dirty=dirty)
         except StoreError:
             if status != "interrupted":
                 raise

@@ -46,7 +46,7 @@ LEFT JOIN results r ON r.id = q.result LEFT JOIN results o ON o.id = coalesce(r.
 
 RUNS = """
 SELECT run, revision, started_at, finished_at, status, ranks, host, pid, user, command, directory, python,
-    ezpyp, job, total, cached, done, failed, skipped, seconds, busy_seconds FROM runs
+    ezpyp, job, total, cached, done, failed, skipped, seconds, busy_seconds, git_commit, git_dirty FROM runs
 """
 
 
@@ -124,12 +124,12 @@ class Reader:
 
     def runs(self) -> list[Run]:
         """All runs, oldest first."""
-        return [Run(*row) for row in self.ask(RUNS + "ORDER BY run")]
+        return [_run(row) for row in self.ask(RUNS + "ORDER BY run")]
 
     def run(self, number: int | None = None) -> Run | None:
         """The run of that number, or the last one."""
         row = self.one(RUNS + "WHERE ? IN (run, -1) ORDER BY run DESC", [-1 if number is None else number])
-        return Run(*row) if row else None
+        return _run(row) if row else None
 
     def revisions(self) -> list[Revision]:
         """All revisions, oldest first."""
@@ -207,6 +207,11 @@ class Reader:
     def _stat(self) -> tuple[int, int]:
         stat = self.file.stat()
         return stat.st_mtime_ns, stat.st_size
+
+
+def _run(row: Columns) -> Run:
+    dirty = row[-1]
+    return Run(*(*row[:-1], None if dirty is None else bool(dirty)))
 
 
 def _range(what: str, last: int) -> str:

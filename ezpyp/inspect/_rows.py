@@ -49,6 +49,8 @@ class Run:
     skipped: int | None
     seconds: float | None
     busy_seconds: float | None
+    git_commit: str | None
+    git_dirty: bool | None
 
 
 @dataclass(frozen=True, slots=True)

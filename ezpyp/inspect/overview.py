@@ -71,6 +71,9 @@ def _run(run: Run | None, held: Holder | None) -> None:
         entry("held by", str(held))
     entry("started", moment(run.started_at))
     entry("command", run.command or ())
+    if run.git_commit:
+        state = {None: "", True: ", changed since", False: ", unchanged"}[run.git_dirty]
+        entry("code", f"commit {run.git_commit[:12]}{state}")
     entry("by", " ".join(part for part in (run.user, run.job and f"in job {run.job}") if part))
 
 

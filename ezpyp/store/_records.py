@@ -148,3 +148,4 @@ class RunRow(NamedTuple):
     ezpyp: str
     job: str | None
     total: int
+    git_commit: str | None = None

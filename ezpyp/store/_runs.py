@@ -45,6 +45,8 @@ def finish_run(
     status: str,
     counts: RunCounts,
     by_phase: Mapping[tuple[int, int], int] | None = None,
+    *,
+    git_dirty: bool | None = None,
 ) -> None:
     """Record how a run ended; ``by_phase`` has the number of steps by phase and status."""
     now = time.time()
@@ -53,7 +55,7 @@ def finish_run(
         phases.setdefault(phase, {})[end] = number
     connection.execute(
         "UPDATE runs SET status = ?, finished_at = ?, seconds = ? - started_at, cached = ?, done = ?, failed = ?,"
-        " skipped = ?, busy_seconds = ?, phases = ? WHERE run = ?",
+        " skipped = ?, busy_seconds = ?, phases = ?, git_dirty = ? WHERE run = ?",
         (
             status,
             now,
@@ -64,6 +66,7 @@ def finish_run(
             counts.skipped,
             counts.busy_seconds,
             json.dumps(phases) if phases else None,
+            git_dirty,
             run,
         ),
     )
