@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -83,6 +84,7 @@ class Capture:
         self._records = Records()
         self._exit = os._exit
         os._exit = self._exit_at_once
+        _lead_crash_reports_to(self._streams[1].target)
         if descriptor:
             self._thread = threading.Thread(target=self._show, name="ezpyp-output", daemon=True)
             self._thread.start()
@@ -93,6 +95,7 @@ class Capture:
             self._thread.join()
         if os._exit == self._exit_at_once:
             os._exit = self._exit
+        _lead_crash_reports_to(2)
         self._warnings.close()
         self._records.close()
         for stream in self._streams:
@@ -136,6 +139,14 @@ class Capture:
         out, err = self._streams[0].take(), self._streams[1].take()
         log = self._records.take(out, err)
         return Said(out, err, log) if out or err or log else None
+
+
+def _lead_crash_reports_to(descriptor: int) -> None:
+    """Where a user has Python report crashes: the report would be lost in the spool with the process."""
+    faulthandler = sys.modules.get("faulthandler")
+    if faulthandler is not None and faulthandler.is_enabled():
+        with contextlib.suppress(OSError, ValueError):
+            faulthandler.enable(descriptor)
 
 
 def mode_asked_for(text: str | None) -> str:

@@ -361,6 +361,35 @@ def test_what_python_printed_is_shown_before_a_crash(tmp_path: Path) -> None:
     assert (done.code, done.stdout) == (-9, "last words\n")
 
 
+def test_a_crash_report_of_python_is_shown(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        import faulthandler
+        faulthandler.enable()
+        with Capture() as capture:
+            step(os.abort, capture)
+        """,
+    )
+
+    assert "Fatal Python error: Aborted" in done.stderr
+
+
+def test_crash_reports_go_to_standard_error_after_a_run(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        import faulthandler
+        faulthandler.enable()
+        with Capture() as capture:
+            pass
+        os.abort()
+        """,
+    )
+
+    assert "Fatal Python error: Aborted" in done.stderr
+
+
 def test_a_child_is_shown_while_the_step_still_runs(tmp_path: Path) -> None:
     done = ran(
         tmp_path,
