@@ -47,3 +47,15 @@ def test_a_wrong_name_lists_the_measurements() -> None:
 
     assert done.returncode == 1
     assert "overhead" in done.stderr
+
+
+def test_store_measures_files_and_memory(tmp_path: Path) -> None:
+    done = benchmark(
+        *("store", "--mib", "8", "--steps", "50", "--files", "3", "--repeat", "1", "--folder", str(tmp_path)),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "50 small steps: 3 files;" in done.stdout
+    assert "3 results of 100 kB: 6 files;" in done.stdout
+    assert "peak memory" in done.stdout
+    assert not list(tmp_path.iterdir())
