@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn, TypeVar
 
 from ezpyp.errors import EzpypError, RanksDisagreeError
 from ezpyp.execution import Communicator
 from ezpyp.graph import Program
+from ezpyp.pipeline._disagreeing import (
+    SHOWN,
+    Detail,
+    Outline,
+    calls_differ,
+    details_of,
+    differing,
+    outline_of,
+    steps_differ,
+)
+from ezpyp.pipeline._options import Option, first_difference
 
 T = TypeVar("T")
 _Answer = tuple[T | None, EzpypError | None]
+
+
+class _Report(NamedTuple):
+    """What one rank came to."""
+
+    operation: str
+    options: tuple[Option, ...]
+    digest: bytes | None
+    error: EzpypError | None
 
 
 class Ranks:
@@ -47,28 +67,45 @@ class Ranks:
             elsewhere()
         return self._shared(answer)
 
-    def agree(self, operation: str, act: Callable[[], bytes], program: Callable[[], Program]) -> None:
+    def agree(
+        self,
+        operation: str,
+        act: Callable[[], bytes],
+        program: Callable[[], Program],
+        options: Sequence[Option] = (),
+    ) -> None:
         """Do something on every rank, and make sure that it came to the same everywhere.
 
         Args:
             operation: What the script called, for the case that ranks call different things.
             act: Gives a digest.
             program: The steps, for the message where digests differ.
+            options: What the call was given.
 
         Raises:
-            RanksDisagreeError: The digests differ; the message names ranks and steps.
+            RanksDisagreeError: The digests differ; the message names ranks, steps and what differs in them.
         """
         if self.size == 1:
             act()
             return
         digest, error = _attempt(act)
-        reports = self.communicator.collect((operation, digest, error))
+        reports = self.communicator.collect(_Report(operation, tuple(options), digest, error))
         verdict = self.communicator.share(None if reports is None else _verdict(reports))
         if isinstance(verdict, EzpypError):
             self.raise_everywhere(verdict)
         if verdict:
-            named = self.communicator.collect(list(zip(program().names, program().keys, strict=True)))
-            self.raise_everywhere(self.communicator.share(None if named is None else _disagreement(named)))
+            self.raise_everywhere(self._disagreement(program(), verdict))
+
+    def _disagreement(self, program: Program, others: tuple[int, ...]) -> RanksDisagreeError | None:
+        """What the first few ranks that disagree with rank 0 have otherwise; the same error on every rank."""
+        is_asked = self.rank in (0, *others[:SHOWN])
+        outlines = self.communicator.collect(outline_of(program) if is_asked else None)
+        positions = self.communicator.share(None if outlines is None else _to_ask(outlines, others[0]))
+        details = self.communicator.collect(details_of(program, positions or ()) if is_asked else None)
+        error = None
+        if outlines is not None and details is not None:
+            error = RanksDisagreeError(_message(outlines, details, others))
+        return self.communicator.share(error)
 
     def raise_everywhere(self, error: EzpypError | None) -> NoReturn:
         """Raise an error that every rank raises alike: the job ends in order, not by an abort."""
@@ -97,35 +134,50 @@ def _attempt(act: Callable[[], T]) -> _Answer[T]:
         return None, error
 
 
-def _verdict(reports: Sequence[tuple[str, bytes | None, EzpypError | None]]) -> EzpypError | bool:
-    """An error to be raised everywhere, or whether the digests differ."""
-    operations = [report[0] for report in reports]
+def _verdict(reports: Sequence[_Report]) -> EzpypError | tuple[int, ...]:
+    """An error to be raised everywhere, or the ranks whose digests are not rank 0's."""
+    operations = [report.operation for report in reports]
     if len(set(operations)) > 1:
         calls = ", ".join(f"rank {rank} {operation}()" for rank, operation in enumerate(operations))
         return RanksDisagreeError(f"the ranks call different things: {calls}; every rank must run the same script")
-    for rank, (_, _, error) in enumerate(reports):
-        if error is not None:
-            return error if rank == 0 else type(error)(f"on rank {rank}: {error}")
-    return len({report[1] for report in reports}) > 1
+    for rank, report in enumerate(reports):
+        if report.error is not None:
+            return report.error if rank == 0 else type(report.error)(f"on rank {rank}: {report.error}")
+    other = first_difference([report.options for report in reports])
+    if other is not None:
+        return RanksDisagreeError(f"the ranks were given different options: {other}")
+    return tuple(rank for rank, report in enumerate(reports) if report.digest != reports[0].digest)
 
 
-def _disagreement(named: Sequence[Sequence[tuple[str, bytes]]]) -> RanksDisagreeError:
-    """Which step differs on which ranks."""
-    first = dict(named[0])
-    for steps in named:
-        theirs = dict(steps)
-        for name in [*first, *theirs]:
-            if first.get(name) != theirs.get(name):
-                ranks = [r for r, other in enumerate(named) if dict(other).get(name) != first.get(name)]
-                if name not in first or name not in theirs:
-                    having = [str(r) for r, other in enumerate(named) if name in dict(other)]
-                    return RanksDisagreeError(
-                        f"the ranks declared different steps: {name!r} was declared on rank(s) {', '.join(having)} "
-                        "only; every rank must declare the same steps"
-                    )
-                return RanksDisagreeError(
-                    f"the ranks declared different steps: {name!r} on rank 0 is not what it is on rank(s) "
-                    f"{', '.join(map(str, ranks))}. An argument from the clock, random numbers or a set's order "
-                    "differs from rank to rank: make it the same everywhere, or make it a step"
-                )
-    return RanksDisagreeError("the ranks declared the same steps in different orders: declare them in one order")
+def _to_ask(outlines: Sequence[Outline | None], other: int) -> list[int]:
+    """Positions of the steps that differ between rank 0 and another one."""
+    mine, its = outlines[0], outlines[other]
+    return differing(mine, its) if mine is not None and its is not None else []
+
+
+def _message(
+    outlines: Sequence[Outline | None], details: Sequence[dict[int, Detail] | None], others: Sequence[int]
+) -> str:
+    known = {rank: outline for rank, outline in enumerate(outlines) if outline is not None}
+    asked = {position: _at(known, details, position) for position in details[0] or ()}
+    # Other upstreams are told of where nothing else differs: they are named after their own arguments.
+    lines = [line for position in asked for line in steps_differ(asked[position], position, upstream=False)]
+    lines = lines or [line for position in asked for line in steps_differ(asked[position], position, upstream=True)]
+    more = f" ({len(others) - SHOWN} more ranks differ from rank 0 too)" if len(others) > SHOWN else ""
+    if not lines:
+        return calls_differ(known, others[0]) + more
+    return (
+        f"the ranks declared different steps: {'; '.join(lines[:SHOWN])}{more}. What comes from the clock, random "
+        "numbers, a set's order or the rank itself differs from rank to rank: make it the same everywhere, or a step"
+    )
+
+
+def _at(
+    outlines: Mapping[int, Outline], details: Sequence[dict[int, Detail] | None], position: int
+) -> dict[int, dict[int, Detail]]:
+    """The details of rank 0, and of those on which the same call differs."""
+    return {
+        rank: its
+        for rank, its in enumerate(details)
+        if its and position in its and (rank == 0 or position in differing(outlines[0], outlines[rank]))
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
 from ezpyp.execution import Plan, Report, Worker, connect, work
@@ -11,6 +11,7 @@ from ezpyp.graph import Program
 from ezpyp.pipeline._agreeing import Ranks
 from ezpyp.pipeline._answers import Answers
 from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
+from ezpyp.pipeline._options import options_of
 from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._root import Root, RunOptions
 from ezpyp.pipeline._settings import Settings
@@ -53,7 +54,7 @@ class Session:
         self._refuse_inside_step("initialize_schema")
         if self._declarations.frozen:
             return
-        program = self._build("initialize_schema")
+        program = self._build("initialize_schema", {"revise": revise})
         self.ranks.from_root(lambda: self._root.freeze(program, revise, wait_s))
         self._declarations.frozen = True
 
@@ -65,7 +66,7 @@ class Session:
     def execute(self, options: RunOptions, *, check: bool) -> Report:
         """Run what is not cached; freezes first if that was not done."""
         self._refuse_inside_step("execute")
-        program = self._program_to_run()
+        program = self._program_to_run({"revise": options.revise, "barrier": options.barrier, "check": check})
         communicator = self.ranks.communicator
         self._declarations.frozen = True
         try:
@@ -93,10 +94,10 @@ class Session:
                 "functions there, or run the pipeline outside and pass its results"
             )
 
-    def _program_to_run(self) -> Program:
+    def _program_to_run(self, options: Mapping[str, object]) -> Program:
         """The frozen program, checked against what changed since; a new one otherwise."""
         if not self._declarations.frozen:
-            return self._build("execute")
+            return self._build("execute", options)
         program = self.program
 
         def check() -> bytes:
@@ -104,17 +105,21 @@ class Session:
             check_arguments(program)
             return program.digest
 
-        self.ranks.agree("execute", check, lambda: program)
+        self._agree("execute", check, options)
         return program
 
-    def _build(self, operation: str) -> Program:
+    def _agree(self, operation: str, act: Callable[[], bytes], options: Mapping[str, object]) -> None:
+        given = options_of(self._settings, self.ranks.communicator.host, options)
+        self.ranks.agree(operation, act, lambda: self.program, given)
+
+    def _build(self, operation: str, options: Mapping[str, object]) -> Program:
         def build() -> bytes:
             with collection_paused():
                 self._program = build_program(self._declarations.steps)
             check_arguments(self._program)
             return self._program.digest
 
-        self.ranks.agree(operation, build, lambda: self.program)
+        self._agree(operation, build, options)
         program = self.program
         if self.ranks.rank == 0:
             self._tell_merged(program)

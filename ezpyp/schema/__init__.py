@@ -3,7 +3,7 @@
 from ezpyp.schema._cause import Cause
 from ezpyp.schema._compare import leaves_of
 from ezpyp.schema._difference import Recorded, Upstream, causes_of, function_causes, listed, plain, upstream_of
-from ezpyp.schema._explain import Stored, changes_of, conflict_message
+from ezpyp.schema._explain import Stored, changes_of, conflict_message, recorded_of
 from ezpyp.schema._export import schema_text
 from ezpyp.schema._judge import Conflict, Promises, Verdict, judge
 from ezpyp.schema._leaves import secret_text
@@ -30,6 +30,7 @@ __all__ = [
     "leaves_of",
     "listed",
     "plain",
+    "recorded_of",
     "records_of",
     "resolved_texts",
     "schema_text",

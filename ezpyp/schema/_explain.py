@@ -48,7 +48,17 @@ def changes_of(
         return FunctionIdentity.from_json(codes[digest]) if digest in codes else stored.identity_of(digest)
 
     was = _recorded(known, upstreams[0], stored.trees_of(known.id))
-    return causes_of(was, _recorded(record, upstreams[1], _trees(record)), functions, identity)
+    return causes_of(was, recorded_of(record, upstreams[1]), functions, identity)
+
+
+def recorded_of(record: StepRecord, edges: Edges) -> Recorded:
+    """What the key of a declared step is made of.
+
+    Args:
+        record: The step.
+        edges: Its upstreams by slot.
+    """
+    return _recorded(record, edges, _trees(record))
 
 
 def _recorded(row: StepRecord | KnownStep, edges: Edges, trees: Mapping[str, object]) -> Recorded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import Parameter
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -28,13 +28,14 @@ class _Label:
         self.__ezpyp_label__ = text
 
 
-def records_of(program: Program) -> list[StepRecord]:
-    """One record a step, in the order of the program."""
+def records_of(program: Program, positions: Iterable[int] | None = None) -> list[StepRecord]:
+    """One record a step, in the order of the program; only those at some positions where they are given."""
     settings = {function: _settings(function) for function in program.prefixes}
     plain = {function: _is_plainly_called(function) for function in program.prefixes}
     manifests = Manifests()
     records = []
-    for position, step in enumerate(program.steps):
+    for position in range(len(program)) if positions is None else positions:
+        step = program.steps[position]
         function = step.function
         # Nearly every step of a large pipeline is called so; the general road takes four times as long.
         is_bare = plain[function] and not step.given[1] and BARE_TYPES.issuperset(map(type, step.values))

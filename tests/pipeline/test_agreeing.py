@@ -6,6 +6,7 @@ import pytest
 
 from ezpyp.errors import EzpypError, RanksDisagreeError, StoreError
 from ezpyp.pipeline._agreeing import Ranks
+from ezpyp.pipeline._options import Option
 from tests.graph.programs import Study
 
 
@@ -121,9 +122,16 @@ def test_equal_programs_agree():
 @pytest.mark.parametrize(
     ("programs", "message"),
     [
-        ([[1], [1], [1, 2]], r"'alpha\[x=2\]' was declared on rank\(s\) 2 only"),
-        ([[1, 2], [1], [1]], r"'alpha\[x=2\]' was declared on rank\(s\) 0 only"),
-        ([[1, 2], [2, 1], [1, 2]], "the same steps in different orders"),
+        ([[1], [1], [1, 2]], r"rank 0 declared 1 step, rank 2 2 steps; 'alpha\[x=2\]' on rank 2 only"),
+        ([[1, 2], [1], [1]], r"'alpha\[x=2\]' on rank 0 only.*"),
+        ([[], [1], [1]], r"rank 0 declared 0 steps, rank 1 1 step; 'alpha\[x=1\]' on rank 1 only"),
+        ([[1], [1], [3, 2]], r"'alpha\[x=1\]' on rank 0 only; 'alpha\[x=3\]', 'alpha\[x=2\]' on rank 2 only"),
+        ([[1, 2], [2, 1], [1, 2]], r"the same steps in different orders: step 1 is 'alpha\[x=1\]' on rank 0 and "),
+        ([[1], [1], [2]], r"argument x of 'alpha\[x=1\]' differs: rank 0 has 1, rank 2 has 2\."),
+        ([[1], [2], [2]], r"argument x of 'alpha\[x=1\]' differs: rank 0 has 1, ranks 1 and 2 have 2\."),
+        ([[1], [2], [3]], r"argument x of 'alpha\[x=1\]' differs: rank 0 has 1, rank 1 has 2, rank 2 has 3\."),
+        ([[[1, 2]], [[1, 2]], [[1, 3]]], r"argument x\[1\] of '.*' differs: rank 0 has 2, rank 2 has 3\."),
+        ([[1, 4], [2, 4], [1, 5]], r"argument x of 'alpha\[x=1\]' differs: rank 0 has 1, rank 1 has 2\."),
     ],
 )
 def test_ranks_that_declared_different_steps_are_named(programs, message):
@@ -139,8 +147,51 @@ def test_step_that_means_different_things_is_named_with_its_ranks():
     edited.versions = {"alpha": 2}
     edited.function("alpha").map([1])
     errors = agreeing([program([1]), program([1]), edited.freeze()])
-    with pytest.raises(RanksDisagreeError, match=r"'alpha\[x=1\]' on rank 0 is not what it is on rank\(s\) 2\."):
+    with pytest.raises(RanksDisagreeError, match=r"'alpha\[x=1\]' differs from rank 0 to rank 2: code"):
         raise errors[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["True", "True", "False"], "revise= differs: rank 0 has True, rank 2 has False"),
+        (["", "", "False"], "revise= differs: rank 0 has none, rank 2 has False"),
+    ],
+)
+def test_ranks_that_were_given_different_options_are_told_so(given, message):
+    def act(ranks):
+        return ranks.agree("execute", lambda: b"", lambda: program([1]), [Option("revise=", given[ranks.rank])])
+
+    with pytest.raises(RanksDisagreeError, match=message):
+        raise job(act)[1]
+
+
+def test_what_only_rank_0_was_given_counts_for_all():
+    def act(ranks):
+        return ranks.agree("execute", lambda: b"", lambda: None, [Option("EZPYP_REVISE", "1" * (ranks.rank == 0))])
+
+    assert job(act) == [None] * 3
+
+
+def test_paths_are_compared_on_one_host():
+    def act(ranks):
+        option = Option("cache_location", str(ranks.rank), f"host {ranks.rank}")
+        return ranks.agree("execute", lambda: b"", lambda: None, [option])
+
+    assert job(act) == [None] * 3
+
+
+def test_many_ranks_that_differ_are_counted():
+    programs = [program([rank]) for rank in range(6)]
+
+    def act(ranks):
+        mine = programs[ranks.rank]
+        return ranks.agree("execute", lambda: mine.digest, lambda: mine)
+
+    errors = job(act, size=6)
+    with pytest.raises(RanksDisagreeError, match=r"rank 3 has 3 \(2 more ranks differ from rank 0 too\)\."):
+        raise errors[5]
+    assert len({str(error) for error in errors}) == 1
 
 
 def test_ranks_that_call_different_things_are_told_so():
