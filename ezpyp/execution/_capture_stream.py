@@ -63,9 +63,7 @@ class Stream:
             return None
         text: TextIO | _TextTee = _TextTee(self._original, self)
         if self._is_plain:
-            tee = _Tee(self)
-            # Who keeps .buffer alone keeps the whole: a text stream that is collected closes its buffer.
-            text = tee.text = _like(self._original, tee)
+            text = _like(self._original, _Tee(self))
         setattr(sys, self.name, text)
         return text  # type: ignore[return-value]  # _TextTee leaves the rest of TextIO to the original
 
@@ -160,9 +158,9 @@ class _Tee(io.BufferedIOBase):
     """
 
     def __init__(self, stream: Stream) -> None:
+        # The stream keeps the text stream above: one that is collected would close this.
         self._stream = stream
         self.name = f"<{stream.name}>"
-        self.text: TextIO | None = None
 
     def writable(self) -> bool:
         return True

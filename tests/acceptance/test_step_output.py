@@ -64,6 +64,35 @@ def test_words_are_kept_with_their_step_and_shown(tmp_path: Path, ranks: int) ->
         assert f"[PASS] 'talk[x={x}]'\n" in done.stdout
 
 
+BETWEEN = """
+import sys
+import ezpyp
+
+pipeline = ezpyp.Pipeline(sys.argv[1], "between")
+
+@ezpyp.as_numpy_step(pipeline)
+def fallen_back(x):
+    return lambda: x
+
+@ezpyp.as_pickle_step(pipeline)
+def silent(x):
+    return x
+
+fallen_back(1), silent(1)
+pipeline.execute()
+"""
+
+
+def test_what_ezpyp_says_between_two_steps_is_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "between.py"
+    path.write_text(BETWEEN)
+    done = python(path, str(tmp_path / "cache"))
+
+    assert done.returncode == 0, done.stderr
+    assert "was stored by" in done.stderr
+    assert said(tmp_path / "cache") == {}
+
+
 def test_nothing_is_kept_where_that_is_switched_off(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     done = python(script(tmp_path), str(cache), env={"EZPYP_CAPTURE": "0"})
