@@ -160,6 +160,7 @@ def test_graph_of_nothing_is_a_picture(tmp_path, ask):
 
 def test_graph_shows_what_was_killed_as_killed(killed, ask):
     assert json.loads(ask(killed, "graph", "--format", "json").out)[1]["steps"] == {"killed": 1}
+    assert {"killed": 1} in [box["steps"] for box in ask(killed, "graph", "--by", "phase", "--format", "json").rows]
     assert "† killed 1" in "".join(parsed(ask(killed, "graph", "--format", "svg").out).itertext())
 
 

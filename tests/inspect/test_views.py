@@ -82,6 +82,17 @@ def test_views_are_of_the_newest_revision(tmp_path, ask):
     ]  # fmt: skip
 
 
+def test_the_timeline_leaves_out_what_was_cached(tmp_path, ask):
+    built = build.finished(tmp_path)
+    built.run()
+    built.row("alpha", 2, cached=1)
+    built.row("beta", 2)
+
+    assert [(row["run"], row["name"]) for row in rows_of(built.close(), "timeline", ask)] == [
+        (1, "alpha"), (1, "beta"), (1, "gamma"), (2, "beta"),
+    ]  # fmt: skip
+
+
 def program(*words: str) -> str:
     done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
