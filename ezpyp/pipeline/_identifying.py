@@ -75,6 +75,25 @@ def check_functions(program: Program) -> None:
             )
 
 
+def changed_by_steps(program: Program) -> dict[str, str]:
+    """What a run changed of what its functions read: a name -> words for a warning.
+
+    Functions that read no data are not looked at again.
+    """
+    identify = _identifier()
+    found: dict[str, str] = {}
+    for function, frozen in program.identities.items():
+        if not any(part.kind in _STATE for part in frozen.parts):
+            continue
+        for change in difference(frozen, identify(function)):
+            # Of a table with many changes one is enough.
+            found.setdefault(change.name.partition("[")[0], f"{change}, which {function.name!r} reads")
+    return found
+
+
+_STATE = frozenset({"global", "closure", "class", "default"})
+
+
 def check_arguments(program: Program) -> None:
     """Digest mutable arguments again.
 

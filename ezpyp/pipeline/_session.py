@@ -10,7 +10,7 @@ from ezpyp.execution import Plan, Report, Worker, connect, work
 from ezpyp.graph import Program
 from ezpyp.pipeline._agreeing import Ranks
 from ezpyp.pipeline._answers import Answers
-from ezpyp.pipeline._identifying import build_program, check_arguments, check_functions
+from ezpyp.pipeline._identifying import build_program, changed_by_steps, check_arguments, check_functions
 from ezpyp.pipeline._options import options_of
 from ezpyp.pipeline._pausing import collection_paused
 from ezpyp.pipeline._root import Root, RunOptions
@@ -78,6 +78,8 @@ class Session:
             self._declarations.frozen = False
             self._answers.close()  # first: the last to close takes SQLite's helper files away
             self._root.close()
+        if report.done or report.failed:
+            self._tell_changed(program)
         if check and not report.ok:
             self.ranks.raise_everywhere(_failure_of(report))
         return report
@@ -124,6 +126,19 @@ class Session:
         if self.ranks.rank == 0:
             self._tell_merged(program)
         return program
+
+    def _tell_changed(self, program: Program) -> None:
+        """Warn once, on rank 0, of each global that a step changed on any rank."""
+        found = self.ranks.communicator.collect(changed_by_steps(program)) or ()
+        for name, words in {name: words for changes in found for name, words in changes.items()}.items():
+            if f"global {name}" not in self._told:
+                self._told.add(f"global {name}")
+                warnings.warn(
+                    f"{words}: it was changed while steps ran. It counts as it was when the schema was frozen, and what "
+                    "a step finds there depends on which ran before it in its process. Pass it as an argument, and "
+                    "return what changes",
+                    stacklevel=4,
+                )
 
     def _tell_merged(self, program: Program) -> None:
         for name, count in program.merged.items():
