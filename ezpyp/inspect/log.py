@@ -8,11 +8,14 @@ from ezpyp.inspect._facts import Fact, error_of
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import write_json_rows
-from ezpyp.inspect._page import code, error_heading, title
+from ezpyp.inspect._page import code, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import StepRow, View
-from ezpyp.inspect._text import moment
+from ezpyp.inspect._text import block, moment
 from ezpyp.inspect._verb import reads
+from ezpyp.store import output_of
+
+_STREAMS = {"stdout": "Output", "stderr": "Error output", "log": "Log records"}
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache log --failed")
@@ -22,7 +25,7 @@ from ezpyp.inspect._verb import reads
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
 @reads
 def command(reader: Reader, words: tuple[str, ...], failed: bool, run: int | None, form: str) -> None:
-    """Traceback of a step, or of all that failed."""
+    """What a step said, and its traceback; or those of all that failed."""
     if failed == bool(words):
         raise click.UsageError("give either a NAME or --failed")
     view = reader.view(run=run)
@@ -53,18 +56,40 @@ def _rows(reader: Reader, view: View, words: tuple[str, ...]) -> Iterator[Fact]:
             "rank": step.rank,
             "host": step.host,
             "error": error_of(reader, step),
+            "output": _output(reader, step),
         }
+
+
+def _output(reader: Reader, step: StepRow) -> Fact | None:
+    """What the step said when it was computed, which was in an earlier run where it is cached."""
+    run = step.run
+    if step.cached:
+        row = reader.one("SELECT run FROM results WHERE id = ?", [step.result_id])
+        run = row[0] if row else None
+    with reader.translated():
+        said = output_of(reader.connection, step.step, run) if run else None
+    if said is None:
+        return None
+    return {"run": run, **{name: getattr(said, name).decode("utf-8", "replace") for name in _STREAMS}}
 
 
 def _print(row: Fact) -> None:
     where = f", rank {row['rank']} of {row['host']}" if row["rank"] is not None else ""
     ran = f" (run {row['run']}, {moment(row['started_at'])}{where})" if row["run"] else ", never run"
     title(row["name"], row["state"], ran)
-    error = row["error"]
-    if error is None:
-        click.echo("nothing was recorded")
-    else:
-        error_heading(error)
-        if error["traceback"]:
-            code(error["traceback"], "pytb")
+    if row["output"] is None and row["error"] is None:
+        click.echo("nothing was said")
+    if row["output"] is not None:
+        _print_output(row["output"])
+    if row["error"] is not None:
+        error_heading(row["error"])
+        if row["error"]["traceback"]:
+            code(row["error"]["traceback"], "pytb")
     click.echo()
+
+
+def _print_output(output: Fact) -> None:
+    for name, label in _STREAMS.items():
+        if output[name]:
+            heading(label)
+            click.echo(block(output[name]).rstrip("\n"))

@@ -293,3 +293,46 @@ def test_why_of_the_reduce_of_a_grown_sweep(tmp_path, ask):
     assert ask(cache, "show", "simulate", "x=7", "seed=0").out.startswith("simulate[x=7]: done")
     assert "there is no step 'simulate[x=70]'" in ask(cache, "show", "simulate", "x=70", code=2).err
     assert len(json.loads(ask(cache, "graph", "--by", "function", "--format", "json").out)) == 2
+
+
+TALKING = """
+import logging, sys
+from ezpyp import Pipeline, as_pickle_step
+
+pipeline = Pipeline("cache", "talk")
+
+@as_pickle_step(pipeline)
+def alpha(x):
+    if sys.argv[1] == "loud":
+        print("to the screen", x)
+        print("to the side", file=sys.stderr)
+        logging.getLogger("lab").info("quietly kept")
+    return x
+
+alpha(3)
+alpha(4)
+pipeline.execute(output="none", revise=True)
+"""
+
+
+def test_log_shows_what_a_step_said_when_it_was_computed(tmp_path, ask):
+    (tmp_path / "talk.py").write_text(TALKING)
+
+    def run(*words):
+        subprocess.run([sys.executable, "talk.py", *words], cwd=tmp_path, env=ENVIRON, check=True, timeout=60)
+
+    def said(name):
+        return json.loads(ask(tmp_path / "cache", "log", name, "--format", "json").out)[0]["output"]
+
+    run("loud")
+    run("loud")
+    page = ask(tmp_path / "cache", "log", "alpha[x=3]").out
+    assert "Output\nto the screen 3\n" in page
+    assert "Error output\nto the side" in page
+    assert said("alpha[x=4]")["run"] == 1
+    assert said("alpha[x=4]")["stdout"] == "to the screen 4\n"
+    run("silent")
+    assert said("alpha[x=4]") is None
+    run("silent")
+    assert said("alpha[x=4]") is None
+    assert "nothing was said" in ask(tmp_path / "cache", "log", "alpha[x=4]").out
