@@ -144,7 +144,9 @@ def start(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            # Not DEVNULL: MPICH's mpirun may end the job when its stdin ends before rank 0 has started ("process
+            # reading stdin too slowly", 36 of 40 on a busy machine; 0 of 40 with a pipe that stays open).
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=err,
             env=clean_environ(env) | {JOB_MARK: mark},
@@ -155,6 +157,8 @@ def start(
             yield process, Reader(mark, out.fileno(), err.fileno())
         finally:
             kill_job(process, mark)
+            if process.stdin:
+                process.stdin.close()
 
 
 class Reader:

@@ -134,8 +134,8 @@ class Session:
             if f"global {name}" not in self._told:
                 self._told.add(f"global {name}")
                 warnings.warn(
-                    f"{words}: it was changed while steps ran. It counts as it was when the schema was frozen, and "
-                    "what a step finds there depends on which ran before it in its process. Pass it as an argument, and "
+                    f"{words}: it was changed while steps ran. It counts as it was when the schema was frozen; what "
+                    "a step finds there depends on which ran before it in its process. Pass it as an argument, and "
                     "return what changes",
                     stacklevel=4,
                 )
