@@ -22,6 +22,9 @@ def show_as_today(connection: sqlite3.Connection) -> None:
         for old, new in RENAMED.items():
             if old in there and new not in there:
                 connection.execute(f"CREATE TEMP VIEW {new} AS SELECT * FROM main.{old}")
+        for table in _names(fresh, "table") - there - set(RENAMED.values()):
+            nulls = ", ".join(f"NULL AS {column}" for column in sorted(_columns(fresh, table)))
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {nulls} WHERE 0")
         for table in there & _names(fresh, "table"):
             if missing := _columns(fresh, table) - _columns(connection, table):
                 nulls = ", ".join(f"NULL AS {column}" for column in sorted(missing))
