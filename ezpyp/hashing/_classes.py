@@ -1,6 +1,7 @@
 """Classes as parts of a walk: the user's by content, a library's by name."""
 
 import sys
+from collections.abc import Iterator
 from enum import EnumMeta
 from types import FunctionType
 
@@ -12,6 +13,7 @@ _CLASS = tag("class")
 _NAMED = tag("named class")
 _END = tag("end of class")
 _ENUM_MEMBER = tag("enum member")
+_REGISTERED = tag("registered")
 
 _LEFT_OUT = frozenset(
     [
@@ -43,16 +45,16 @@ _ENUM_OWN = frozenset(
         "_unhashable_values_map_",
         "_new_member_",
         "__new__",
-        "_generate_next_value_",
         "_sort_order_",
         "__reduce_ex__",
-        "_boundary_",
         "_flag_mask_",
         "_singles_mask_",
         "_all_bits_",
         "_inverted_",
     ]
 )
+# Python writes them into each enumeration: they count where they are not what it would have anyway.
+_ENUM_SETTINGS = frozenset({"_generate_next_value_", "_boundary_"})
 _SLOT_TYPES = frozenset({"member_descriptor", "getset_descriptor"})
 
 
@@ -63,16 +65,22 @@ def walk_class(w: Walker, kind: type) -> Children:
         return
     if kind is not w.root and w.policy.is_library(kind):
         w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}") + w.policy.extension_digest(kind.__module__))
+        w.kinds[id(kind)] = kind
         if w.recorder is not None:
             w.recorder.library(kind.__module__)
         return
     if w.met(kind):
         return
+    w.things[id(kind)] = kind
     w.emit(_CLASS + text(_name(kind)) + w.policy.extension_digest(kind.__module__))
     w.in_code += 1
     yield from _ancestry(w, kind)
     yield from _enum_members(w, kind)
     yield from _contents(w, kind)
+    for classes in _registered(kind):
+        w.keep.append(classes)
+        w.emit(_REGISTERED)
+        yield classes
     w.in_code -= 1
     w.emit(_END)
 
@@ -123,4 +131,17 @@ def _is_left_out(kind: type, name: str, value: object) -> bool:
         return True
     if not isinstance(kind, EnumMeta):
         return False
-    return name in _ENUM_OWN or name in kind.__members__
+    return name in _ENUM_OWN or name in kind.__members__ or (name in _ENUM_SETTINGS and _is_inherited(kind, name))
+
+
+def _is_inherited(kind: type, name: str) -> bool:
+    return any(getattr(base, name, None) is getattr(kind, name) for base in kind.__bases__)
+
+
+def _registered(kind: type) -> Iterator[frozenset[object]]:
+    """Return the classes that an abstract class was told to take for its own."""
+    if "_abc_impl" in kind.__dict__:
+        from _abc import _get_dump  # type: ignore[import-not-found]  # as abc does
+
+        found = frozenset(filter(None, (reference() for reference in _get_dump(kind)[0])))
+        yield from (found,) if found else ()

@@ -22,6 +22,7 @@ _OPTIMIZED = 0x1
 _SEES_LOCALS = frozenset({"locals", "vars", "eval", "exec", "dir"})
 _LINES = "__firstlineno__"
 _STATIC = "__static_attributes__"
+_DOC = "__doc__"
 
 _GLOBALS = frozenset(opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if name in opmap)
 _STORES = frozenset(opmap[name] for name in ("STORE_GLOBAL", "DELETE_GLOBAL"))
@@ -53,6 +54,8 @@ class Form:
         uses: What it reads from outside, in the order of control.
         stores: Names of globals that it binds.
         operations: What it does, to be put into words where somebody asks.
+        attributes: Names of attributes that it reads of anything.
+        loose: Those of things that no name outside leads to, and texts that may be such names.
     """
 
     code: CodeType
@@ -60,6 +63,8 @@ class Form:
     uses: tuple[Use, ...]
     stores: frozenset[str]
     operations: tuple[Operation, ...]
+    attributes: frozenset[str] = frozenset()
+    loose: frozenset[str] = frozenset()
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
@@ -78,7 +83,9 @@ def canonical(code: CodeType) -> Form:
     writer = _Writer()
     writer.write_code(code, None)
     data = dumps(writer.out, 2)
-    return Form(code, digest(data), writer.uses.listed(), frozenset(writer.stores), tuple(writer.operations))
+    uses = writer.uses
+    read = frozenset(uses.attributes), frozenset(uses.loose)
+    return Form(code, digest(data), uses.listed(), frozenset(writer.stores), tuple(writer.operations), *read)
 
 
 class _Scope:
@@ -157,6 +164,8 @@ class _Body:
         self.scope = scope
         self.lines = lines
         self.is_class = not code.co_flags & _OPTIMIZED
+        # Where a class body stores its docstring.
+        self.skipped = -1
 
     def write(self, places: list[Place]) -> None:
         out = self.writer.out
@@ -175,6 +184,8 @@ class _Body:
 
     def write_place(self, position: int, place: Place, instruction: Instruction, places: list[Place]) -> None:
         op, arg = instruction.op, instruction.arg
+        if position == self.skipped:
+            return
         line = self.lines[instruction.unit] if instruction.unit < len(self.lines) else 0
         if op in CONSTS:
             self.write_constant(op, self.code.co_consts[arg], position, places, line)
@@ -226,6 +237,9 @@ class _Body:
             out.append("nested")
             self.writer.uses.other()
             self.writer.write_code(value, self.scope)
+            return
+        if self.is_class and self.stored_name(position + 1, places) == _DOC:
+            self.skipped = position + 1
             return
         self.writer.uses.constant(value)
         value = self.adjusted(value, position, places)

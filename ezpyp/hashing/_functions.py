@@ -4,10 +4,11 @@ import functools
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 
-from ezpyp.hashing._code import canonical
+from ezpyp.hashing._code import Form, canonical
 from ezpyp.hashing._containers import dict_items
 from ezpyp.hashing._environment import is_environment
 from ezpyp.hashing._framing import count, tag, text
+from ezpyp.hashing._looks import asked_of_any, asked_of_one, fact
 from ezpyp.hashing._names import Lead, is_code, leads
 from ezpyp.hashing._walk import Children, Walker
 
@@ -16,6 +17,7 @@ _NAMED = tag("named")
 _DEFAULTS = tag("defaults")
 _LEAD = tag("lead")
 _LABEL = tag("label")
+_LOOK = tag("look")
 _METHOD = tag("method")
 _WRAPPED = tag("wrapped")
 _CELL = tag("cell")
@@ -59,9 +61,22 @@ def _content(w: Walker, function: FunctionType) -> Children:
     w.reads.extend((space, use.name) for use in form.uses if use.kind == "global")
     for lead in leads(function, form.uses, w.policy):
         yield from _lead(w, function, lead)
+    yield from _asked_for(w, function, form)
     if w.recorder is not None:
         w.recorder.code(function, form, w.policy)
     yield from _attributes(w, function)
+
+
+def _asked_for(w: Walker, function: FunctionType, form: Form) -> Children:
+    """Names, docstrings and the like of what code leads to, where it asks for them."""
+    w.things[id(function)] = function
+    w.attributes |= form.attributes
+    w.looks.update(asked_of_any(function, form))
+    for name, thing, look in asked_of_one(function, form):
+        w.emit(_LOOK + text(look))
+        value = fact(thing, look)
+        w.keep.append(value)
+        yield from noted(w, "global", f"{name}.{look}", _place(w, function, Lead(name)), value)
 
 
 def _again(w: Walker, function: FunctionType, direct: bool) -> Children:

@@ -4,10 +4,11 @@ import io
 from copyreg import __newobj__, dispatch_table  # type: ignore[attr-defined]  # what pickles name
 from enum import Enum
 from functools import partial
-from types import FunctionType, MethodType
+from types import FunctionType, GenericAlias, MethodType, UnionType
 
 from ezpyp.hashing._containers import dict_items, members
 from ezpyp.hashing._framing import count, tag, text
+from ezpyp.hashing._singletons import holder
 from ezpyp.hashing._walk import Children, Walker
 
 _OBJECT = tag("object")
@@ -23,20 +24,23 @@ _PARTIAL = tag("partial")
 _STAND_IN = tag("stand-in")
 
 # Values of these modules cannot change: equal ones agree, whether shared or not.
-_VALUES = frozenset({"decimal", "fractions", "datetime", "uuid", "pathlib", "zoneinfo", "re", "ipaddress"})
+_VALUES = frozenset({"decimal", "fractions", "datetime", "uuid", "pathlib", "zoneinfo", "re", "ipaddress", "operator"})
+# Moments, spans and offsets of pandas; its containers go another way.
+_VALUES_OF_PANDAS = "pandas._libs"
+_SET_ITERATOR: type = type(iter(set()))
 _VALUE_BASES = (tuple, str, int, float, complex, bytes)
 
 
 def walk_instance(w: Walker, value: object) -> Children:
     """An instance: its class, then what ``__reduce_ex__`` says of its state."""
     kind = type(value)
-    if getattr(value, "__dict__", None) and "__ezpyp_function__" in value.__dict__:
+    if "__ezpyp_function__" in attributes_of(value):
         yield from walk_plain_function(w, value)
     elif w.met_tuple(value) if is_immutable(kind) else w.met(value):
         pass
     elif not w.in_code:
         yield from _parts(w, value)
-    elif w.policy.is_library(kind):
+    elif w.policy.is_library(kind) and not _is_readable(w, value):
         w.shelter(value, _code_in(w, value))
         yield from _parts(w, value)
         w.unshelter()
@@ -45,6 +49,15 @@ def walk_instance(w: Walker, value: object) -> Children:
         w.in_code += 1
         yield from _parts(w, value)
         w.in_code -= 1
+
+
+def attributes_of(value: object) -> dict[str, object]:
+    """Return an instance's own attributes; none where it answers with something else, as proxies and mocks do."""
+    try:
+        state = value.__dict__
+    except Exception:  # noqa: BLE001  # the user's __getattribute__
+        return {}
+    return state if type(state) is dict else {}
 
 
 def walk_plain_function(_: Walker, value: object) -> Children:
@@ -62,8 +75,7 @@ def _parts(w: Walker, value: object) -> Children:
 
 def _code_in(w: Walker, value: object) -> Children:
     """The code that a library's object was given: it counts also where the object itself is no data."""
-    state = getattr(value, "__dict__", None)
-    for part in state.values() if isinstance(state, dict) else ():
+    for part in attributes_of(value).values():
         if isinstance(part, FunctionType | MethodType | type | partial) or not w.policy.is_library(type(part)):
             yield part
 
@@ -82,7 +94,8 @@ def walk_partial(w: Walker, value: partial[object]) -> Children:
 
 def is_immutable(kind: type) -> bool:
     """Tell whether instances cannot change, so that sharing one means nothing."""
-    if kind.__module__.partition(".")[0] in _VALUES:
+    module = kind.__module__
+    if module.partition(".")[0] in _VALUES or module.startswith(_VALUES_OF_PANDAS) or kind in (GenericAlias, UnionType):
         return True
     params = kind.__dict__.get("__dataclass_params__")
     if params is not None:
@@ -93,13 +106,17 @@ def is_immutable(kind: type) -> bool:
 def _reduce(w: Walker, value: object) -> tuple[object, ...] | str | None:
     """Ask the object for its parts; None where it was refused."""
     kind = type(value)
-    if hasattr(kind, "__next__") and w.policy.is_library(kind):
+    if hasattr(kind, "__next__") and w.policy.is_library(kind) and not _is_readable(w, value):
         is_file = isinstance(value, io.IOBase)
         w.refuse(value, "an open file; pass ezpyp.File(path)" if is_file else "an iterator would be used up")
         return None
     try:
         special = dispatch_table.get(kind)
-        return special(value) if special is not None else value.__reduce_ex__(4)
+        reduced = special(value) if special is not None else value.__reduce_ex__(4)
+        if type(reduced) is str or (type(reduced) is tuple and 2 <= len(reduced) <= 6):
+            return reduced
+        w.refuse(value, f"its __reduce_ex__ gives {type(reduced).__name__}, which describes nothing")
+        return None
     except RecursionError:
         raise
     except Exception as error:  # noqa: BLE001  # user code and C extensions raise anything here
@@ -107,12 +124,17 @@ def _reduce(w: Walker, value: object) -> tuple[object, ...] | str | None:
         return None
 
 
+def _is_readable(w: Walker, value: object) -> bool:
+    """Tell whether an iterator of the language says what is left of it without being used up; a set has no order."""
+    kind = type(value)
+    is_iterator = hasattr(kind, "__next__") and kind.__module__ == "builtins" and kind is not _SET_ITERATOR
+    return is_iterator and bool(w.in_code) and not w.is_sheltered()
+
+
 def _reduced(w: Walker, value: object, reduced: tuple[object, ...] | str) -> Children:
     kind = type(value)
     if isinstance(reduced, str):
-        w.emit(_GLOBAL + text(f"{kind.__module__}.{kind.__qualname__}:{reduced}"))
-        if w.recorder is not None and w.policy.is_library(kind):
-            w.recorder.library(kind.__module__)
+        yield from _global(w, value, reduced)
         return
     make, args, *rest = reduced
     state, items, pairs = (*rest, None, None, None)[:3]
@@ -127,6 +149,22 @@ def _reduced(w: Walker, value: object, reduced: tuple[object, ...] | str) -> Chi
     yield from walk_state(w, state)
     yield from _listed(w, items)
     yield from _listed(w, pairs)
+
+
+def _global(w: Walker, value: object, name: str) -> Children:
+    """An object that says that it is a global: a library's by name, the user's by content too."""
+    kind = type(value)
+    module = holder(value, name)
+    if module is None:
+        w.refuse(value, f"it says that it is the global {name!r}, which no module holds")
+    elif w.policy.is_user_module(module.__name__):
+        w.emit(_GLOBAL + text(name))
+        yield kind
+        yield from walk_state(w, attributes_of(value) or None)
+    else:
+        w.emit(_GLOBAL + text(f"{kind.__module__}.{kind.__qualname__}:{name}"))
+        if w.recorder is not None and w.policy.is_library(kind):
+            w.recorder.library(kind.__module__)
 
 
 def _listed(w: Walker, items: object) -> Children:

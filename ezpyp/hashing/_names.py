@@ -4,10 +4,11 @@ import builtins
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import FunctionType, ModuleType, SimpleNamespace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from types import FunctionType, ModuleType
 
+from ezpyp.hashing._configuration import fields_read
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._uses import Chain, Use
 
@@ -82,53 +83,47 @@ def _free(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]
 
 def _thing(name: str, value: object, use: Use, policy: Ownership, kind: str) -> Iterator[Lead]:
     if isinstance(value, ModuleType):
-        for chain in use.chains or ((),):
-            yield follow(name, value, chain, policy)
+        yield from _through(name, value, use.chains or ((),), policy)
         return
-    if _is_read_by_attributes(value, use.chains):
-        for attribute in dict.fromkeys(chain[0] for chain in use.chains):
-            yield Lead(f"{name}.{attribute}", vars(value)[attribute], kind=kind)
-        return
-    yield Lead(name, value, kind=kind)
-    yield from _docstrings(name, value, use.chains)
+    yield from _read(Lead(name, value, kind=kind), use.chains)
 
 
-def _docstrings(name: str, value: object, chains: tuple[Chain, ...]) -> Iterator[Lead]:
-    """Docstrings count where code reads them."""
-    if isinstance(value, FunctionType | type) and ("__doc__",) in chains:
-        yield Lead(f"{name}.__doc__", value.__doc__)
+def _through(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[Lead]:
+    """Follow what is read of a module, up to the attributes of a configuration object behind it."""
+    found = [follow(name, module, chain, policy) for chain in chains]
+    for lead, rest in found:
+        yield from _read(lead, (rest,) if all(below for other, below in found if other.name == lead.name) else ())
 
 
-def _is_read_by_attributes(value: object, chains: tuple[Chain, ...]) -> bool:
-    """Tell whether only plain attributes of a configuration object are read, so that only these count."""
-    kind = type(value)
-    plain = kind is SimpleNamespace or (kind.__module__, kind.__qualname__) == ("argparse", "Namespace")
-    if not chains or not all(chains) or not (plain or "__dataclass_fields__" in kind.__dict__):
-        return False
-    if kind.__getattribute__ is not object.__getattribute__ or hasattr(kind, "__getattr__"):
-        return False
-    state = getattr(value, "__dict__", {})
-    return all(chain[0] in state and not hasattr(getattr(kind, chain[0], None), "__get__") for chain in chains)
+def _read(lead: Lead, chains: tuple[Chain, ...]) -> Iterator[Lead]:
+    """Of a configuration object of which only plain attributes are read, only these count; else the thing itself."""
+    values = fields_read(lead.value, chains) if lead.label is None else {}
+    if not values:
+        yield lead
+    for attribute, value in values.items():
+        below = tuple(chain[1:] for chain in chains if chain[0] == attribute)
+        yield from _read(replace(lead, name=f"{lead.name}.{attribute}", value=value), below)
 
 
-def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> Lead:
-    """Follow attributes from a module to the first thing that is no module."""
+def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tuple[Lead, Chain]:
+    """Follow attributes from a module to the first thing that is no module; say what of the chain is left."""
     value: object = module
     owner = module
     read = [name]
-    for attribute in chain:
+    for place, attribute in enumerate(chain):
         if not isinstance(value, ModuleType):
-            break
+            return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), chain[place:]
         owner = value
         read.append(attribute)
         value, found = _member(owner, attribute, policy)
         if not found:
             # Of a library that loads its parts when first asked, as a rule.
             library = "" if policy.is_user_module(owner.__name__) else owner.__name__
-            return Lead(".".join(read), label=f"missing:{owner.__name__}.{attribute}", kind="missing", library=library)
+            label = f"missing:{owner.__name__}.{attribute}"
+            return Lead(".".join(read), label=label, kind="missing", library=library), ()
         if not isinstance(value, ModuleType) and not policy.is_user_module(owner.__name__):
-            return _library_member(".".join(read), owner, attribute, value)
-    return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or ""))
+            return _library_member(".".join(read), owner, attribute, value), ()
+    return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), ()
 
 
 def _member(module: ModuleType, attribute: str, policy: Ownership) -> tuple[object, bool]:
@@ -169,14 +164,14 @@ def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[L
         name = name.partition(".")[0]
     module = load(name, policy)
     if module is None:
-        full = name if use.member is None else f"{name}.{use.member}"
+        full = name if not use.member else f"{name}.{use.member}"
         yield Lead(full, label=f"library:{full}", kind="import", library=name)
         return
-    for chain in use.chains:
-        whole = chain if use.member is None else (use.member, *chain)
-        if use.member is not None:
-            load(f"{name}.{use.member}", policy)
-        yield follow(name, module, whole, policy)
+    chains = use.chains
+    if use.member:
+        load(f"{name}.{use.member}", policy)
+        chains = tuple((use.member, *chain) for chain in chains)
+    yield from _through(name, module, chains, policy)
 
 
 def absolute_name(use: Use, space: dict[str, object]) -> str:

@@ -1,9 +1,14 @@
 """NumPy: arrays by dtype, shape, order and values; scalars; dtypes."""
 
+import gc
+import sys
+
 import numpy as np
 from xxhash import xxh3_128
 
-from ezpyp.hashing._framing import count, digest, tag
+from ezpyp.hashing._framing import count, digest, tag, text
+from ezpyp.hashing._instances import walk_instance
+from ezpyp.hashing._singletons import holder
 from ezpyp.hashing._walk import Children, Node, Walker
 
 _ARRAY = tag("ndarray")
@@ -13,6 +18,8 @@ _MASKED = tag("masked array")
 _RAW = tag("raw")
 _FORTRAN = tag("fortran")
 _FIELD = tag("field")
+_UFUNC = tag("ufunc")
+_GLOBAL_STATE = tag("global random state")
 # The x87 number of 80 bits lies in 12 or 16 bytes; the rest is whatever was in memory.
 _X87_BYTES = 10
 # Memory in other layouts than C and Fortran is brought in order by so much at a time.
@@ -106,6 +113,10 @@ def _significant(array: np.ndarray) -> bytes:
 
 def walk_masked(w: Walker, array: np.ma.MaskedArray) -> Children:
     """A masked array: values (hidden ones too), mask, fill value."""
+    if array is np.ma.masked:
+        # The one hidden value that indexing gives; nothing of it can be written.
+        w.emit(_MASKED + text("masked"))
+        return
     if w.met(array):
         return
     w.emit(_MASKED)
@@ -148,6 +159,28 @@ def walk_dtype(w: Walker, dtype: np.dtype) -> Children:
         yield (name, *field)
 
 
+def walk_ufunc(w: Walker, function: np.ufunc) -> Children:
+    """A universal function: a library's by name; one made of a function (np.frompyfunc) by that."""
+    module = holder(function, function.__name__)
+    made_of = [part for part in gc.get_referents(function) if callable(part)]
+    if (module is not None and not w.policy.is_user_module(module.__name__)) or not made_of:
+        yield from walk_instance(w, function)
+    elif not w.met(function):
+        w.emit(_UFUNC)
+        yield (function.nin, function.nout, function.identity)
+        yield from made_of
+
+
+def walk_random_state(w: Walker, state: np.random.RandomState) -> Children:
+    """A generator by its state; the one that all share is another in every process, unless the script seeds it."""
+    if state is not sys.modules["numpy.random.mtrand"]._rand:
+        yield from walk_instance(w, state)
+        return
+    w.emit(_GLOBAL_STATE)
+    if w.recorder is not None:
+        w.recorder.untracked("NumPy's global random state")
+
+
 def find(kind: type) -> Node | None:
     """Return the way to write instances of ``kind``, if it is one of NumPy's basic ones."""
     if kind is np.ma.MaskedArray:
@@ -156,4 +189,8 @@ def find(kind: type) -> Node | None:
         return walk_array
     if kind is np.generic:
         return walk_scalar
+    if kind is np.ufunc:
+        return walk_ufunc
+    if (kind.__module__, kind.__qualname__) == ("numpy.random.mtrand", "RandomState"):
+        return walk_random_state
     return walk_dtype if kind is np.dtype else None

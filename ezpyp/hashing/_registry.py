@@ -12,6 +12,8 @@ from ezpyp.hashing import _buffers, _classes, _containers, _functions, _instance
 from ezpyp.hashing._framing import count, tag, text
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._plain import SCALARS
+from ezpyp.hashing._rest import walk_rest
+from ezpyp.hashing._states import STATES
 from ezpyp.hashing._walk import Children, Leaf, Node, Walker, scalar
 
 _HOLE = tag("hole")
@@ -29,6 +31,8 @@ _NORMALISERS = {
     "pathlib": "_stdlib",
     "logging": "_stdlib",
     "os": "_stdlib",
+    "random": "_stdlib",
+    "typing": "_typing",
 }
 
 
@@ -68,6 +72,10 @@ class Registry:
     def is_registered(self, kind: type) -> bool:
         """Tell whether `register` was called for this very class."""
         return kind in self._registered
+
+    def rest(self, w: Walker) -> Children:
+        """Return what counts of what was met because of code that was met."""
+        return walk_rest(w)
 
     def find(self, kind: type) -> Node:
         """Return the way to write instances of ``kind``."""
@@ -166,6 +174,7 @@ _NODES: dict[type, Node] = {
     functools.partial: _instances.walk_partial,
     functools.cached_property: _functions.walk_descriptor,
     type(functools.lru_cache(len)): _functions.walk_wrapper,
+    **STATES,
 }
 
 REGISTRY = Registry()

@@ -3,12 +3,14 @@
 import logging
 import os
 import pathlib
+import sys
 
 from ezpyp.hashing._framing import tag, text
 from ezpyp.hashing._instances import walk_instance
 from ezpyp.hashing._walk import Children, Node, Walker
 
 _PATH = tag("path")
+_GLOBAL_STATE = tag("global random state")
 
 
 def walk_path(w: Walker, path: pathlib.PurePath) -> Children:
@@ -35,10 +37,22 @@ def walk_environment(w: Walker, value: object) -> Children:
     yield from ()
 
 
+def walk_random(w: Walker, state: object) -> Children:
+    """A generator by its state; the one that all share is another in every process, unless the script seeds it."""
+    if state is not sys.modules["random"]._inst:
+        yield from walk_instance(w, state)
+        return
+    w.emit(_GLOBAL_STATE)
+    if w.recorder is not None:
+        w.recorder.untracked("Python's global random state")
+
+
 def find(kind: type) -> Node | None:
     """Return the way to write instances of ``kind``, if it is one of these."""
     if kind is pathlib.PurePath:
         return walk_path
+    if (kind.__module__, kind.__qualname__) == ("random", "Random"):
+        return walk_random
     if kind is logging.Logger:
         return walk_logger
     return walk_environment if kind is type(os.environ) else None

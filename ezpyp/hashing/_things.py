@@ -14,6 +14,8 @@ def thing_of(function: FunctionType, use: Use) -> object:
     if use.kind == "free":
         return _of_closure(function, use.name)
     module = None if use.level else sys.modules.get(use.name)
+    if use.member == "":
+        return module
     if use.member is None:
         return module if module is None else sys.modules.get(use.name.partition(".")[0])
     return None if module is None else vars(module).get(use.member)

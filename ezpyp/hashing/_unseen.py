@@ -46,10 +46,13 @@ _UNKNOWN = "..."
 
 def unseen(function: FunctionType, form: Form, policy: Ownership) -> Iterator[str]:
     """Return what of a function's code cannot be seen, each as "open('a.csv') in NAME (FILE:LINE)"."""
+    followed = {use.name for use in form.uses if use.member in ("", None) and use.kind == "import"}
     for use in form.uses:
         thing = thing_of(function, use)
         for chain, kind, text in use.followers if thing is not None else ():
             if kind == "held":
+                continue
+            if kind == "text" and text in followed:
                 continue
             argument = _argument(function, form, led_to(thing, chain), (kind, text), policy)
             if argument is not None:

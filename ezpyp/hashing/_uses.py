@@ -13,9 +13,10 @@ _LOADS = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDER
 _STORES = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
 # Operations between a name and what is done with it that change nothing.
 _NEUTRAL = frozenset({"PUSH_NULL", "SWAP", "POP_TOP", "PRECALL"})
-_CALLS = frozenset({"PRECALL", "CALL"})
 # Variables that hold what variables hold; more of them are not followed.
 _DEPTH = 4
+# They give the module that a text names.
+_IMPORTERS = frozenset({"import_module", "__import__"})
 
 
 # A chain, what kind of thing comes next ("text", a constant; "global"; "variable"; "" for anything else), and its text.
@@ -33,7 +34,8 @@ class Use:
         chains: Attributes read of it, in order of first mention; () is the thing itself.
         followers: What comes next after a chain, as its first argument or key.
         level: Dots of a relative import.
-        member: What is imported from the module, if one thing is.
+        member: What is imported from the module, if one thing is; "" where code holds that very module, a part of a
+            package too (``importlib.import_module("a.b")``).
     """
 
     kind: str
@@ -67,6 +69,9 @@ class Uses:
     """Collects the uses of one function, nested code included."""
 
     def __init__(self) -> None:
+        # Attributes that are read of anything, and those of things that no name outside leads to.
+        self.attributes: set[str] = set()
+        self.loose: set[str] = set()
         self._entries: dict[Key | int, _Entry] = {}
         self._aliases: dict[int, set[Key]] = {}
         # Variables that hold what a chain leads to ("env = os.environ"): only what is recorded looks at them.
@@ -85,6 +90,11 @@ class Uses:
         self._argument: tuple[dict[Follower, None], Follower] | None = None
         self._module: tuple[int, str, bool] = (0, "", False)
         self._imported: Key | None = None
+        # The name that was loaded last, and the module that a call or key right behind would give.
+        self._loaded = ""
+        self._named: Key | None = None
+        # type(x) and x.__class__: classes, whose names count anyway.
+        self._is_class = False
 
     def open_body(self, scope: Scope) -> None:
         """Enter a code object."""
@@ -104,12 +114,15 @@ class Uses:
         """Note that a global is read, and return its number."""
         self._finish("global", name)
         self._start(("global", name, 0, None))
+        self._loaded = name
         return self.global_number(name)
 
     def variable(self, operation: str, name: str) -> None:
         """Note a load or store of a variable."""
         scope = self._bodies[-1]
         number = scope.number(name)
+        if operation in _STORES and self._current == (self._imported, []):
+            self._current = None
         if operation in _STORES and self._current is not None:
             key, chain = self._current
             self._held.setdefault(number, {})[key, tuple(chain)] = None
@@ -119,10 +132,14 @@ class Uses:
             self._aliases.setdefault(number, set()).add(self._imported)
         elif operation in _LOADS:
             self._start(("free", name, 0, None) if scope.is_outermost(name) else number)
+            # Of "type(self)" it is type that is called.
+            self._loaded = self._loaded if self._loaded == "type" or name == "type" else name
         self._imported = None
 
     def name(self, operation: str, name: str) -> None:
         """Note an operation on an attribute, an import, or a name of a class body."""
+        if operation in _MEMBERS:
+            self._attribute(name)
         if operation in _MEMBERS and self._current is not None:
             self._current[1].append(name)
             if isinstance(self._current[0], tuple):
@@ -141,8 +158,17 @@ class Uses:
                 self._entry(self._imported).chains[()] = None
             self._imported = None
 
+    def _attribute(self, name: str) -> None:
+        self.attributes.add(name)
+        if (self._current is None or isinstance(self._current[0], int)) and not (self._is_class and name == "__name__"):
+            self.loose.add(name)
+        self._is_class = name == "__class__"
+
     def constant(self, value: object) -> None:
-        """Note a constant; a string after a chain may be the name of an attribute or of an environment variable."""
+        """Note a constant; a string after a chain may name an attribute, a module, an environment variable."""
+        if isinstance(value, str) and value.startswith("__"):
+            # As getattr or operator.attrgetter take it.
+            self.loose.add(value)
         if self._asked is not None:
             # A default for what is missing; anything else done with the name settles the question in _finish.
             return
@@ -151,30 +177,49 @@ class Uses:
             followers, written = self._argument
             followers.pop(written, None)
         self._argument = None
+        named = None
         if isinstance(value, str) and self._current is not None:
-            key, chain = self._current
+            named = self._module_of(value)
             if self._after_getattr:
+                key, chain = self._current
                 self._entry(key).followers[tuple(chain), "text", value] = None
                 self._asked = (key, tuple(chain), value)
                 self._current = None
+                self.attributes.add(value)
+                return
             self._finish("text", value)
         self._finish()
+        self._named = named
         self._after_getattr = False
         self._constants = [*self._constants[-1:], value]
 
+    def _module_of(self, name: str) -> Key | None:
+        """Return the module that a text names behind what is read now; None behind anything but an import."""
+        names = [self._loaded, *(self._current[1] if self._current is not None else ())]
+        if (names[-1] in _IMPORTERS and not name.startswith(".")) or names == ["sys", "modules"]:
+            # Of __import__("a.b") comes a.
+            return ("import", name, 0, None if names[-1] == "__import__" else "")
+        return None
+
     def other(self, operation: str = "") -> None:
         """Note any other operation."""
-        if self._asked is not None and operation in _CALLS:
+        called, named = operation == "CALL", self._named
+        if self._asked is not None and called:
             key, chain, name = self._asked
-            self._entry(key).chains[*chain, name] = None
-            self._asked = None
+            self._asked, self._after_getattr = None, False
+            self._current = (key, [*chain, name])
+            return
         if operation == "CONTAINS_OP" and self._current is not None and isinstance(self._subject, str):
             self._finish("text", self._subject)
         self._last = self._argument = None
         if operation not in _NEUTRAL:
             self._finish()
             self._after_getattr = False
-            self._imported = None
+            self._imported = named if called or operation == "BINARY_SUBSCR" else None
+            if self._imported is not None:
+                self._start(self._imported)
+            self._is_class = called and self._loaded == "type"
+            self._loaded = ""
 
     def listed(self) -> tuple[Use, ...]:
         """Return what was collected, in the order of first mention."""
@@ -205,10 +250,12 @@ class Uses:
 
     def _start(self, key: Key | int) -> None:
         self._entry(key)
+        self._is_class = False
         self._current = (key, [])
         self._subject, self._last = self._last, None
 
     def _finish(self, kind: str = "", text: str = "") -> None:
+        self._named = None
         if self._asked is not None:
             # The name is computed from that constant: anything may be read of the thing.
             self._entry(self._asked[0]).chains[self._asked[1]] = None

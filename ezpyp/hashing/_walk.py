@@ -96,6 +96,12 @@ class Walker:
         self.direct: object = self.root
         self.role = "helper"
         self.annotated: set[int] = set()
+        # The user's functions and classes, the libraries' classes, what code asks of the former, which attributes it
+        # reads of anything: see walk_rest.
+        self.things: dict[int, object] = {}
+        self.kinds: dict[int, type] = {}
+        self.looks: set[str] = set()
+        self.attributes: set[str] = set()
         self._tuples = 0
         self._owners: list[object] = []
         self._shelters: list[_Shelter] = []
@@ -109,6 +115,8 @@ class Walker:
             self._reset()
             self.shared = True
             self._run(iter(values))
+        if self.things:
+            self._run(self.dispatch.rest(self))
         self._write_bindings()
         return b"".join(self.out)
 
@@ -200,9 +208,13 @@ class Walker:
         """Meet a part without stable content: an error in an argument, its type in what code reads."""
         if not self.in_code:
             raise UnwalkableError(value, reason, tuple(self._owners))
-        if any(shelter.in_code == self.in_code for shelter in self._shelters):
+        if self.is_sheltered():
             raise _ShelteredError
         self.emit_type_only(value)
+
+    def is_sheltered(self) -> bool:
+        """Tell whether a library's object that code reads is being walked, which may turn out to be no data."""
+        return any(shelter.in_code == self.in_code for shelter in self._shelters)
 
     def emit_type_only(self, value: object) -> None:
         """Write an object of which nothing but the type counts, and note it."""
@@ -262,6 +274,9 @@ class Dispatch(Protocol):
 
     leaves: dict[type, Leaf]
     nodes: dict[type, Node]
+
+    def rest(self, w: Walker) -> Children:
+        """Return what counts of what was met because of code that was met."""
 
     def find(self, kind: type) -> Node:
         """Return the way to write instances of ``kind``."""

@@ -272,7 +272,7 @@ must(
 )
 must(
     "docstring that is read",
-    "docstrings",
+    "asked of one",
     "first",
     "second",
     '''

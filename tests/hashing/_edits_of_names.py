@@ -653,7 +653,7 @@ must(
 )
 must(
     "annotation that a registry sees",
-    "annotations",
+    "annotations+asked of any",
     "y: int",
     "y: float",
     """
@@ -940,7 +940,7 @@ must(
 )
 must(
     "name of a class",
-    "class names",
+    "class names+asked of one",
     "Model",
     "Machine",
     """

@@ -2,8 +2,9 @@
 
 import types
 from functools import lru_cache
+from importlib import import_module
 
-from ezpyp.hashing import _classes, _code, _functions, _instances, _names, _ownership, _registry, _values, _walk
+from ezpyp.hashing import _classes, _code, _functions, _instances, _names, _ownership, _registry, _rest, _values, _walk
 
 
 def nothing(*_args):
@@ -41,11 +42,27 @@ def _names_off():
 
 
 def _follow_off(name, module, chain, policy):
-    return _names.Lead(name, label=name)
+    return _names.Lead(name, label=name), ()
 
 
 def _compiled_off():
     _ownership.Ownership.extension_digest = lambda self, name: b""
+
+
+def _nodes_away(module, table):
+    def off():
+        for kind in getattr(import_module(f"ezpyp.hashing.{module}"), table):
+            del _registry.REGISTRY.nodes[kind]
+
+    return off
+
+
+def _made_of_off():
+    import_module("ezpyp.hashing._numpy").walk_ufunc = nothing
+
+
+def _typing_off():
+    import_module("ezpyp.hashing._typing").walk_typing = nothing
 
 
 RULES = {
@@ -61,7 +78,15 @@ RULES = {
     "attribute names": _names_off,
     "signatures": _set(_code, "signature", lambda code: None),
     "local names": _set(_code, "_SEES_LOCALS", frozenset()),
-    "docstrings": _set(_names, "_docstrings", nothing),
+    "asked of one": _set(_functions, "asked_of_one", nothing),
+    "asked of any": _set(_functions, "asked_of_any", nothing),
+    "states": _nodes_away("_states", "STATES"),
+    "iterators": _set(_instances, "_is_readable", lambda w, value: False),
+    "made of": _made_of_off,
+    "globals that say so": _set(_instances, "_global", nothing),
+    "type variables": _typing_off,
+    "registered classes": _set(_classes, "_registered", nothing),
+    "hung": _set(_rest, "hung", nothing),
     "globals": _set(_names, "_global", nothing),
     "closures": _set(_names, "_free", nothing),
     "imports": _set(_names, "_imported", nothing),
