@@ -26,7 +26,7 @@ wait_s = float(os.environ.get("WAIT_S", "0"))
 @ezpyp.as_pickle_step(pipeline)
 def slow(seed):
     ran(f"slow {seed}")
-    time.sleep(0.05)
+    time.sleep(float(os.environ.get("PACE_S", "0.02")))
     return [bytes([seed]) * 20_000]
 
 slow.map(range(30))
@@ -64,7 +64,8 @@ def test_the_second_job_is_refused_by_name_or_waits_and_a_dead_holder_is_no_obst
     script.write_text(STUDY)
     trace = Bodies(tmp_path / "trace")
     env = traced(trace.path)
-    with start([sys.executable, str(script), str(location)], env=env) as (first, _):
+    # Long enough for others to start meanwhile, however busy the machine is: it is killed.
+    with start([sys.executable, str(script), str(location)], env=env | {"PACE_S": "2"}) as (first, _):
         until(lambda: trace.path.exists())
         refused = python(script, str(location), env=env)
         assert refused.returncode != 0
@@ -101,7 +102,7 @@ def test_a_job_that_was_stopped_and_overtaken_writes_nothing_any_more(tmp_path: 
     script.write_text(STUDY)
     trace = Bodies(tmp_path / "trace")
     env = traced(trace.path)
-    with start([sys.executable, str(script), str(location)], env=env) as (first, read):
+    with start([sys.executable, str(script), str(location)], env=env | {"PACE_S": "0.2"}) as (first, read):
         until(lambda: trace.path.exists() and trace.path.read_text().count("\n") > 5)
         first.send_signal(signal.SIGSTOP)
         until(lambda: "T" in Path(f"/proc/{first.pid}/stat").read_text().rpartition(")")[2].split()[0])
