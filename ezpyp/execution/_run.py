@@ -39,6 +39,7 @@ from ezpyp.store import (
     finish_run,
     latest_rows,
     newest_results,
+    record_circumstances,
     record_missing,
     recorded_durations,
     replace_file,
@@ -145,7 +146,9 @@ class _Run:
             self._request.version, batch_job(), total, self._repository.commit,
         )  # fmt: skip
         with self._index.writing() as connection:
-            return start_run(connection, row)
+            run = start_run(connection, row)
+            record_circumstances(connection, run, self._program.identities.values())
+            return run
 
     def _scheduler(self, step_ids: list[int]) -> Callable[[Sequence[Sequence[int]], list[int]], Scheduler]:
         program = self._program

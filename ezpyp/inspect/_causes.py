@@ -1,6 +1,6 @@
 """What differs between two recorded steps, as the rows of an index tell it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ezpyp.errors import CacheFormatError
@@ -8,7 +8,7 @@ from ezpyp.hashing import FunctionIdentity, circumstances
 from ezpyp.inspect._facts import trees_of, unpacked
 from ezpyp.inspect._reader import Reader
 from ezpyp.schema import Cause, Recorded, Upstream, causes_of, function_causes, upstream_of
-from ezpyp.store import shared_text
+from ezpyp.store import CIRCUMSTANCES, circumstances_at, shared_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,12 @@ class Differ:
         functions = self._functions(old.function, new.function)
         return causes_of(old.recorded, new.recorded, functions, self._argument_code)
 
-    def circumstances(self, old: Known, new: Known) -> list[Cause]:
-        """What changed around the function and counts in no key: environment variables, versions of libraries."""
-        before, after = self.identity(old.function), self.identity(new.function)
+    def circumstances(self, old: Known, then: int, new: Known, now: int) -> list[Cause]:
+        """What changed around the function from one run to another and counts in no key.
+
+        Environment variables that the code reads by a constant name, versions of libraries.
+        """
+        before, after = self._identity_at(old.function, then), self._identity_at(new.function, now)
         changes = circumstances(before, after) if before and after else ()
         return [Cause(c.kind, str(c), c.name, c.file, c.line, c.old, c.new) for c in changes]
 
@@ -66,6 +69,16 @@ class Differ:
     def _identity(self, function: int) -> FunctionIdentity | None:
         (data,) = self._reader.must("SELECT identity FROM functions WHERE id = ?", [function])
         return self._read(unpacked(data))
+
+    def _identity_at(self, function: int, run: int) -> FunctionIdentity | None:
+        """A function with what was around it in a run; it is recorded but once."""
+        identity = self.identity(function)
+        with self._reader.translated():
+            around = circumstances_at(self._reader.connection, function, run)
+        if identity is None or around is None:
+            return identity
+        own = tuple(part for part in identity.parts if part.kind not in CIRCUMSTANCES)
+        return replace(identity, parts=(*own, *around))
 
     def _code_of_argument(self, digest: str) -> FunctionIdentity | None:
         with self._reader.translated():

@@ -12,6 +12,7 @@ from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import code, heading
 from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._rows import StepRow
 from ezpyp.inspect._text import one_line
 from ezpyp.inspect._verb import reads
 from ezpyp.inspect._verdict import Verdict, verdict
@@ -32,12 +33,14 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
     For a step that ran: what differs from the last time it was known. For a cached one: which run made the
     result. For a failed or skipped one: the cause up the chain.
     """
-    step = find_step(reader, words, reader.view(run=run)).step
+    view = reader.view(run=run)
+    step = find_step(reader, words, view).step
     differ = Differ(reader)
     found = verdict(reader, step)
     new = differ.recorded(step.step)
     old = differ.recorded(found.compared_with) if found.compared_with else None
-    beside = differ.circumstances(old, new) if old else []
+    then, now = _moments(reader, step, found.compared_with, view.run)
+    beside = differ.circumstances(old or new, then, new, now)
     if form == "json":
         causes = differ.causes(old, new) if old else []
         write_json(_facts(found, causes, beside, differ.not_tracked(new)))
@@ -49,6 +52,15 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
         _print_sources(differ, old, new)
     _listed("Changed as well, but in no key", [cause.text for cause in beside])
     _listed("Not tracked: a change in these is not seen", differ.not_tracked(new))
+
+
+def _moments(reader: Reader, step: StepRow, compared_with: int | None, run: int) -> tuple[int, int]:
+    """The runs between which things around a step may have changed: when it was known or computed last, and now."""
+    if compared_with is not None:
+        now = step.run or run
+        query = "SELECT max(run) FROM step_rows WHERE step = ? AND run <= ?"
+        return reader.number(query, [compared_with, now]), now
+    return reader.number("SELECT run FROM results WHERE id = ?", [step.result_id]) or run, run
 
 
 def _listed(title: str, lines: Sequence[str]) -> None:

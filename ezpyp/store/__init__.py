@@ -1,5 +1,7 @@
 """What a step gave: codecs, objects, and the SQLite index."""
 
+from ezpyp.store._circumstances import KINDS as CIRCUMSTANCES
+from ezpyp.store._circumstances import circumstances_at, record_circumstances
 from ezpyp.store._connection import INDEX_NAME, index_path, translated
 from ezpyp.store._damage import (
     Damage,
@@ -76,6 +78,9 @@ from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
 
 __all__ = [
+    "CIRCUMSTANCES",
+    "circumstances_at",
+    "record_circumstances",
     "FORMAT",
     "INDEX_NAME",
     "INLINE_LIMIT",

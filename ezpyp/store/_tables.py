@@ -90,6 +90,11 @@ CREATE TABLE outputs (
     step INTEGER NOT NULL, run INTEGER NOT NULL, stdout BLOB, stderr BLOB, log BLOB, PRIMARY KEY (step, run)
 );
 
+-- What was around a function and counts in no key, as JSON; a row where it is not what it was.
+CREATE TABLE circumstances (
+    function INTEGER NOT NULL, run INTEGER NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (function, run)
+) WITHOUT ROWID;
+
 CREATE TABLE holder (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, owner TEXT, heartbeat REAL
 );

@@ -336,3 +336,39 @@ def test_log_shows_what_a_step_said_when_it_was_computed(tmp_path, ask):
     run("silent")
     assert said("alpha[x=4]") is None
     assert "nothing was said" in ask(tmp_path / "cache", "log", "alpha[x=4]").out
+
+
+READING = """
+import os
+from ezpyp import Pipeline, as_pickle_step
+
+pipeline = Pipeline("cache", "surroundings")
+
+@as_pickle_step(pipeline)
+def alpha():
+    return os.environ["LAB_SITE"]
+
+alpha()
+pipeline.execute(output="none")
+"""
+
+
+def test_a_variable_that_changed_is_shown_for_a_cached_step(tmp_path, ask):
+    (tmp_path / "reading.py").write_text(READING)
+
+    def beside(site):
+        environ = ENVIRON | {"LAB_SITE": site}
+        subprocess.run([sys.executable, "reading.py"], cwd=tmp_path, env=environ, check=True, timeout=60)
+        said = ask(tmp_path / "cache", "why", "alpha").out
+        return "environment variable LAB_SITE changed" in said
+
+    assert not beside("Zurich")
+    assert not beside("Zurich")
+    assert beside("Oslo")
+    assert beside("Oslo")
+    assert not beside("Zurich")
+    assert "Oslo" not in ask(tmp_path / "cache", "sql", "SELECT * FROM circumstances").out
+    # A row where something differs from the row before, and no other.
+    assert json.loads(ask(tmp_path / "cache", "sql", "SELECT run FROM circumstances", "--format", "json").out) == [
+        {"run": 1}, {"run": 3}, {"run": 5},
+    ]  # fmt: skip
