@@ -17,18 +17,35 @@ _RACY_NS = 2_000_000_000
 _NAMES_ARE_EXACT = sys.platform == "linux"
 
 
+# A result that bears such a name is most likely written by the step, wherever that is.
+_ENDINGS = (
+    "arrow avro bam bed bz2 ckpt csv dat db feather fits gz h5 hdf hdf5 ipc jpeg jpg json jsonl log mat nc nc4 ndjson "
+    "npy npz onnx orc parquet pdf pickle pkl png pt pth safetensors sqlite svg tar tif tiff toml tsv txt vtk vtu xls "
+    "xlsx xml xyz xz yaml yml zarr zip zst"
+)
+_DATA_FILES = frozenset(_ENDINGS.split())
+_LONGEST_ENDING = 12
+_LONGEST_NAME = 256
+
+
 class Anything:
     """Stands for texts that are not looked at one by one: any of them may name a file."""
 
 
 def name_existing_files(parts: Collection[object]) -> bool:
-    """Tell whether a Path is among ``parts``, or a text that names something that exists."""
+    """Tell whether a Path is among ``parts``, or a text that names something that exists or ends as data files do.
+
+    ``open(folder / "t.csv")`` finds what no look from the working folder does.
+    """
     names: set[str] = set()
     for part in parts:
         if type(part) is not str and not isinstance(part, str | bytes):
             return True
         if 0 < len(part) < _LONGEST:
-            names.add(part if isinstance(part, str) else os.fsdecode(part))
+            name = part if isinstance(part, str) else os.fsdecode(part)
+            if "." in name[-_LONGEST_ENDING:] and _is_data_file(name):
+                return True
+            names.add(name)
     listed = _HERE.names() if len(names) > 1 else None
     if listed is not None:
         if not listed.isdisjoint(names):
@@ -37,6 +54,11 @@ def name_existing_files(parts: Collection[object]) -> bool:
     if len(names) <= _FEW:
         return any(map(os.path.lexists, names))
     return _any_listed(names)
+
+
+def _is_data_file(name: str) -> bool:
+    ending = name.rpartition(".")[2]
+    return ending.lower() in _DATA_FILES and len(name) < _LONGEST_NAME and not any(map(str.isspace, name))
 
 
 class _Here:

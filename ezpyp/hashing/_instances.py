@@ -25,8 +25,9 @@ _STAND_IN = tag("stand-in")
 
 # Values of these modules cannot change: equal ones agree, whether shared or not.
 _VALUES = frozenset({"decimal", "fractions", "datetime", "uuid", "pathlib", "zoneinfo", "re", "ipaddress", "operator"})
-# Moments, spans and offsets of pandas; its containers go another way.
-_VALUES_OF_PANDAS = "pandas._libs"
+# Its containers go another way.
+_VALUES_OF_PANDAS = frozenset({"Timestamp", "Timedelta", "Period", "Interval"})
+_OFFSETS_OF_PANDAS = "pandas._libs.tslibs"
 _SET_ITERATOR: type = type(iter(set()))
 _VALUE_BASES = (tuple, str, int, float, complex, bytes)
 
@@ -58,6 +59,13 @@ def attributes_of(value: object) -> dict[str, object]:
     except Exception:  # noqa: BLE001  # the user's __getattribute__
         return {}
     return state if type(state) is dict else {}
+
+
+def _attributes_behind(value: object) -> object:
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
 
 
 def walk_plain_function(_: Walker, value: object) -> Children:
@@ -95,7 +103,10 @@ def walk_partial(w: Walker, value: partial[object]) -> Children:
 def is_immutable(kind: type) -> bool:
     """Tell whether instances cannot change, so that sharing one means nothing."""
     module = kind.__module__
-    if module.partition(".")[0] in _VALUES or module.startswith(_VALUES_OF_PANDAS) or kind in (GenericAlias, UnionType):
+    package = module.partition(".")[0]
+    if package in _VALUES or kind is GenericAlias or kind is UnionType:
+        return True
+    if package == "pandas" and (kind.__name__ in _VALUES_OF_PANDAS or module.startswith(_OFFSETS_OF_PANDAS)):
         return True
     params = kind.__dict__.get("__dataclass_params__")
     if params is not None:
@@ -115,13 +126,16 @@ def _reduce(w: Walker, value: object) -> tuple[object, ...] | str | None:
         reduced = special(value) if special is not None else value.__reduce_ex__(4)
         if type(reduced) is str or (type(reduced) is tuple and 2 <= len(reduced) <= 6):
             return reduced
-        w.refuse(value, f"its __reduce_ex__ gives {type(reduced).__name__}, which describes nothing")
-        return None
+        reason = f"its __reduce_ex__ gives {type(reduced).__name__}, which describes nothing"
     except RecursionError:
         raise
     except Exception as error:  # noqa: BLE001  # user code and C extensions raise anything here
-        w.refuse(value, str(error) or type(error).__name__)
-        return None
+        reason = str(error) or type(error).__name__
+    if isinstance(kind.__getattribute__, FunctionType):
+        # It answers for its attributes itself, and made nothing of this question: what lies there counts.
+        return __newobj__, (kind,), _attributes_behind(value)
+    w.refuse(value, reason)
+    return None
 
 
 def _is_readable(w: Walker, value: object) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from ezpyp.hashing import _files, cutoff_digest
 from ezpyp.hashing._files import name_existing_files
 
-NAMES = ["data.csv", "other.csv"]
+NAMES = ["data.one", "other.one"]
 
 
 @pytest.fixture(params=["fresh", "quiet"])
@@ -24,19 +24,19 @@ def quiet(request, monkeypatch):
 def test_file_that_appears_or_goes_is_noticed():
     for _ in range(3):
         assert not name_existing_files(NAMES)
-        Path("data.csv").touch()
+        Path("data.one").touch()
         assert name_existing_files(NAMES)
         time.sleep(0.02)  # a tick of the file system's clock
-        Path("data.csv").unlink()
+        Path("data.one").unlink()
         time.sleep(0.02)
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("name", ["data.csv", "./data.csv", "sub/data.csv", ".", "sub", "link"])
+@pytest.mark.parametrize("name", ["data.one", "./data.one", "sub/data.one", ".", "sub", "link"])
 def test_every_kind_of_name(name):
     Path("sub").mkdir()
-    Path("data.csv").touch()
-    Path("sub/data.csv").touch()
+    Path("data.one").touch()
+    Path("sub/data.one").touch()
     Path("link").symlink_to("nowhere")
 
     assert name_existing_files([name])
@@ -50,7 +50,7 @@ def test_every_kind_of_name(name):
 def test_another_folder_has_another_listing(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    (tmp_path / "two" / "data.csv").touch()
+    (tmp_path / "two" / "data.one").touch()
 
     for folder, expected in (("one", False), ("two", True), ("one", False)):
         os.chdir(tmp_path / folder)

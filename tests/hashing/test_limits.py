@@ -171,10 +171,54 @@ def test_cutoff_stops_at_names_of_files(tmp_path, monkeypatch):
         np.str_("data.csv"),
         np.array([(1, "data.csv")], [("rows", int), ("file", "U8")]),
         [f"x{i}" for i in range(100)] + [str(tmp_path / "data.csv")],
+        # There is none of these names here; a reader may look in another folder.
+        "t.txt",
+        ["out/T.CSV"],
+        {"file": b"t.npy"},
     ):
         assert cutoff_digest(value) is None, value
-    for value in (1, "other.csv", ["a"], {"a": (1, "b")}, np.array(["a"]), Model("a"), [f"x{i}" for i in range(100)]):
+    for value in (
+        1,
+        "other.name",
+        "one and two.txt",
+        "txt",
+        "v1.0",
+        ["a"],
+        {"a": (1, "b")},
+        np.array(["a"]),
+        Model("a"),
+        [f"x{i}" for i in range(100)],
+    ):
         assert cutoff_digest(value) == value_digest(value)
+
+
+def test_objects_that_answer_anything_count_by_what_lies_in_them():
+    class Proxy:
+        def __init__(self, target):
+            object.__setattr__(self, "target", target)
+
+        def __getattribute__(self, name):
+            return object.__getattribute__(self, "target")
+
+    assert value_digest(Proxy(2)) == value_digest(Proxy(2)) != value_digest(Proxy(3))
+
+
+def test_object_that_describes_itself_in_no_way_is_an_error():
+    class Odd:
+        def __reduce_ex__(self, protocol):
+            return 5
+
+    with pytest.raises(UnhashableValueError, match="gives int, which describes nothing"):
+        value_digest(Odd())
+
+
+def test_object_that_says_falsely_that_it_is_a_global_is_an_error():
+    class Lost:
+        def __reduce__(self):
+            return "NOWHERE"
+
+    with pytest.raises(UnhashableValueError, match="says that it is the global 'NOWHERE', which no module holds"):
+        value_digest(Lost())
 
 
 def test_by_name_ignores_code():

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from datetime import date
+from decimal import Decimal
 
 import attrs
 import numpy as np
@@ -58,6 +60,17 @@ DIFFERENT = {
     "polars dtype": (pl.Series("a", [1]), pl.Series("a", [1], pl.Int8)),
     "polars name": (pl.Series("a", [1]), pl.Series("b", [1])),
     "polars text": (pl.Series("a", ["x", None]), pl.Series("a", ["x", "y"])),
+    "polars null": (pl.Series("a", [1, None]), pl.Series("a", [None, 1])),
+    "polars split of texts": (pl.Series("a", ["ab", "c"]), pl.Series("a", ["a", "bc"])),
+    "polars bytes": (pl.Series("a", [b"\xff"]), pl.Series("a", [b"\xfe"])),
+    "polars empty list": (pl.Series("a", [[1], []]), pl.Series("a", [[], [1]])),
+    "polars empty list and null": (pl.Series("a", [[1], []]), pl.Series("a", [[1], None])),
+    "polars array": (pl.Series("a", [[1, 2]], pl.Array(pl.Int64, 2)), pl.Series("a", [[1, 3]], pl.Array(pl.Int64, 2))),
+    "polars struct": (pl.Series("a", [{"b": 1, "c": None}]), pl.Series("a", [{"b": None, "c": 1}])),
+    "polars flags": (pl.Series("a", [True, None]), pl.Series("a", [False, None])),
+    "polars decimal": (pl.Series("a", [Decimal("1.5")]), pl.Series("a", [Decimal("2.5")])),
+    "polars date": (pl.Series("a", [date(2020, 1, 1)]), pl.Series("a", [date(2020, 1, 2)])),
+    "masked constant": (np.ma.masked, np.ma.array(0.0, mask=True)),
     "polars and its column": (pl.DataFrame({"a": [1]}), pl.Series("a", [1])),
     "sparse value": (sparse.csr_array(np.eye(2)), sparse.csr_array(np.eye(2) * 2)),
     "sparse format": (sparse.csr_array(np.eye(2)), sparse.csc_array(np.eye(2))),
@@ -87,6 +100,9 @@ def checked(matrix):
     return matrix
 
 
+LONG = "a text that is too long for a view"
+MOMENT = pd.Timestamp("2020")
+DAY = pd.offsets.Day(2)
 MASKED = pd.array([1, 2, 3], "Int64")
 EQUAL = {
     "frame in other blocks": (FRAME, consolidated(FRAME)),
@@ -99,6 +115,23 @@ EQUAL = {
     "polars chunks": (pl.concat([pl.Series("a", [1]), pl.Series("a", [2])], rechunk=False), pl.Series("a", [1, 2])),
     "polars sorted flag": (pl.Series("a", [1, 2]).sort(), pl.Series("a", [1, 2])),
     "polars slice": (pl.Series("a", ["x", "y", "z"])[1:], pl.Series("a", ["y", "z"])),
+    "polars slice with a null": (pl.Series("a", [1, None, 2])[1:], pl.Series("a", [None, 2])),
+    "polars value under a null": (
+        pl.Series("a", [5, 2]).set(pl.Series([True, False]), None),
+        pl.Series("a", [None, 2]),
+    ),
+    "polars filtered nulls": (pl.Series("a", [1, None, 2]).drop_nulls(), pl.Series("a", [1, 2])),
+    "polars sorted texts": (pl.Series("a", [LONG + "b", LONG]).sort(), pl.Series("a", [LONG, LONG + "b"])),
+    "polars gathered texts": (pl.Series("a", ["x", LONG, LONG + "c"])[[2, 1]], pl.Series("a", [LONG + "c", LONG])),
+    "polars slice of flags": (pl.Series("a", [True, False, None])[1:], pl.Series("a", [False, None])),
+    "polars slice of lists": (pl.Series("a", [[1], [2, None]])[1:], pl.Series("a", [[2, None]])),
+    "polars slice of structs": (pl.Series("a", [{"b": 1}, {"b": 2}])[1:], pl.Series("a", [{"b": 2}])),
+    "polars slice of decimals": (
+        pl.Series("a", [Decimal("1.5"), Decimal("2.5")])[1:],
+        pl.Series("a", [Decimal("2.5")]),
+    ),
+    "shared timestamp": ([MOMENT, MOMENT], [pd.Timestamp("2020"), pd.Timestamp("2020")]),
+    "shared offset": ([DAY, DAY], [pd.offsets.Day(2), pd.offsets.Day(2)]),
     "sparse after use": (sparse.csr_array(np.eye(2)), checked(sparse.csr_array(np.eye(2)))),
     "data set copied": (DATASET, DATASET.copy(deep=True)),
 }
@@ -120,6 +153,13 @@ def test_equal_values_have_equal_digests(pair):
 def test_copies_and_pickles_keep_the_digest(value):
     assert value_digest(pickle.loads(pickle.dumps(value))) == value_digest(value)
     assert value_digest(copy.deepcopy(value)) == value_digest(value)
+
+
+def test_polars_counts_alike_without_numpy(monkeypatch):
+    values = [pl.Series("a", [1, None]), pl.Series("a", ["x", None]), pl.Series("a", [[1.5], []])]
+    digests = list(map(value_digest, values))
+    monkeypatch.setattr("ezpyp.hashing._polars._has_numpy", lambda: False)
+    assert list(map(value_digest, values)) == digests
 
 
 def test_values_of_other_packages_can_be_arguments():
