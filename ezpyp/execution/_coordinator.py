@@ -26,6 +26,8 @@ from ezpyp.store import (
     ObjectStore,
     RunCounts,
     StoredResult,
+    changed_files,
+    files_of,
     result_of_input,
     tell_damage,
 )
@@ -183,6 +185,7 @@ class Coordinator:
         result = NewResult(
             self._program.keys[position], input_key, stored.value_digest, stored.digest, stored.size, stored.codec,
             stored.codec_version, stored.suffix, stored.preview, "", None, self._origin_of(stored.id),
+            files_of(self._connection, stored.id),
         )  # fmt: skip
         reason = "upstream values are the same"
         id_ = self._recorder.taken_over(position, result, self._results.texts(position), reason)
@@ -190,12 +193,20 @@ class Coordinator:
         return True
 
     def _stored_by(self, input_key: bytes) -> StoredResult | None:
-        """A result that was computed from the same values, and whose object is there."""
+        """A result that was computed from the same values, and whose object and files are there."""
         while (stored := result_of_input(self._connection, input_key)) is not None:
-            if stored.size <= INLINE_LIMIT or not self._objects.missing([(stored.digest, stored.suffix, stored.size)]):
+            damage = self._damage_of(stored)
+            if damage is None:
                 break
-            self._record([self._healing.set_aside(stored.id, stored, "its object is missing or has another size")])
+            self._record([damage])
         return stored
+
+    def _damage_of(self, stored: StoredResult) -> Damage | None:
+        is_file = stored.size > INLINE_LIMIT
+        if is_file and self._objects.missing([(stored.digest, stored.suffix, stored.size)]):
+            return self._healing.set_aside(stored.id, stored, "its object is missing or has another size")
+        what = changed_files(self._connection, {stored.id}).get(stored.id)
+        return None if what is None else Damage(stored.id, what, None)
 
     def _origin_of(self, result: int) -> int:
         row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()

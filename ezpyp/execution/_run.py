@@ -39,6 +39,7 @@ from ezpyp.store import (
     finish_run,
     latest_rows,
     newest_results,
+    record_changed_files,
     record_circumstances,
     record_missing,
     recorded_durations,
@@ -123,7 +124,8 @@ class _Run:
         program, connection = self._program, self._index.connection
         known = newest_results(connection, program.keys)
         found = found_results(program, known)
-        missing = record_missing(self._index, _to_be_read(program, found))
+        wanted = _to_be_read(program, found)
+        missing = record_missing(self._index, wanted) | record_changed_files(self._index, wanted)
         if missing:
             known = {key: result for key, result in known.items() if result.id not in missing}
             found = found_results(program, known)

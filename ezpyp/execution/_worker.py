@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ezpyp.errors import DamagedResultError
+from ezpyp.errors import ArgumentMutatedError, DamagedResultError
 from ezpyp.execution._capture import SETTING, Capture, mode_asked_for
 from ezpyp.execution._failure import end_forked_child, failure_of
 from ezpyp.execution._outcome import Outcome, Ref
 from ezpyp.graph import Program
-from ezpyp.hashing import LARGE_BUFFERS, cutoff_digest, describe
+from ezpyp.hashing import FILE_DIGESTS, LARGE_BUFFERS, cutoff_digest, describe
 from ezpyp.schema import argument_texts
 from ezpyp.steps import PLAIN_TYPES, RUNNING, Snapshots, Step, fill
 from ezpyp.store import (
@@ -91,6 +91,8 @@ class Worker:
             if step.slots:
                 args, kwargs = argument_texts(step, values)
                 started = time.perf_counter()
+            if step.function.takes_files:
+                _check_files(step)
             with RUNNING:
                 value = step.function.binder.call(step.function.function, values, step.given)
             seconds = time.perf_counter() - started
@@ -165,10 +167,11 @@ class Worker:
             payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
         if position in self._consumed:
             self._keep(position, value, encoded, payload)
+        FILE_DIGESTS.met.clear()
         result = NewResult(
             self._program.keys[position], None, cutoff_digest(value, tracking=step.function.options.tracking),
             encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, describe(value),
-            type(value).__qualname__, payload,
+            type(value).__qualname__, payload, files=tuple(FILE_DIGESTS.met.items()),
         )  # fmt: skip
         reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
         return result, reason
@@ -179,4 +182,13 @@ class Worker:
             self._plain[position] = value
         self._refs[position] = Ref(
             encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, payload
+        )
+
+
+def _check_files(step: Step) -> None:
+    """A file that another step writes meanwhile is not the one that the key was made from."""
+    if step.function.encoded(step.values, step.given) != step.encoding:
+        raise ArgumentMutatedError(
+            "a File among the arguments was changed after the step was declared: let the step that writes it return "
+            "the File, and pass that step; or run the script again, if something else changed it"
         )

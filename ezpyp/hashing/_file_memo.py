@@ -29,10 +29,14 @@ class FileDigests:
 
     Args:
         clock_ns: Gives the time of day, ns.
+
+    Attributes:
+        met: Content digest of each file that was asked for, by its path as given, since somebody cleared it.
     """
 
     def __init__(self, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._clock_ns = clock_ns
+        self.met: dict[str, bytes] = {}
         self._known: dict[bytes, bytes] = {}
         self._fresh: list[tuple[bytes, bytes]] = []
         self._given: dict[str, int] = {}
@@ -64,8 +68,10 @@ class FileDigests:
             OSError: There is none, it is no file, it may not be read, or it changes all the time; the message says so.
         """
         known = None if strict else self._lookup(stamp_of(_stat(path)))
-        if known is not None:
-            return known
+        content = self.met[path] = self._read_anew(path) if known is None else known
+        return content
+
+    def _read_anew(self, path: str) -> bytes:
         now_ns = self._clock_ns()
         found, content = _read(path)
         if now_ns - max(found.st_mtime_ns, found.st_ctime_ns) > _RACY_NS:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ezpyp.errors import DeclarationError
-from ezpyp.hashing import BY_THE_RULE, Tracking, encode
+from ezpyp.hashing import BY_THE_RULE, FILE_DIGESTS, Tracking, encode
 from ezpyp.steps._binding import Binder
 from ezpyp.steps._collect import BARE_TYPES, PLAIN_TYPES, collect
 from ezpyp.steps._declarations import RUNNING, Declarations
@@ -52,6 +52,7 @@ class StepFunction:
         self.binder = Binder(function)
         self._ignored = self._ignored_positions()
         self._adopted = False
+        self.takes_files = False  # whether a call was given an ezpyp.File
         for upstream in options.depends_on:
             declarations.check_own(upstream, self.name)
         declarations.redefine(self)
@@ -132,7 +133,9 @@ class StepFunction:
             for slot in slots:
                 if slot.step.function.declarations is not declarations:
                     declarations.check_own(slot.step, self.name)
+            FILE_DIGESTS.met.clear()
             encoding = self.encoded(values, given)
+            self.takes_files |= bool(FILE_DIGESTS.met)
         step = Step(self, values, given, encoding, slots, bracketed)
         declarations.steps.append(step)
         return step

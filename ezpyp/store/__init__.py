@@ -10,6 +10,7 @@ from ezpyp.store._damage import (
     insert_damage,
     mark_damage,
     mark_doubt,
+    record_changed_files,
     record_markers,
     record_missing,
     tell_damage,
@@ -35,6 +36,7 @@ from ezpyp.store._records import (
     StepRow,
     StoredResult,
 )
+from ezpyp.store._result_files import changed_files, files_of
 from ezpyp.store._results import (
     check_payload,
     digest_of,
@@ -78,6 +80,9 @@ from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
 
 __all__ = [
+    "changed_files",
+    "files_of",
+    "record_changed_files",
     "CIRCUMSTANCES",
     "circumstances_at",
     "record_circumstances",

@@ -20,6 +20,7 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.store._index import Index
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._records import KnownResult, NewResult, StoredResult
+from ezpyp.store._result_files import changed_files
 from ezpyp.store._results import check_payload, payload_of, result_checksum, results_by_id
 from ezpyp.store._runs import ROWS_IN_DOUBT, newest_run
 
@@ -119,6 +120,13 @@ def record_missing(index: Index, results: Iterable[KnownResult]) -> set[int]:
     found = [Damage(r.id, what, aside[r.digest]) for r in large if r.digest in aside]
     _record(index, found)
     return {damage.result for damage in found}
+
+
+def record_changed_files(index: Index, results: Iterable[KnownResult]) -> set[int]:
+    """Record the results that name a file (`ezpyp.File`) which is gone or has other content; their row ids."""
+    changed = changed_files(index.connection, {result.id for result in results})
+    _record(index, [Damage(result, what, None) for result, what in changed.items()])
+    return set(changed)
 
 
 def _record(index: Index, found: Sequence[Damage]) -> None:

@@ -44,7 +44,11 @@ class StoredResult(NamedTuple):
 
 
 class NewResult(NamedTuple):
-    """A result on its way into the index; ``origin`` is the result it was taken over from."""
+    """A result on its way into the index.
+
+    ``origin`` is the result it was taken over from; ``files`` are the files that it names, each with the
+    digest of its content.
+    """
 
     key: bytes
     input_key: bytes | None
@@ -58,6 +62,7 @@ class NewResult(NamedTuple):
     type_name: str
     payload: bytes | None
     origin: int | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 class StepRecord(NamedTuple):

@@ -100,11 +100,15 @@ def digest_of(connection: sqlite3.Connection, result: int) -> bytes:
 
 def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:
     """Append results: ``(id, run, result)`` each."""
+    rows = list(rows)
     connection.executemany(
         "INSERT INTO results (id, run, key, input_key, value_digest, digest, size, codec, codec_version, suffix,"
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(id_, run, *new, result_checksum(new[0], new[1], new[2], new[3], new[5])) for id_, run, new in rows],
+        [(id_, run, *new[:12], result_checksum(new[0], new[1], new[2], new[3], new[5])) for id_, run, new in rows],
     )
+    files = [(id_, path, digest) for id_, _, new in rows for path, digest in new.files]
+    if files:
+        connection.executemany("INSERT INTO result_files VALUES (?, ?, ?)", files)
 
 
 def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:

@@ -57,6 +57,11 @@ CREATE TABLE results (
 CREATE INDEX results_by_key ON results (key);
 CREATE INDEX results_by_input_key ON results (input_key) WHERE input_key IS NOT NULL;
 
+-- Files that a result names (ezpyp.File) with the digests of their content: a result holds as long as they do.
+CREATE TABLE result_files (
+    result INTEGER NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (result, path)
+) WITHOUT ROWID;
+
 CREATE TABLE damages (result INTEGER PRIMARY KEY, found_at REAL NOT NULL, reason TEXT NOT NULL);
 
 CREATE TABLE runs (
@@ -110,6 +115,7 @@ _APPEND_ONLY = {
     "step_edges": "step = NEW.step AND ordinal = NEW.ordinal",
     "schema_changes": "step = NEW.step AND revision = NEW.revision",
     "results": "id = NEW.id",
+    "result_files": "result = NEW.result AND path = NEW.path",
 }
 
 
