@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from ezpyp.errors import ArgumentMutatedError, StateChangedError
+from ezpyp.errors import ArgumentMutatedError, DuplicateNameError, StateChangedError
 from ezpyp.graph import Builder, Program
 from ezpyp.hashing import KEY_FORMAT, LARGE_BUFFERS, FunctionIdentity, difference, function_identity
 from ezpyp.steps import BARE_TYPES, Step, StepFunction
@@ -13,8 +13,19 @@ from ezpyp.store import get_codec
 
 
 def build_program(steps: Sequence[Step]) -> Program:
-    """Freeze declared steps."""
-    return Builder(_identifier(), _prefix).build(steps)
+    """Freeze declared steps.
+
+    Raises:
+        DuplicateNameError: Two different functions or steps have one name.
+        ArgumentMutatedError: They have because an argument was changed in place between two calls.
+    """
+    try:
+        return Builder(_identifier(), _prefix).build(steps)
+    except DuplicateNameError:
+        with LARGE_BUFFERS.checking():
+            for step in steps:
+                _check(step, step.function.name)
+        raise
 
 
 def _identifier() -> Callable[[StepFunction], FunctionIdentity]:

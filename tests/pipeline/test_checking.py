@@ -25,6 +25,16 @@ def test_argument_changed_after_the_call_is_refused(pipeline, mutable):
         pipeline.initialize_schema()
 
 
+def test_argument_changed_between_two_calls_is_refused(pipeline):
+    mutable, step = [1], pipeline.step(alpha)
+    step(mutable)
+    mutable.append(2)
+    step(mutable)
+
+    with pytest.raises(ArgumentMutatedError, match="changed in place after the step was declared"):
+        pipeline.initialize_schema()
+
+
 def test_argument_changed_after_freezing_is_refused(pipeline):
     mutable = [1]
     pipeline.step(alpha)(mutable)

@@ -219,12 +219,10 @@ def no_room():
 
 
 MANY = """
-import resource, sys, tempfile
+import sys, tempfile
 import numpy as np
 from ezpyp import Pipeline
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from tests.memory import peak_bytes as peak
 
 pipeline = Pipeline(tempfile.mkdtemp(), "study")
 

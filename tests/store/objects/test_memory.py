@@ -11,15 +11,13 @@ from tests.store.objects.tools import (
 )
 
 PEAK = """
-import resource, sys
+import sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
 import numpy as np
 from ezpyp.store._encoded import encode_result, decode_result
 from ezpyp.store._objects import ObjectStore
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+from tests.memory import peak_bytes as peak
 
 location, codec, what, size = Path(sys.argv[1]), sys.argv[2], sys.argv[3], 64 * 1024 * 1024
 store = ObjectStore(location)
