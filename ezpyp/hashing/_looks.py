@@ -52,6 +52,8 @@ _ASKING = frozenset({"inspect", "typing", "typing_extensions"})
 
 def asked_of_one(function: FunctionType, form: Form) -> Iterator[tuple[str, object, str]]:
     """Return what code asks of a function or class that it names: how it is named, that thing, and what."""
+    if form.attributes.isdisjoint(_BY_ATTRIBUTE):
+        return
     for use in form.uses:
         thing = thing_of(function, use)
         for chain in use.chains:
