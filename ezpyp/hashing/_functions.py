@@ -42,6 +42,9 @@ def walk_function(w: Walker, function: FunctionType) -> Children:
     elif w.met(function):
         yield from _again(w, function, direct)
     else:
+        if not w.in_code and function.__name__ != "<lambda>":
+            # A step that is handed `rmse` may well label its result with the name.
+            w.emit(_NAMED + text(function.__name__))
         w.in_code += 1
         yield from _content(w, function)
         yield from _seen(w, function, direct)

@@ -73,7 +73,7 @@ class StepFunction:
         code = getattr(self.function, "__code__", self.function)
         return bool(code == getattr(other.function, "__code__", other.function) and self.place == other.place)
 
-    def __call__(self, *args: object, **kwargs: object) -> Step:
+    def __call__(self, /, *args: object, **kwargs: object) -> Step:
         """Declare a step, or inside a running step call the plain function.
 
         Raises:
@@ -85,7 +85,7 @@ class StepFunction:
             return self.function(*args, **kwargs)  # type: ignore[return-value]  # in a body, where nobody has a Step
         return self._declare(args, kwargs, bracketed=False)
 
-    def map(self, *iterables: Iterable[object], **named: Iterable[object]) -> Sweep:
+    def map(self, /, *iterables: Iterable[object], **named: Iterable[object]) -> Sweep:
         """Declare one step for each position of the iterables, which must have one length.
 
         Example:
@@ -97,7 +97,7 @@ class StepFunction:
             raise DeclarationError(f"{self.name}.map zips its iterables, and these have lengths {lengths}")
         return self._sweep(zip(*columns, strict=True), len(iterables), tuple(named))
 
-    def grid(self, *iterables: Iterable[object], **named: Iterable[object]) -> Sweep:
+    def grid(self, /, *iterables: Iterable[object], **named: Iterable[object]) -> Sweep:
         """Declare one step for each combination; the last parameter varies fastest.
 
         Example:

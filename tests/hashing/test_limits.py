@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import UnhashableValueError
-from ezpyp.hashing import Hole, cutoff_digest, describe, encode, value_digest
+from ezpyp.hashing import Hole, cutoff_digest, describe, encode, function_identity, value_digest
 from ezpyp.steps import fill
 from ezpyp.steps._collect import collect
 
@@ -246,3 +246,16 @@ def test_description_runs_no_code_of_the_user():
     assert describe(np.zeros((2, 3))) == "<ndarray float64 (2, 3)>"
     assert describe("x" * 1000).endswith("...")
     assert describe(10**5000).startswith("<int of")
+
+
+def test_function_as_argument_counts_with_its_name():
+    def rmse(x):
+        return x + 1
+
+    def mae(x):
+        return x + 1
+
+    assert encode([rmse], ["f"]) != encode([mae], ["f"])
+    assert encode([{"f": [rmse]}], ["f"]) != encode([{"f": [mae]}], ["f"])
+    assert encode([lambda x: x + 1], ["f"]) == encode([lambda x: x + 1], ["f"])
+    assert function_identity(rmse).digest == function_identity(mae).digest

@@ -171,3 +171,13 @@ def test_forgotten_pipeline_is_told_with_the_right_spelling(decorator):
 def test_only_callables_become_steps(value):
     with pytest.raises(DeclarationError, match="only functions become steps"):
         as_step(study())(value)
+
+
+def test_parameters_may_be_called_self():
+    def keep(self, x=1):
+        return self, x
+
+    declare = as_step(study())(keep)
+    assert declare(self=3).values == (3, 1)
+    assert [step.values for step in declare.map(self=[1, 2])] == [(1, 1), (2, 1)]
+    assert len(declare.grid(self=[1, 2], x=[3, 4])) == 4
