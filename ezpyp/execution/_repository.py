@@ -33,10 +33,15 @@ class Repository:
     def __init__(self, script: Path) -> None:
         self._folder = _top(script)
         self.commit: str | None = _commit(self._folder / ".git") if self._folder else None
-        self._process = _look(self._folder) if self._folder and self.commit else None
+        self._process: int | None = None
+
+    def look(self) -> None:
+        """Let git look for changes while the run runs; a run that computes nothing need not pay for it."""
+        if self._folder and self.commit:
+            self._process = _look(self._folder)
 
     def is_dirty(self) -> bool | None:
-        """Whether a file that git tracks differs from the commit; None where that is not known. Ask once."""
+        """Whether a file that git tracks differs from the commit; None where nobody looked, or it is not known yet. Ask once."""
         process, self._process = self._process, None
         if process is None:
             return None

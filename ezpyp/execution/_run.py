@@ -104,6 +104,8 @@ class _Run:
         console = self._console if self._request.output == "steps" else None
         recorder = Recorder(self._index, self._program, run, step_ids, console)
         cached = sum(result is not None for result in state.found)
+        if cached < len(self._program):
+            self._repository.look()
         coordinator = Coordinator(state, recorder, self._index.connection, self._scheduler(step_ids))
         self._say_header(cached)
         coordinator.say_what_is_cached()

@@ -42,8 +42,17 @@ def script(tmp_path: Path) -> Path:
     return script
 
 
+def dirty(place):
+    """Tell whether the repository of a place is dirty, having looked."""
+    found = Repository(place)
+    found.look()
+    return found.is_dirty()
+
+
 def test_commit_of_a_clean_repository(script):
     found = Repository(script)
+    assert found.is_dirty() is None  # nobody looked
+    found.look()
 
     assert found.commit == git(script.parent, "rev-parse", "HEAD")
     assert found.is_dirty() is False
@@ -52,13 +61,13 @@ def test_commit_of_a_clean_repository(script):
 
 def test_what_was_changed_is_dirty_and_what_was_only_touched_is_not(script):
     os.utime(script, (1, 1))
-    assert Repository(script).is_dirty() is False
+    assert dirty(script) is False
     (script.parent / "untracked").touch()
-    assert Repository(script).is_dirty() is False
+    assert dirty(script) is False
     script.write_text("print(2)\n")
-    assert Repository(script).is_dirty() is True
+    assert dirty(script) is True
     git(script.parent, "add", ".")
-    assert Repository(script).is_dirty() is True
+    assert dirty(script) is True
 
 
 def test_commit_in_packed_names_at_a_detached_head_and_in_a_worktree(script, tmp_path):
@@ -68,13 +77,14 @@ def test_commit_in_packed_names_at_a_detached_head_and_in_a_worktree(script, tmp
 
     assert Repository(script).commit == commit
     assert Repository(tmp_path / "tree" / "deep" / "script.py").commit == commit
-    assert Repository(tmp_path / "tree").is_dirty() is False
+    assert dirty(tmp_path / "tree") is False
     git(script.parent, "checkout", "-q", "--detach")
     assert Repository(script).commit == commit
 
 
 def test_no_repository_no_commit_no_git(tmp_path, script, monkeypatch):
     outside = Repository(tmp_path)
+    outside.look()
     assert (outside.commit, outside.is_dirty()) == (None, None)
     git(tmp_path, "init", "-q", "new")
     assert Repository(tmp_path / "new").commit is None
@@ -82,6 +92,7 @@ def test_no_repository_no_commit_no_git(tmp_path, script, monkeypatch):
     assert Repository(tmp_path / "new").commit is None
     monkeypatch.setenv("PATH", str(tmp_path))
     without = Repository(script)
+    without.look()
     assert (without.commit is None, without.is_dirty()) == (False, None)
 
 
@@ -99,7 +110,7 @@ def test_no_hook_and_no_program_of_the_repository_runs(script, tmp_path):
     (script.parents[1] / ".git" / "info" / "attributes").write_text("* diff=x\n")
     script.write_text("print(3)\n")
 
-    assert Repository(script).is_dirty() is True
+    assert dirty(script) is True
     assert not trace.exists()
 
 
@@ -110,6 +121,7 @@ def test_a_run_does_not_wait_for_a_slow_git(script, tmp_path, monkeypatch):
     monkeypatch.setattr(_repository, "PATIENCE_S", 0.0)
 
     found = Repository(script)
+    found.look()
     process = found._process
 
     assert found.commit
@@ -137,3 +149,10 @@ def test_a_run_records_commit_and_changes(script):
 
     (run,) = json.loads(done.stdout)
     assert (run["git_commit"], run["git_dirty"]) == (git(script.parent, "rev-parse", "HEAD"), True)
+
+    subprocess.run(
+        [sys.executable, "script.py"], cwd=script.parent, env=environ, capture_output=True, check=True, timeout=60
+    )
+    done = subprocess.run(command, cwd=script.parent, env=environ, capture_output=True, check=True, timeout=60)
+    found = {run["run"]: run["git_dirty"] for run in json.loads(done.stdout)}
+    assert found == {1: True, 2: None}  # a run that computes nothing does not wait for git
