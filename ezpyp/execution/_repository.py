@@ -41,7 +41,7 @@ class Repository:
             self._process = _look(self._folder)
 
     def is_dirty(self) -> bool | None:
-        """Whether a file that git tracks differs from the commit; None where nobody looked, or it is not known yet. Ask once."""
+        """Whether a file that git tracks differs from the commit; None where that is not known. Ask once."""
         process, self._process = self._process, None
         if process is None:
             return None

@@ -129,6 +129,8 @@ def file_of(kind: type) -> str:
 def _is_left_out(kind: type, name: str, value: object) -> bool:
     if name in _LEFT_OUT or type(value).__name__ in _SLOT_TYPES:
         return True
+    if name == "__annotations__" and not value:
+        return True  # Python writes it when somebody asks a class without annotations for them
     if not isinstance(kind, EnumMeta):
         return False
     return name in _ENUM_OWN or name in kind.__members__ or (name in _ENUM_SETTINGS and _is_inherited(kind, name))

@@ -42,7 +42,10 @@ def leaf_hole(hole: Hole) -> bytes:
 
 
 def walk_label(w: Walker, value: object) -> Children:
-    """Ezpyp's own objects (the pipeline): by type."""
+    """Ezpyp's own objects: the pipeline by type; a step must be where its result can take its place."""
+    reason = getattr(type(value), "__ezpyp_refusal__", None)
+    if reason is not None and not w.in_code:
+        w.refuse(value, reason)
     w.emit_type_only(value)
     yield from ()
 

@@ -44,8 +44,15 @@ def resolved(cache_location: str | os.PathLike[str]) -> Path:
     """The location's one spelling: links resolved, as SQLite does, so that exports and views agree.
 
     Raises:
+        OptionError: It is no path, or an empty one.
         StoreError: It is a file, or cannot be a path at all.
     """
+    try:
+        is_text = isinstance(os.fspath(cache_location), str)
+    except TypeError:
+        is_text = False
+    if not is_text:
+        raise OptionError(f"cache_location must be the path of a folder, such as 'cache', not {cache_location!r}")
     if not os.fspath(cache_location):
         raise OptionError("cache_location is empty: name a folder, such as 'cache'")
     try:

@@ -97,7 +97,8 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     declarations = _declarations_of(pipeline, "as_step")
     options = Options(
         _steps_of(depends_on), codec, _title_of(codec), _name_of(name), _version_of(version),
-        names_of("ignore", ignore), cache, declarations.tracking.with_own(tracking_of(track, no_track, track_versions)),
+        names_of("ignore", ignore), _cache_of(cache),
+        declarations.tracking.with_own(tracking_of(track, no_track, track_versions)),
     )  # fmt: skip
 
     def decorate(function: Callable[..., object]) -> StepFunction:
@@ -233,13 +234,23 @@ def _title_of(codec: str) -> str:
         raise OptionError(f"codec must be the name of a codec, not {codec!r}") from None
 
 
+def _is_text(name: str) -> bool:
+    return name == name.encode("utf-8", "ignore").decode()
+
+
 def _name_of(name: object) -> str | None:
-    if name is not None and (not isinstance(name, str) or not name.strip()):
-        raise OptionError(f"name must be a string that is not empty, not {name!r}")
+    if name is not None and (not isinstance(name, str) or not name.strip() or not _is_text(name)):
+        raise OptionError(f"name must be a string that is not empty and that UTF-8 can spell, not {name!r}")
     return name
 
 
+def _cache_of(cache: object) -> bool:
+    if not isinstance(cache, bool):
+        raise OptionError(f"cache must be True or False, not {cache!r}")
+    return cache
+
+
 def _version_of(version: object) -> str | None:
-    if version is not None and not isinstance(version, (str, int)):
+    if version is not None and (not isinstance(version, (str, int)) or isinstance(version, bool)):
         raise OptionError(f"version must be a string or a whole number, not {version!r}")
     return None if version is None else str(version)

@@ -90,6 +90,11 @@ class Reference:
 
     __slots__ = ()
     __ezpyp_untracked__ = True
+    # Among arguments a step is found, and replaced by its result, before anything is hashed.
+    __ezpyp_refusal__ = (
+        "a step inside an object of this kind cannot be replaced by its result; give it as an argument of its own, or "
+        "in a list, tuple, set, dict or dataclass"
+    )
 
     step: Step
     path: tuple[tuple[str, object], ...]

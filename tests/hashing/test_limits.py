@@ -259,3 +259,12 @@ def test_function_as_argument_counts_with_its_name():
     assert encode([{"f": [rmse]}], ["f"]) != encode([{"f": [mae]}], ["f"])
     assert encode([lambda x: x + 1], ["f"]) == encode([lambda x: x + 1], ["f"])
     assert function_identity(rmse).digest == function_identity(mae).digest
+
+
+def test_class_without_annotations_is_the_same_after_somebody_asked_for_them():
+    class Plain:
+        pass
+
+    before = encode([Plain()], ["x"])
+    assert Plain.__annotations__ == {}
+    assert encode([Plain()], ["x"]) == before

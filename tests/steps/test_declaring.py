@@ -137,6 +137,9 @@ def test_unhashable_argument_is_named_by_its_place_in_the_call():
         ({"codec": "yaml"}, UnknownCodecError, "yaml"),
         ({"codec": ["pickle"]}, OptionError, "codec must be the name of a codec"),
         ({"version": 1.5}, OptionError, "version must be a string or a whole number"),
+        ({"version": True}, OptionError, "version must be a string or a whole number, not True"),
+        ({"cache": "no"}, OptionError, "cache must be True or False, not 'no'"),
+        ({"name": "\ud800"}, OptionError, "name must be a string that is not empty and that UTF-8 can spell"),
         ({"ignore": [3]}, OptionError, "ignore takes names"),
         ({"ignore": ["verbos"]}, DeclarationError, r"names \['verbos'\], but its parameters are x, factor, verbose"),
         ({"depends_on": "alpha"}, DeclarationError, "depends_on takes a list of steps, not 'alpha'"),
@@ -181,3 +184,13 @@ def test_parameters_may_be_called_self():
     assert declare(self=3).values == (3, 1)
     assert [step.values for step in declare.map(self=[1, 2])] == [(1, 1), (2, 1)]
     assert len(declare.grid(self=[1, 2], x=[3, 4])) == 4
+
+
+def test_step_inside_an_object_is_refused_with_its_place():
+    pipeline = study()
+    declare = as_step(pipeline)(scale)
+    inner = declare(1)
+    for held in (PlaceHolder(inner), inner, [inner]):
+        with pytest.raises(UnhashableValueError, match=r"args\[0\]\.part.* argument of its own, or in a list"):
+            declare(SimpleNamespace(part=held))
+    assert len(pipeline.declarations.steps) == 1
