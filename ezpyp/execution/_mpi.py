@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass
 
 from ezpyp.errors import ParallelError
 from ezpyp.execution._communicator import Backoff, Communicator
@@ -12,13 +11,6 @@ from ezpyp.execution._coordinator import Coordinator
 from ezpyp.execution._outcome import Outcome, Task
 from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._worker import Worker
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A rank tells that it has begun a step: long ones are announced while they run."""
-
-    position: int
 
 
 def work(communicator: Communicator, worker: Worker) -> None:

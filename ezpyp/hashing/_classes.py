@@ -67,7 +67,7 @@ def walk_class(w: Walker, kind: type) -> Children:
         w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}") + w.policy.extension_digest(kind.__module__))
         w.kinds[id(kind)] = kind
         if w.recorder is not None:
-            w.recorder.library(kind.__module__)
+            w.recorder.note_library(kind.__module__)
         return
     if w.met(kind):
         return

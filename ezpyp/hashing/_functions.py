@@ -141,8 +141,8 @@ def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object
 
 
 def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
-    if w.recorder is not None and lead.library:
-        w.recorder.library(lead.library)
+    if w.recorder is not None and lead.package:
+        w.recorder.note_library(lead.package)
     if lead.label is not None:
         w.emit(_LABEL + text(lead.label))
         return
@@ -173,7 +173,7 @@ def _library_function(w: Walker, function: FunctionType) -> Children:
     module = str(function.__globals__.get("__name__", ""))
     w.emit(_NAMED + text(f"{module}.{function.__code__.co_qualname}"))
     if w.recorder is not None:
-        w.recorder.library(module)
+        w.recorder.note_library(module)
     if (function.__closure__ is None and "__wrapped__" not in function.__dict__) or w.met(function):
         return
     w.emit(_CLOSURE)
@@ -219,7 +219,7 @@ def walk_builtin(w: Walker, function: BuiltinFunctionType) -> Children:
     module = getattr(function, "__module__", None)
     module = module if isinstance(module, str) else ""
     if w.recorder is not None:
-        w.recorder.library(module)
+        w.recorder.note_library(module)
     w.emit(_NAMED + text(f"{module}.{function.__qualname__}") + count(bound) + w.policy.extension_digest(module))
     if bound:
         yield owner
@@ -272,7 +272,7 @@ def walk_module(w: Walker, module: ModuleType) -> Children:
     if w.by_name or not w.policy.is_user_module(module.__name__):
         w.emit(_NAMED + text(module.__name__))
         if w.recorder is not None:
-            w.recorder.library(module.__name__)
+            w.recorder.note_library(module.__name__)
         return
     if w.met(module):
         return

@@ -178,7 +178,7 @@ def _global(w: Walker, value: object, name: str) -> Children:
     else:
         w.emit(_GLOBAL + text(f"{kind.__module__}.{kind.__qualname__}:{name}"))
         if w.recorder is not None and w.policy.is_library(kind):
-            w.recorder.library(kind.__module__)
+            w.recorder.note_library(kind.__module__)
 
 
 def _listed(w: Walker, items: object) -> Children:

@@ -28,7 +28,7 @@ class Lead:
         label: Says what counts where no value does: a library's name, a missing name.
         kind: "global", "closure", "import", "library", "builtin" or "missing".
         file: Where it is defined, if not beside the code that reads it.
-        library: The module that it was read from, where that is a library's.
+        package: The module that it was read from, where that is a library's.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Lead:
     label: str | None = None
     kind: str = "global"
     file: str = ""
-    library: str = ""
+    package: str = ""
 
 
 def leads(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> Iterator[Lead]:
@@ -120,7 +120,7 @@ def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tu
             # Of a library that loads its parts when first asked, as a rule.
             library = "" if policy.is_user_module(owner.__name__) else owner.__name__
             label = f"missing:{owner.__name__}.{attribute}"
-            return Lead(".".join(read), label=label, kind="missing", library=library), ()
+            return Lead(".".join(read), label=label, kind="missing", package=library), ()
         if not isinstance(value, ModuleType) and not policy.is_user_module(owner.__name__):
             return _library_member(".".join(read), owner, attribute, value), ()
     return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), ()
@@ -147,9 +147,9 @@ def _library_member(name: str, owner: ModuleType, attribute: str, value: object)
         return Lead(name, list(sys.argv[1:]))
     if isinstance(value, bool | int | float) or is_code(value):
         # A number may be a setting that the script made; code may be the user's, put there at run time.
-        return Lead(name, value, library=owner.__name__)
+        return Lead(name, value, package=owner.__name__)
     label = f"library:{owner.__name__}.{attribute}"
-    return Lead(name, label=label, kind="library", library=owner.__name__)
+    return Lead(name, label=label, kind="library", package=owner.__name__)
 
 
 def is_code(value: object) -> bool:
@@ -165,7 +165,7 @@ def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[L
     module = load(name, policy)
     if module is None:
         full = name if not use.member else f"{name}.{use.member}"
-        yield Lead(full, label=f"library:{full}", kind="import", library=name)
+        yield Lead(full, label=f"library:{full}", kind="import", package=name)
         return
     chains = use.chains
     if use.member:

@@ -156,7 +156,7 @@ class Recorder:
             return
         self.not_tracked[f"{name} ({what})" if name else what] = None
 
-    def library(self, module: str) -> None:
+    def note_library(self, module: str) -> None:
         """Note that a library is used."""
         top = module.partition(".")[0]
         if top and top not in sys.stdlib_module_names:

@@ -129,7 +129,7 @@ def _noted(package: str, node: Node) -> Node:
 
     def walk_noted(w: Walker, value: object) -> Children:
         if w.recorder is not None:
-            w.recorder.library(package)
+            w.recorder.note_library(package)
         return node(w, value)
 
     return walk_noted

@@ -163,10 +163,6 @@ class StepFunction:
         tracking = BY_THE_RULE if by_name else self.options.tracking  # a name has no code in it
         return encode(values, kept, by_name=by_name, tracking=tracking)
 
-    def encoded_value(self, value: object, root: str) -> bytes:
-        """Canonical bytes of one argument."""
-        return encode((value,), (root,))
-
     def _ignored_positions(self) -> frozenset[int]:
         unknown = set(self.options.ignore) - set(self.binder.parameters)
         if unknown:
