@@ -11,26 +11,15 @@ from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution import _lines as lines
-from ezpyp.execution._healing import UPSTREAM, Healing, given_up
+from ezpyp.execution._earlier import EarlierResults
+from ezpyp.execution._healing import UPSTREAM, Healing, given_up, record_damage
 from ezpyp.execution._outcome import DONE, FAILED, SKIPPED, Failure, Outcome, Ref
 from ezpyp.execution._progress import Progress
 from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._results import Results
 from ezpyp.execution._scheduler import Scheduler
 from ezpyp.execution._state import RunState
-from ezpyp.store import (
-    INLINE_LIMIT,
-    Damage,
-    KnownResult,
-    NewResult,
-    ObjectStore,
-    RunCounts,
-    StoredResult,
-    changed_files,
-    files_of,
-    result_of_input,
-    tell_damage,
-)
+from ezpyp.store import KnownResult, NewResult, ObjectStore, RunCounts
 
 
 class Coordinator:
@@ -59,15 +48,13 @@ class Coordinator:
         self._status = self._progress.status
         self._seconds = 0.0
         self.failures: dict[str, Failure] = {}
-        # Nothing can be taken over from an index without results: spares a query a step in a fresh cache.
-        self._has_results = connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is not None
         pending = self._progress.pending
-        self._primaries = self._twins_of(pending)
+        self._healing = Healing(self._progress, self._damaged(pending), ObjectStore(Path(state.location)))
+        self._earlier = EarlierResults(state, self._progress, self._healing, recorder, connection)
+        self._twins = self._earlier.twins
         # Results that nobody asks for again are not kept: a sweep's may be many.
-        self._consumed = self._program.consumed() | set(self._primaries.values())
+        self._consumed = self._program.consumed() | set(self._twins.values())
         self._scheduler = self._progress.scheduler = make_scheduler(self._waits_for(), pending)
-        self._objects = ObjectStore(Path(state.location))
-        self._healing = Healing(self._progress, self._damaged(pending), self._objects)
 
     def _damaged(self, pending: Sequence[int]) -> dict[int, KnownResult]:
         damaged, keys = self._state.damaged, self._program.keys
@@ -78,23 +65,11 @@ class Coordinator:
         ]
         return {position: damaged[keys[position]] for position in lost}
 
-    def _twins_of(self, pending: Sequence[int]) -> dict[int, int]:
-        """Steps of two names with one key: the later waits for the earlier and takes its result."""
-        first: dict[bytes, int] = {}
-        twins = {}
-        for position in pending:
-            other = first.setdefault(self._program.keys[position], position)
-            if other != position and self._program.steps[position].function.options.cache:
-                twins[position] = other
-        return twins
-
     def _waits_for(self) -> Sequence[Sequence[int]]:
-        program = self._program
-        if not any(program.orders) and not self._primaries:
+        program, twins = self._program, self._twins
+        if not any(program.orders) and not twins:
             return program.values
-        return [
-            program.upstreams(p) + ((self._primaries[p],) if p in self._primaries else ()) for p in range(len(program))
-        ]
+        return [program.upstreams(p) + ((twins[p],) if p in twins else ()) for p in range(len(program))]
 
     @property
     def left(self) -> int:
@@ -136,7 +111,7 @@ class Coordinator:
             return False
         if upstreams:
             self._progress.inputs[position] = self._program.input_key(position, self._results.token)
-        if not self._take_over(position):
+        if not self._earlier.take_over(position):
             return True
         self._end(position)
         return False
@@ -154,69 +129,6 @@ class Coordinator:
         self._scheduler.finish(position)
         if not self._healing.is_idle and self._status[position] == DONE:
             self._healing.follow(position)
-
-    def _take_over(self, position: int) -> bool:
-        """Use a result that was computed from the same values, by this step or by another of the same code."""
-        program = self._program
-        if not program.steps[position].function.options.cache or self._healing.must_run(position):
-            return False
-        primary = self._primaries.get(position)
-        if primary is not None and self._status[primary] == DONE:
-            self._take(position, self._results[primary], self._results.ids[primary])
-            self._recorder.cached(
-                position, self._results.ids[position], self._results.texts(position),
-                f"the same as {program.names[primary]}", say=True,
-            )  # fmt: skip
-            return True
-        input_key = self._progress.inputs.get(position)
-        if input_key is None or not self._has_results:
-            return False
-        known = self._state.known.get(program.keys[position])
-        if known is not None and known.input_key == input_key:
-            self._take(position, known, known.id)
-            self._recorder.cached(position, known.id, self._results.texts(position), None, say=True)
-            return True
-        return self._take_from_input(position, input_key)
-
-    def _take_from_input(self, position: int, input_key: bytes) -> bool:
-        stored = self._stored_by(input_key)
-        if stored is None:
-            return False
-        result = NewResult(
-            self._program.keys[position], input_key, stored.value_digest, stored.digest, stored.size, stored.codec,
-            stored.codec_version, stored.suffix, stored.preview, "", None, self._origin_of(stored.id),
-            files_of(self._connection, stored.id),
-        )  # fmt: skip
-        reason = "upstream values are the same"
-        id_ = self._recorder.taken_over(position, result, self._results.texts(position), reason)
-        self._take(position, result, id_)
-        return True
-
-    def _stored_by(self, input_key: bytes) -> StoredResult | None:
-        """A result that was computed from the same values, and whose object and files are there."""
-        while (stored := result_of_input(self._connection, input_key)) is not None:
-            damage = self._damage_of(stored)
-            if damage is None:
-                break
-            self._record([damage])
-        return stored
-
-    def _damage_of(self, stored: StoredResult) -> Damage | None:
-        is_file = stored.size > INLINE_LIMIT
-        if is_file and self._objects.missing([(stored.digest, stored.suffix, stored.size)]):
-            return self._healing.set_aside(stored.id, stored, "its object is missing or has another size")
-        what = changed_files(self._connection, {stored.id}).get(stored.id)
-        return None if what is None else Damage(stored.id, what, None)
-
-    def _origin_of(self, result: int) -> int:
-        row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
-        return int(row[0])
-
-    def _take(self, position: int, result: KnownResult | NewResult | None, id_: int) -> None:
-        self._status[position] = DONE
-        self._results[position] = result
-        self._results.ids[position] = id_
-        self._progress.is_cached[position] = True
 
     def finish(self, outcome: Outcome) -> None:
         """Take the outcome of a step that ran, or could not because an upstream's result is damaged."""
@@ -267,15 +179,9 @@ class Coordinator:
         found = self._healing.heal(position, damaged)
         if found is None:
             return False
-        self._record(found)
+        record_damage(self._recorder, self._connection, found)
         self._progress.put_back(position)
         return True
-
-    def _record(self, found: Sequence[Damage]) -> None:
-        for damage in found:
-            self._recorder.damaged(damage)
-        if found:
-            tell_damage(self._connection, found)
 
     def renewed(self) -> Collection[int]:
         """Results that ranks have to be told of again, since the last call."""

@@ -8,15 +8,17 @@ what was computed from the old one, in this run or an earlier one, is decided an
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution._outcome import DONE, Outcome
 from ezpyp.execution._plan import token_of
 from ezpyp.execution._progress import Progress
-from ezpyp.store import Damage, KnownResult, NewResult, ObjectStore, StoredResult, damage_of
+from ezpyp.execution._recorder import Recorder
+from ezpyp.store import Damage, KnownResult, NewResult, ObjectStore, StoredResult, damage_of, tell_damage
 
 ATTEMPTS = 3
 _AGAIN = "recomputed after damage"
@@ -92,6 +94,10 @@ class Healing:
         """Keep what stands in the place of a damaged object."""
         return Damage(result, what, self._objects.set_aside(row.digest, row.suffix))
 
+    def is_missing(self, row: StoredResult) -> bool:
+        """Whether the object of a large result is gone, or has another size."""
+        return bool(self._objects.missing([(row.digest, row.suffix, row.size)]))
+
     def _reopen(self, position: int) -> None:
         results = self._progress.results
         result = results[position]
@@ -147,6 +153,14 @@ def _same(one: KnownResult | NewResult, other: KnownResult | NewResult) -> bool:
     if one.value_digest is None or other.value_digest is None:
         return one.digest == other.digest
     return one.value_digest == other.value_digest
+
+
+def record_damage(recorder: Recorder, connection: sqlite3.Connection, found: Sequence[Damage]) -> None:
+    """Results count as absent from now on; the user is told of them."""
+    for damage in found:
+        recorder.damaged(damage)
+    if found:
+        tell_damage(connection, found)
 
 
 def given_up(outcome: Outcome) -> Outcome:
