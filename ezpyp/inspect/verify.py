@@ -11,7 +11,7 @@ from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import content
 from ezpyp.inspect._verb import problem, reads
-from ezpyp.store import mark_damage, result_checksum, step_checksum
+from ezpyp.store import Sealed, has_checksum, mark_damage, step_checksum
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
 
@@ -79,7 +79,8 @@ def _results(reader: Reader, *, quick: bool) -> Iterator[tuple[bytes, Damage]]:
     rows = reader.ask(
         "WITH made AS (SELECT w.result, min(w.step) AS step FROM step_rows w GROUP BY w.result)"
         " SELECT r.id, r.key, r.input_key, r.value_digest, r.digest, r.codec, r.checksum, d.reason,"
-        " r.payload IS NULL, r.origin IS NULL, r.size, r.suffix, coalesce(s.name, lower(hex(r.digest)))"
+        " r.payload IS NULL, r.origin IS NULL, r.size, r.codec_version, r.suffix,"
+        " coalesce(s.name, lower(hex(r.digest)))"
         " FROM results r LEFT JOIN damages d ON d.result = r.id LEFT JOIN made m ON m.result = r.id"
         " LEFT JOIN steps s ON s.id = m.step"
     )
@@ -95,12 +96,13 @@ def _results(reader: Reader, *, quick: bool) -> Iterator[tuple[bytes, Damage]]:
         is_file,
         is_own,
         size,
+        version,
         suffix,
         name,
     ) in rows:
         if known is not None:
             yield digest, Damage("result", name, known, known=True)
-        elif result_checksum(key, input_key, value, digest, codec) != checksum:
+        elif not has_checksum(checksum, Sealed(key, input_key, value, digest, codec, size, version, suffix)):
             yield digest, Damage("result", name, "its row has another checksum")
         elif is_own and (reason := _reason(reader, id_, (digest, suffix, size), is_file=is_file, quick=quick)):
             yield digest, Damage("result", name, reason)

@@ -21,7 +21,7 @@ from ezpyp.store._index import Index
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store._records import KnownResult, NewResult, StoredResult
 from ezpyp.store._result_files import changed_files
-from ezpyp.store._results import check_payload, payload_of, result_checksum, results_by_id
+from ezpyp.store._results import Sealed, check_payload, has_checksum, payload_of, results_by_id
 from ezpyp.store._runs import ROWS_IN_DOUBT, newest_run
 
 _FOLDER = "damaged"
@@ -168,12 +168,13 @@ def _name_of(connection: sqlite3.Connection, result: int) -> str:
 def damaged_results(connection: sqlite3.Connection) -> dict[bytes, KnownResult]:
     """The newest result of each key that was found damaged, where its row is sound."""
     rows = connection.execute(
-        "SELECT r.id, r.key, r.input_key, r.value_digest, r.digest, r.size, r.suffix, r.codec, r.checksum"
+        "SELECT r.id, r.key, r.input_key, r.value_digest, r.digest, r.size, r.suffix, r.codec, r.codec_version,"
+        " r.checksum"
         " FROM damages d JOIN results r ON r.id = d.result ORDER BY r.id"
     )
     found = {}
-    for *columns, codec, checksum in rows:
+    for *columns, codec, version, checksum in rows:
         known = KnownResult._make(columns)
-        if result_checksum(known.key, known.input_key, known.value_digest, known.digest, codec) == checksum:
+        if has_checksum(checksum, Sealed(*known[1:5], codec, known.size, version, known.suffix)):
             found[known.key] = known
     return found

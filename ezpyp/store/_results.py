@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
+from typing import NamedTuple
 
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
@@ -18,11 +19,39 @@ _COLUMNS = "id, key, input_key, value_digest, digest, size, codec, codec_version
 _UNDAMAGED = "id NOT IN (SELECT result FROM damages)"
 
 
-def result_checksum(
-    key: bytes, input_key: bytes | None, value_digest: bytes | None, digest: bytes, codec: str
-) -> bytes:
+class Sealed(NamedTuple):
+    """The columns of a result row that its checksum covers."""
+
+    key: bytes
+    input_key: bytes | None
+    value_digest: bytes | None
+    digest: bytes
+    codec: str
+    size: int
+    codec_version: int
+    suffix: str
+
+
+def result_checksum(row: Sealed) -> bytes:
     """Eight bytes that a flipped bit in a result row cannot keep right: SQLite's pages have no checksum."""
-    return xxh3_64_digest(
+    _, _, _, _, _, size, codec_version, suffix = row
+    return xxh3_64_digest(_identity(row) + f" {size} {codec_version} {suffix}".encode())
+
+
+def has_checksum(checksum: bytes, row: Sealed) -> bool:
+    """Whether a row is as it was written.
+
+    Rows of the first days of format 2, and those that came from format 1, cover only what tells results apart.
+    """
+    try:
+        return checksum in (result_checksum(row), xxh3_64_digest(_identity(row)))
+    except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
+        return False
+
+
+def _identity(row: Sealed) -> bytes:
+    key, input_key, value_digest, digest, codec, *_ = row
+    return (
         key + (b"-" if input_key is None else input_key) + (b"-" if value_digest is None else value_digest) + digest
         + codec.encode()
     )  # fmt: skip
@@ -72,15 +101,16 @@ def results_by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[in
 
 def _sound(rows: Iterable[tuple[object, ...]]) -> Iterator[StoredResult]:
     """Rows whose checksum is right; a wrong one is as good as absent."""
-    for row in rows:
-        *columns, checksum = row
+    for *columns, checksum in rows:
         result = StoredResult(*columns)  # type: ignore[arg-type]  # columns of the query, in its order
-        # A flipped bit in a row's header makes a number a text.
-        if not (isinstance(result.size, int) and isinstance(result.codec_version, int) and type(result.suffix) is str):
-            continue
-        key, input_key, value_digest, digest, codec = result[1], result[2], result[3], result[4], result[6]
-        if result_checksum(key, input_key, value_digest, digest, codec) == checksum:
+        if has_checksum(checksum, sealed(result)):  # type: ignore[arg-type]  # bytes, or wrong
             yield result
+
+
+def sealed(result: StoredResult) -> Sealed:
+    """What the checksum of a result's row covers."""
+    _, key, input_key, value_digest, digest, size, codec, codec_version, suffix, *_ = result
+    return Sealed(key, input_key, value_digest, digest, codec, size, codec_version, suffix)
 
 
 def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
@@ -104,7 +134,7 @@ def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int
     connection.executemany(
         "INSERT INTO results (id, run, key, input_key, value_digest, digest, size, codec, codec_version, suffix,"
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(id_, run, *new[:12], result_checksum(new[0], new[1], new[2], new[3], new[5])) for id_, run, new in rows],
+        [(id_, run, *new[:12], result_checksum(Sealed(*new[:4], new[5], new[4], *new[6:8]))) for id_, run, new in rows],
     )
     files = [(id_, path, digest) for id_, _, new in rows for path, digest in new.files]
     if files:

@@ -32,6 +32,7 @@ def test_a_file_spoilt_as_a_whole_is_never_a_wrong_value(template: Path, tmp_pat
 
 
 GAMMA = "(SELECT id FROM steps WHERE name = 'gamma')"
+GAMMAS = f"(SELECT result FROM step_rows WHERE step = {GAMMA})"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,9 @@ GAMMA = "(SELECT id FROM steps WHERE name = 'gamma')"
         f"UPDATE schema_changes SET present = 0 WHERE step = {GAMMA}",
         "UPDATE steps SET name = 'gamme' WHERE name = 'gamma'",
         "UPDATE steps SET key = x'00' WHERE name = 'gamma'",
+        f"UPDATE results SET codec_version = 9 WHERE id = {GAMMAS}",
+        f"UPDATE results SET suffix = '.npy' WHERE id = {GAMMAS}",
+        f"UPDATE results SET size = 9 WHERE id = {GAMMAS}",
     ],
 )
 def test_a_row_that_leads_elsewhere_is_mended(template: Path, tmp_path: Path, statement: str) -> None:
@@ -60,7 +64,7 @@ class RowSpoil:
 
     def __call__(self, location: Path) -> None:
         with closing(sqlite3.connect(location / "ezpyp.sqlite", isolation_level=None)) as connection:
-            for table in ("steps", "schema_changes"):
+            for table in ("steps", "schema_changes", "results"):
                 connection.execute(f"DROP TRIGGER {table}_no_update")  # a bad disk knows no triggers
             assert connection.execute(self.statement).rowcount > 0
 

@@ -7,7 +7,7 @@ import pytest
 from xxhash import xxh3_128_digest
 
 from ezpyp.inspect._cli import VERBS
-from ezpyp.store._results import result_checksum
+from ezpyp.store._results import Sealed, result_checksum
 from ezpyp.store._schema_rows import step_checksum
 from tests.inspect import build
 
@@ -32,7 +32,7 @@ def sound(folder: Path, small: bytes = b"\x80\x05K\x09.", large: bytes = b"x" * 
     run = cache.run(total=2)
     for name, data, payload in (("alpha", small, small), ("gamma", large, None)):
         digest = xxh3_128_digest(data)
-        checksum = result_checksum(build.digest(name, 0), None, None, digest, "pickle")
+        checksum = result_checksum(Sealed(build.digest(name, 0), None, None, digest, "pickle", len(data), 1, ".step"))
         result = cache.result(name, run, payload, digest=digest, size=len(data), checksum=checksum)
         cache.row(name, run, result=result)
         if payload is None:

@@ -88,15 +88,15 @@ def with_checksums(cache: build.Cache) -> build.Cache:
     """The builders leave checksums out; `verify` looks at them."""
     from xxhash import xxh3_128_digest
 
-    from ezpyp.store import result_checksum, step_checksum
+    from ezpyp.store import Sealed, result_checksum, step_checksum
 
     for table in ("steps", "results"):
         cache.db.execute(f"DROP TRIGGER {table}_no_update")
     for id_, name, key in cache.db.execute("SELECT id, name, key FROM steps").fetchall():
         cache.db.execute("UPDATE steps SET checksum = ? WHERE id = ?", [step_checksum(name, key), id_])
-    for id_, key, payload in cache.db.execute("SELECT id, key, payload FROM results").fetchall():
+    for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():
         digest = xxh3_128_digest(payload)
-        checksum = result_checksum(key, None, None, digest, "pickle")
+        checksum = result_checksum(Sealed(key, None, None, digest, "pickle", size, 1, ".step"))
         cache.db.execute("UPDATE results SET digest = ?, checksum = ? WHERE id = ?", [digest, checksum, id_])
     return cache
 

@@ -11,6 +11,7 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.store import (
     Index,
     NewResult,
+    Sealed,
     check_payload,
     insert_results,
     mark_damage,
@@ -110,6 +111,12 @@ def test_newest_result_of_an_input_key_counts_whatever_its_key(index):
         ("value_digest", None),
         ("digest", b"d" * 16),
         ("codec", "numpy"),
+        ("codec", b"pickle"),
+        ("codec_version", 2),
+        ("size", 5),
+        ("size", b"4"),
+        ("suffix", ".npy"),
+        ("key", "a text"),
         ("checksum", b"12345678"),
     ],
 )
@@ -129,7 +136,7 @@ def test_unsound_row_gives_way_to_an_older_one_of_the_same_input(index):
 
 def test_absent_and_present_parts_of_a_row_have_different_checksums():
     parts = [None, b"a" * 16, b"b" * 16]
-    sums = {result_checksum(KEY, i, v, b"d" * 16, "pickle") for i in parts for v in parts}
+    sums = {result_checksum(Sealed(KEY, i, v, b"d" * 16, "pickle", 4, 1, ".pickle")) for i in parts for v in parts}
     assert len(sums) == 9
 
 
