@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
+from ezpyp.schema._excerpt import excerpt, rest_of
 from ezpyp.store import KnownStep, StepRecord, get_codec
 
 
 def schema_text(records: Sequence[StepRecord], left_out: Iterable[KnownStep], location: str) -> str:
-    """JSON by phase, the fields of a step on one line: a sweep of 100,000 steps stays readable and small.
+    """JSON by phase, the fields of a step on one line; of a very large sweep the beginning.
 
     Args:
         records: The steps of the current revision.
@@ -19,7 +20,8 @@ def schema_text(records: Sequence[StepRecord], left_out: Iterable[KnownStep], lo
     """
     phases: dict[int, list[str]] = {}
     place = quoted(location)
-    for record in records:
+    shown = excerpt([record.phase for record in records])
+    for record in map(records.__getitem__, shown):
         phases.setdefault(record.phase, []).append(_step_line(record, place, _upstreams(record, records)))
     blocks = [f"{json.dumps(str(phase))}: [\n{_joined(phases[phase])}\n]" for phase in sorted(phases)]
     older = [
@@ -28,6 +30,8 @@ def schema_text(records: Sequence[StepRecord], left_out: Iterable[KnownStep], lo
     ]
     if older:
         blocks.append(f'"left out": [\n{_joined(older)}\n]')
+    if len(shown) < len(records):
+        blocks.append(f'"not listed": [\n{json.dumps({"name": rest_of(len(records) - len(shown), location)})}\n]')
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 

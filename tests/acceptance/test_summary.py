@@ -187,3 +187,32 @@ def test_exports_are_replaced_whole(location: Path) -> None:
     leftovers = [path.name for path in location.iterdir() if path.name.startswith("pipeline.")]
     assert sorted(leftovers) == ["pipeline.schema", "pipeline.summary"]
     assert pipeline.schema_path.read_text().endswith("}\n") or pipeline.schema_path.read_text().endswith("}")
+
+
+LARGE = """
+@as_pickle_step(pipeline)
+def item(x):
+    if x == 11_900:
+        raise ValueError(x)
+    return x
+
+@as_pickle_step(pipeline)
+def total(items):
+    return len(items)
+
+total(item.map(range(11_950))[:3])
+"""
+
+
+def test_exports_of_a_very_large_study_list_its_beginning_and_what_went_wrong(tmp_path: Path) -> None:
+    pipeline = executed(tmp_path / "cache", LARGE)
+    phases = json.loads(pipeline.schema_path.read_text())
+    lines = pipeline.summary_path.read_text().splitlines()
+    more = f"1,951 more steps: python -m ezpyp.inspect {tmp_path / 'cache'} steps"
+    gathered = [line.split()[0] for line in lines if line.startswith(("total", "item[x=11900]"))]
+
+    assert [len(phases["0"]), len(phases["1"])] == [9_999, 1]
+    assert phases["not listed"] == [{"name": more}]
+    assert len(lines) == 2 + 10_000 + 1
+    assert gathered == ["item[x=11900]", "total"]
+    assert lines[-1] == f"and {more}"

@@ -1,0 +1,43 @@
+"""Which steps an export for people lists: of a hundred thousand nobody reads the last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+LISTED = 10_000
+"""Steps that ``pipeline.schema`` and ``pipeline.summary`` list; the index has them all."""
+
+
+def excerpt(phases: Sequence[int], *, first: Sequence[int] = (), limit: int = LISTED) -> list[int]:
+    """Positions of the steps to list, in order: those that come first anyhow, and the beginning of each phase.
+
+    Args:
+        phases: The phase of each step.
+        first: Positions that are listed whatever the limit.
+        limit: How many to list.
+
+    Example:
+        >>> excerpt([0, 0, 0, 0, 1], limit=3)  # the step that gathers a sweep is not lost behind it
+        [0, 1, 4]
+        >>> excerpt([0, 0, 0, 0, 1], first=[3], limit=2)
+        [0, 3]
+    """
+    if len(phases) <= limit:
+        return list(range(len(phases)))
+    seen: Counter[int] = Counter()
+    order = []
+    for position, phase in enumerate(phases):
+        order.append((seen[phase], phase, position))
+        seen[phase] += 1
+    chosen = dict.fromkeys(first)
+    for _, _, position in sorted(order):
+        if len(chosen) >= limit:
+            break
+        chosen[position] = None
+    return sorted(chosen)
+
+
+def rest_of(count: int, location: str) -> str:
+    """What stands in the place of the steps that are not listed."""
+    return f"{count:,} more steps: python -m ezpyp.inspect {location} steps"
