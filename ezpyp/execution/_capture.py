@@ -6,11 +6,12 @@ import contextlib
 import os
 import sys
 import threading
-from typing import NamedTuple, NoReturn, Self, TextIO
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn, Protocol, Self, TextIO
 
 from ezpyp.execution._capture_kept import Kept
 from ezpyp.execution._capture_log import Records, Warnings
-from ezpyp.execution._capture_stream import Aside, Stream
+from ezpyp.execution._capture_stream import Aside, Stream, not_aside
 
 SETTING = "EZPYP_CAPTURE"
 SHOWN_EVERY_S = 0.05
@@ -30,6 +31,16 @@ class Said(NamedTuple):
     log: bytes
 
 
+class Drawn(Protocol):
+    """What ezpyp draws below all that is shown."""
+
+    def aside(self, last: bytes) -> contextlib.AbstractContextManager[object]:
+        """Make way for what is about to be shown, of which this is the last byte."""
+
+    def close(self) -> None:
+        """Take it away for good."""
+
+
 class Capture:
     r"""Keeps what the steps of one process say, one step at a time, from `__enter__` to `__exit__`.
 
@@ -39,7 +50,6 @@ class Capture:
     Args:
         mode: ``fd`` keeps what anything writes to the descriptors 1 and 2; ``python`` what Python code prints alone,
             for programs that need the terminal itself; ``off`` keeps nothing.
-        aside: Surrounds each write to the real streams, see `ezpyp.execution._capture_stream`.
 
     Example:
         >>> import os
@@ -52,11 +62,11 @@ class Capture:
         b'from Python\n'
     """
 
-    def __init__(self, mode: str = "fd", aside: Aside | None = None) -> None:
+    def __init__(self, mode: str = "fd") -> None:
         self._mode = mode
-        self._aside = aside
         self._streams: tuple[Stream, ...] = ()
         self._owner = os.getpid()
+        self._beside = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if self._mode != "off" and not self._is_nested():
@@ -77,8 +87,8 @@ class Capture:
         descriptor = self._mode == "fd"
         self._stopped = threading.Event()
         self._streams = (
-            Stream("stdout", 1, Kept(), descriptor=descriptor, aside=self._aside),
-            Stream("stderr", 2, Kept(), descriptor=descriptor, aside=self._aside),
+            Stream("stdout", 1, Kept(), descriptor=descriptor),
+            Stream("stderr", 2, Kept(), descriptor=descriptor),
         )
         self._warnings = Warnings(self._streams[1].keep)
         self._records = Records()
@@ -110,6 +120,7 @@ class Capture:
     def _exit_at_once(self, status: int) -> NoReturn:
         """What others than Python code wrote just before would be lost with the process."""
         if os.getpid() == self._owner:
+            self._beside.close()
             for stream in self._streams:
                 stream.close()
         self._exit(status)
@@ -123,6 +134,30 @@ class Capture:
     def stderr(self) -> TextIO | None:
         """Standard error for ezpyp's own lines."""
         return self._streams[1].console if self._streams else sys.stderr
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether all that this process and its children show passes through here."""
+        return bool(self._streams) and all(stream.has_spool for stream in self._streams)
+
+    @property
+    def around_stdout(self) -> Aside:
+        """Surrounds what ezpyp itself writes to `stdout`."""
+        return self._streams[0].aside if self._streams else not_aside
+
+    @contextlib.contextmanager
+    def beside(self, drawn: Drawn) -> Iterator[None]:
+        """Make way for what is shown of the streams that lead where standard error leads."""
+        for stream in self._streams:
+            if stream.leads_to(self._streams[-1]):
+                stream.aside = drawn.aside
+        self._beside.callback(drawn.close)
+        try:
+            yield
+        finally:
+            self._beside.close()
+            for stream in self._streams:
+                stream.aside = not_aside
 
     def begin(self) -> None:
         """A step begins: what was said between steps is nobody's."""

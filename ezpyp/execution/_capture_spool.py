@@ -49,7 +49,7 @@ class Spool:
 
     def restore(self) -> None:
         """Lead the descriptor back, unless somebody has put another file in its place meanwhile."""
-        if _same_file(self._file, self.number) in (True, None):
+        if same_file(self._file, self.number) in (True, None):
             os.dup2(self.real, self.number)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ def _unnamed_file() -> int:
     return descriptor
 
 
-def _same_file(one: int, other: int) -> bool | None:
+def same_file(one: int, other: int) -> bool | None:
     """Whether two descriptors lead to one file; None where the other is closed."""
     try:
         return os.path.samestat(os.fstat(one), os.fstat(other))

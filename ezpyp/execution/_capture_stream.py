@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, TextIO, cast
 
 from ezpyp.execution._capture_kept import Kept
-from ezpyp.execution._capture_spool import Spool
+from ezpyp.execution._capture_spool import Spool, same_file
 
 Aside = Callable[[bytes], AbstractContextManager[object]]
 """Called with what is about to be shown: holds back whatever else draws on the same terminal."""
@@ -30,16 +30,16 @@ class Stream:
         number: Its descriptor.
         kept: Where it is kept.
         descriptor: Whether what others than Python code write is to be kept too.
+
+    Attributes:
         aside: Surrounds each write to the real stream.
     """
 
-    def __init__(
-        self, name: str, number: int, kept: Kept, *, descriptor: bool = True, aside: Aside | None = None
-    ) -> None:
+    def __init__(self, name: str, number: int, kept: Kept, *, descriptor: bool = True) -> None:
         self.name = name
         self.number = number
         self._kept = kept
-        self._aside = aside or _not_aside
+        self.aside: Aside = not_aside
         self._owner = os.getpid()
         # A signal handler that prints may interrupt this very thread inside the lock.
         self._lock = threading.RLock()
@@ -66,6 +66,15 @@ class Stream:
             text = _like(self._original, _Tee(self))
         setattr(sys, self.name, text)
         return text  # type: ignore[return-value]  # _TextTee leaves the rest of TextIO to the original
+
+    @property
+    def has_spool(self) -> bool:
+        """Whether what others than Python code write is seen here."""
+        return self._spool is not None
+
+    def leads_to(self, other: Stream) -> bool:
+        """Whether both are shown in one place."""
+        return same_file(self.target, other.target) is True or (os.isatty(self.target) and os.isatty(other.target))
 
     def write(self, data: bytes | memoryview) -> None:
         """Keep and show; safe in threads, and in children, whose parent then finds it in the spool."""
@@ -100,7 +109,7 @@ class Stream:
 
     def _show(self, data: bytes | memoryview) -> None:
         try:
-            with self._aside(bytes(data[-1:])):
+            with self.aside(bytes(data[-1:])):
                 _write_all(self.target, data)
         except OSError:
             pass  # nobody reads any more, or the disk behind it is full: no reason to lose a result
@@ -255,5 +264,6 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
             time.sleep(0.001)  # a descriptor that others have set to non-blocking
 
 
-def _not_aside(_: bytes) -> AbstractContextManager[object]:
+def not_aside(_: bytes) -> AbstractContextManager[object]:
+    """Where nothing else is drawn."""
     return contextlib.nullcontext()

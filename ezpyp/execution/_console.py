@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from ezpyp.execution._capture_stream import Aside, not_aside
+
 
 class Console:
     """Writes lines to standard output, as it is when the run begins.
@@ -15,23 +17,31 @@ class Console:
 
     def __init__(self) -> None:
         self._stream: TextIO | None = sys.stdout
+        self._aside: Aside = not_aside
 
     @contextmanager
-    def through(self, stream: TextIO | None) -> Iterator[None]:
-        """Write to another stream for a while: around what is kept of the steps' own output."""
-        before, self._stream = self._stream, stream
+    def through(self, stream: TextIO | None, aside: Aside) -> Iterator[None]:
+        """Write to another stream for a while: around what is kept of the steps' own output.
+
+        Args:
+            stream: Where to.
+            aside: Surrounds each write, see `Aside`.
+        """
+        before = self._stream, self._aside
+        self._stream, self._aside = stream, aside
         try:
             yield
         finally:
-            self._stream = before
+            self._stream, self._aside = before
 
     def write(self, text: str) -> None:
         """Write and flush."""
         if self._stream is None:
             return
         try:
-            self._stream.write(self._showable(text))
-            self._stream.flush()
+            with self._aside(b"\n"):
+                self._stream.write(self._showable(text))
+                self._stream.flush()
         except (OSError, ValueError):
             # Nobody reads any more, the disk behind it is full, or (ValueError) the stream was closed.
             self._stream = None

@@ -1,41 +1,18 @@
-"""What a run says of itself while it goes on: how far it is, what runs, how long it will take."""
+"""Follows a run while it goes on, and shows now and then how far it is."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ezpyp.execution._outcome import DONE, FAILED, SKIPPED
-from ezpyp.execution._progress_estimate import Estimate
+from ezpyp.execution._progress_tally import Part, Planned, Tally
 
-CACHED = "cached"
-NAMES = 3
-"""Running steps that are named, the longest first."""
-
-Part = tuple[str, str]
-"""A piece of text and its style."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What is known of the steps before they run.
-
-    Attributes:
-        names: Name of each step, by position.
-        groups: The function of each.
-        expected: How long each took before, s; None where that is not known.
-        pending: The steps that are to run; the others are cached.
-        ranks: How many steps run at a time.
-    """
-
-    names: Sequence[str]
-    groups: Sequence[Hashable]
-    expected: Sequence[float | None]
-    pending: Sequence[int]
-    ranks: int
+LASTS_S = 0.5
+"""A run that takes less says nothing, and pays for nothing but the notes."""
+FOLLOWED_EVERY_S = 0.05
 
 
 class Screen(Protocol):
@@ -47,115 +24,80 @@ class Screen(Protocol):
     def show(self, fraction: float, parts: Sequence[Part], elapsed_s: float) -> None:
         """Show how far a run is."""
 
+    def aside(self, last: bytes) -> AbstractContextManager[object]:
+        """Make way for what is about to be written to the same place, of which this is the last byte."""
+
     def close(self) -> None:
         """Leave nothing behind that goes on changing."""
 
 
 class ProgressLine:
-    """Follows a run's events, and shows them now and then; `tick` may come from another thread.
+    """Follows a run's events; what happens is noted by the threads that run steps, and counted by the one that ticks.
 
     Args:
-        planned: The steps.
+        plan: Gives what is known of the steps; asked for once the run has lasted for `LASTS_S`.
         screen: Where it is shown.
         clock: Seconds that only ever grow.
 
     Example:
+        >>> from ezpyp.execution._outcome import DONE
         >>> class Paper:
         ...     is_due = lambda self, elapsed_s: True
         ...     show = lambda self, fraction, parts, elapsed_s: print("".join(text for text, _ in parts))
-        >>> now = iter([0.0, 10.0, 40.0, 100.0]).__next__
-        >>> line = ProgressLine(Planned(["a", "b", "c"], ["f"] * 3, [None] * 3, [1, 2], 1), Paper(), now)
-        >>> line.started(1)
+        >>> now = iter([0.0, 100.0]).__next__
+        >>> line = ProgressLine(lambda: Planned(["a", "b", "c"], ["f"] * 3, [None] * 3, [1, 2], 1), Paper(), now)
         >>> line.ended(1, DONE, 30.0)
-        >>> line.tick()
+        >>> line.tick({})
         2 of 3 steps done, 1 cached, 30 s left
     """
 
-    def __init__(self, planned: Planned, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
-        self._planned = planned
-        self._screen = screen
+    def __init__(
+        self, plan: Callable[[], Planned], screen: Screen, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.screen = screen
+        self._plan = plan
         self._clock = clock
         self._began = clock()
-        self._running: dict[int, float] = {}
-        self._ends: Counter[int | str] = Counter({CACHED: len(planned.names) - len(planned.pending)})
-        self._last_end: dict[int, int | str] = {}
-        self._estimate = Estimate(planned.groups, planned.expected, planned.pending, planned.ranks)
-
-    def started(self, position: int) -> None:
-        """A body begins."""
-        self._running[position] = self._clock()
+        self._next_s = LASTS_S
+        # A deque: noted by one thread while another counts, without a lock, in 0.1 us.
+        self._notes: deque[tuple[int, int | str | None, float | None]] = deque()
+        self._tally: Tally | None = None
 
     def ended(self, position: int, end: int | str, seconds: float | None = None) -> None:
         """A step has come to an end: a status, or `CACHED` where another result was taken; s where its body ran."""
-        self._running.pop(position, None)
-        self._ends[end] += 1
-        self._last_end[position] = end
-        self._estimate.ended(position, seconds)
+        self._notes.append((position, end, seconds))
 
     def put_back(self, position: int) -> None:
         """A step has to run after all, or once more."""
-        self._running.pop(position, None)
-        end = self._last_end.pop(position, None)
-        if end is None and position in self._planned.pending:
-            return
-        self._ends[CACHED if end is None else end] -= 1
-        self._estimate.add(position)
+        self._notes.append((position, None, None))
 
-    def tick(self) -> None:
-        """Show how far it is, if it is time."""
+    def tick(self, running: Mapping[int, tuple[float, int, str]]) -> None:
+        """Show how far it is, if it is time.
+
+        Args:
+            running: Since when, by this clock, each step runs that is running now; on which rank and host.
+        """
         now = self._clock()
         elapsed_s = now - self._began
-        if self._screen.is_due(elapsed_s):
-            running = {position: now - began for position, began in self._running.copy().items()}
-            self._screen.show(self._fraction(), self._parts(running), elapsed_s)
+        if elapsed_s < self._next_s:
+            return
+        self._next_s = elapsed_s + FOLLOWED_EVERY_S
+        tally = self._counted()
+        if self.screen.is_due(elapsed_s):
+            parts = tally.parts({position: now - began for position, (began, _, _) in running.items()})
+            self.screen.show(tally.fraction, parts, elapsed_s)
+
+    def _counted(self) -> Tally:
+        if self._tally is None:
+            self._tally = Tally(self._plan())
+        while self._notes:
+            position, end, seconds = self._notes.popleft()
+            if end is None:
+                self._tally.put_back(position)
+            else:
+                self._tally.ended(position, end, seconds)
+        return self._tally
 
     def close(self) -> None:
         """The run is over."""
-        self._screen.close()
-
-    def _fraction(self) -> float:
-        return self._finished() / max(1, len(self._planned.names))
-
-    def _finished(self) -> int:
-        return self._ends[DONE] + self._ends[CACHED]
-
-    def _parts(self, running: Mapping[int, float]) -> list[Part]:
-        total, ends = len(self._planned.names), self._ends
-        parts = [(f"{self._finished()} of {total} steps done", "bold")]
-        counted: list[tuple[int | str, str, str]] = [
-            (CACHED, "cached", "cyan"),
-            (FAILED, "failed", "bold red"),
-            (SKIPPED, "skipped", "yellow"),
-        ]
-        parts += [(f", {ends[end]} {word}", style) for end, word, style in counted if ends[end]]
-        left_s = self._estimate.seconds_left(running)
-        if left_s is not None and sum(ends.values()) < total:
-            parts.append((f", {duration(left_s)} left", "green"))
-        if running:
-            parts.append((f", {len(running)} running: {self._named(running)}", "dim"))
-        return parts
-
-    def _named(self, running: Mapping[int, float]) -> str:
-        longest = sorted(running.items(), key=lambda item: -item[1])[:NAMES]
-        named = [f"{self._planned.names[position]} {duration(seconds)}" for position, seconds in longest]
-        return ", ".join([*named, *(["..."] if len(running) > NAMES else [])])
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    Example:
-        >>> [duration(seconds) for seconds in (0.2, 59.6, 3599, 7500, 200_000)]
-        ['0 s', '1 min', '1 h', '2 h 5 min', '2 d 8 h']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h" + (f" {minutes} min" if minutes else "")
-    days, hours = divmod(round(seconds / 3600), 24)
-    return f"{days} d" + (f" {hours} h" if hours else "")
+        self.screen.close()

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from ezpyp.execution import _lines as lines
 from ezpyp.execution._capture import Capture
 from ezpyp.execution._console import Console
 from ezpyp.execution._outcome import DONE, FAILED, RUNNING, SKIPPED, Outcome
+from ezpyp.execution._progress_line import ProgressLine
+from ezpyp.execution._progress_tally import CACHED
 from ezpyp.graph import Program
 from ezpyp.store import (
     Damage,
@@ -43,15 +46,21 @@ class Recorder:
         run: Number of the run.
         step_ids: Row id of each step, by position.
         console: Where lines go; None where none are wanted.
+        follow: Gives what says how far the run is; None where nothing does.
     """
 
-    def __init__(self, index: Index, program: Program, run: int, step_ids: list[int], console: Console | None) -> None:
+    def __init__(
+        self, index: Index, program: Program, run: int, step_ids: list[int], console: Console | None, *,
+        follow: Callable[[Capture], ProgressLine | None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._index = index
         self._program = program
         self._run = run
         self._step_ids = step_ids
         self._verbose = console is not None
         self._console = console
+        self._follow = follow
+        self._line: ProgressLine | None = None
         self._lock = threading.Lock()
         self._results: list[tuple[int, int, NewResult]] = []
         self._rows: list[StepRow] = []
@@ -64,9 +73,20 @@ class Recorder:
         row = index.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()
         self._next_result: int = row[0]
 
-    def beside(self, capture: Capture) -> AbstractContextManager[None]:
-        """Lines go around what is kept of the steps' output."""
-        return nullcontext() if self._console is None else self._console.through(capture.stdout)
+    @contextmanager
+    def beside(self, capture: Capture) -> Iterator[None]:
+        """Lines go around what is kept of the steps' output, and above the one that says how far the run is."""
+        with ExitStack() as stack:
+            line = self._follow(capture)
+            if line is not None:
+                stack.enter_context(capture.beside(line.screen))
+            if self._console is not None:
+                stack.enter_context(self._console.through(capture.stdout, capture.around_stdout))
+            self._line = line
+            try:
+                yield
+            finally:
+                self._line = None
 
     def say(self, line: str) -> None:
         """Print a line that no row stands behind."""
@@ -82,6 +102,7 @@ class Recorder:
         with self._lock:
             id_ = self._add_result(result)
             self._add_row(self._row(outcome, DONE, id_))
+            self._ended(outcome.position, DONE, outcome.seconds)
             if self._verbose:
                 name = self._program.names[outcome.position]
                 self._begin(outcome.position, outcome.rank)
@@ -95,6 +116,7 @@ class Recorder:
         name = self._program.names[outcome.position]
         with self._lock:
             self._add_row(self._row(outcome, FAILED, None))
+            self._ended(outcome.position, FAILED, outcome.seconds)
             self._errors.append(
                 ErrorRow(self._step_ids[outcome.position], self._run, *failure[:4], failure.traceback, None)
             )
@@ -124,6 +146,7 @@ class Recorder:
                 )
             )
             self._errors.append(ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame))
+            self._ended(position, SKIPPED)
             self.say(lines.skipped(0, *self._titled(position), blame))
 
     def taken_over(self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str) -> int:
@@ -146,6 +169,7 @@ class Recorder:
         row = StepRow(self._step_ids[position], self._run, DONE, 1, result, *texts, time.time(), 0.0, 0, None, reason)
         with self._lock:
             self._add_row(row)
+            self._ended(position, CACHED)
             if say:
                 self.say(lines.cached(0, *self._titled(position), reason))
 
@@ -153,6 +177,8 @@ class Recorder:
         """A step did not run after all, or runs once more: its lines will be printed then."""
         self._running.pop(position, None)
         self._announced.discard(position)
+        if self._line is not None:
+            self._line.put_back(position)
 
     def damaged(self, damage: Damage) -> None:
         """A result counts as absent from now on."""
@@ -175,18 +201,25 @@ class Recorder:
     def tick(self) -> None:
         """Announce long steps, and commit what waits; called now and then while bodies run."""
         now = time.perf_counter()
-        long = [p for p, running in self._running.copy().items() if now - running[0] > LONG_S]
+        running = self._running.copy()
+        long = [position for position, (began, _, _) in running.items() if now - began > LONG_S]
         with self._lock:
             for position in long:
                 if position not in self._announced and position in self._running:
                     self._announce(position)
             self._index.beat()
         self.flush_if_due()
+        if self._line is not None:
+            self._line.tick(running)
 
     @property
     def has_waiting(self) -> bool:
         """Whether rows wait for a commit."""
         return bool(self._rows)
+
+    def _ended(self, position: int, end: int | str, seconds: float | None = None) -> None:
+        if self._line is not None:
+            self._line.ended(position, end, seconds)
 
     def _announce(self, position: int) -> None:
         started, rank, host = self._running[position]

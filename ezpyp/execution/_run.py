@@ -8,16 +8,22 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ezpyp.errors import StoreError
 from ezpyp.execution import _lines as lines
+from ezpyp.execution._capture import Capture
 from ezpyp.execution._communicator import Communicator
 from ezpyp.execution._console import Console
 from ezpyp.execution._coordinator import Coordinator
+from ezpyp.execution._durations import Durations
 from ezpyp.execution._mpi import coordinate
 from ezpyp.execution._outcome import FAILED, SKIPPED
 from ezpyp.execution._plan import found_results
+from ezpyp.execution._progress_line import ProgressLine
+from ezpyp.execution._progress_screen import is_wanted, screen_for
+from ezpyp.execution._progress_tally import Planned
 from ezpyp.execution._recorder import Recorder
 from ezpyp.execution._report import Report
 from ezpyp.execution._repository import repository
@@ -61,6 +67,7 @@ class RunRequest:
         revision: Revision of the schema.
         step_ids: Gives the row id of each step; asked for only where a row is to be written.
         output: ``steps``, ``summary`` or ``none``.
+        progress: Whether to show how far the run is; None for: unless the output is ``none``.
         barrier: Whether a phase begins only when the one before has ended.
         version: Version of ezpyp.
         durable: Whether results shall outlive a loss of power.
@@ -71,6 +78,7 @@ class RunRequest:
     revision: int
     step_ids: Callable[[], list[int]]
     output: str
+    progress: bool | None
     barrier: bool
     version: str
     durable: bool = False
@@ -97,12 +105,14 @@ class _Run:
         self._console = Console()
         self._repository = repository()
         self._started = time.perf_counter()
+        self._durations: dict[int, float] | None = None
 
     def execute(self) -> Report:
         state, step_ids = self._state()
         run = self._start(len(self._program))
         console = self._console if self._request.output == "steps" else None
-        recorder = Recorder(self._index, self._program, run, step_ids, console)
+        follow = partial(self._follow, state.found, step_ids)
+        recorder = Recorder(self._index, self._program, run, step_ids, console, follow=follow)
         cached = sum(result is not None for result in state.found)
         if cached < len(self._program):
             self._repository.look()
@@ -110,7 +120,7 @@ class _Run:
         self._say_header(cached)
         coordinator.say_what_is_cached()
         try:
-            self._work(coordinator, recorder)
+            self._work(coordinator, recorder, step_ids)
         except BaseException:
             self._finish(run, "interrupted", coordinator, recorder)
             raise
@@ -161,12 +171,36 @@ class _Run:
             if self._communicator.size == 1 or self._request.barrier:
                 barrier = program.phases if self._request.barrier else None
                 return Scheduler(upstreams, pending, in_phases(program.phases), barrier)
-            recorded = recorded_durations(self._index.connection, step_ids)
-            usual = sum(recorded.values()) / len(recorded) if recorded else 1.0
-            seconds = [recorded.get(id_, usual) for id_ in step_ids]
-            return Scheduler(upstreams, pending, longest_first(upstreams, seconds))
+            return Scheduler(upstreams, pending, longest_first(upstreams, self._expected(step_ids).usual()))
 
         return make
+
+    def _recorded(self, step_ids: list[int]) -> dict[int, float]:
+        if self._durations is None:
+            self._durations = recorded_durations(self._index.connection, step_ids)
+        return self._durations
+
+    def _follow(
+        self, found: Sequence[KnownResult | None], step_ids: list[int], capture: Capture
+    ) -> ProgressLine | None:
+        """What says how far the run is, while the steps' output is kept."""
+        asked = self._request.progress
+        if not is_wanted(self._request.output != "none" if asked is None else asked, os.environ):
+            return None
+        # mpirun passes on what ranks write: they reach no terminal themselves.
+        alone = self._communicator.size == 1 and capture.sees_all
+        screen = screen_for(capture.stdout, capture.stderr, os.environ, alone=alone)
+        return None if screen is None else ProgressLine(partial(self._planned, found, step_ids), screen)
+
+    def _planned(self, found: Sequence[KnownResult | None], step_ids: list[int]) -> Planned:
+        program, recorded = self._program, self._recorded(step_ids)
+        return Planned(
+            program.names,
+            [step.function for step in program.steps],
+            [recorded.get(id_) for id_ in step_ids] or [None] * len(program),  # no ids where all is cached
+            [position for position, result in enumerate(found) if result is None],
+            self._communicator.size,
+        )
 
     def _say_header(self, cached: int) -> None:
         if self._request.output == "none":
@@ -177,12 +211,17 @@ class _Run:
             lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
         )
 
-    def _work(self, coordinator: Coordinator, recorder: Recorder) -> None:
+    def _expected(self, step_ids: list[int]) -> Durations:
+        recorded = self._recorded(step_ids)
+        by_position = {position: recorded[id_] for position, id_ in enumerate(step_ids) if id_ in recorded}
+        return Durations([step.function for step in self._program.steps], by_position)
+
+    def _work(self, coordinator: Coordinator, recorder: Recorder, step_ids: list[int]) -> None:
         worker = Worker(self._program, self._index.location, 0, self._communicator.host, durable=self._request.durable)
         if self._communicator.size == 1:
             run_serially(self._program, coordinator, recorder, worker)
         else:
-            coordinate(self._communicator, coordinator, recorder, worker)
+            coordinate(self._communicator, coordinator, recorder, worker, self._expected(step_ids))
 
     def _finish(self, run: int, status: str, coordinator: Coordinator, recorder: Recorder) -> None:
         try:

@@ -198,6 +198,7 @@ class Pipeline:
         *,
         revise: bool | Iterable[str] | None = None,
         output: str = "steps",
+        progress: bool | None = None,
         barrier: bool = False,
         wait_s: float = 0.0,
     ) -> Report:
@@ -210,6 +211,9 @@ class Pipeline:
             revise: As for `Pipeline`, for this time.
             output: ``steps`` for the lines of every step, ``summary`` for the first line and the last,
                 ``none``. ``EZPYP_OUTPUT`` beats it.
+            progress: Whether to say on standard error how far the run is: on a terminal one line that changes, after
+                half a second; in a log and under mpirun a line now and then, after ten. None is True unless ``output``
+                is ``none``. ``EZPYP_PROGRESS=0`` (or ``1``) beats it.
             barrier: Whether a phase begins only when the one before has ended.
             wait_s: Seconds to wait for another job that holds the location.
 
@@ -223,7 +227,8 @@ class Pipeline:
             SchemaConflictError: As for `initialize_schema`, whose other errors it raises too.
         """
         output = _checked_output(os.environ.get("EZPYP_OUTPUT") or output)
-        return self._session.execute(RunOptions(revise, output, barrier, wait_s), check=check)
+        _check_progress(progress)
+        return self._session.execute(RunOptions(revise, output, progress, barrier, wait_s), check=check)
 
     @tersely
     def get_result(self, step: Step | str, /, revision: int | None = None, **params: object) -> object:
@@ -258,6 +263,11 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"Pipeline({str(self.location)!r}, {self.pipeline_id!r}: {len(self.steps)} steps)"
+
+
+def _check_progress(progress: object) -> None:
+    if not (progress is None or isinstance(progress, bool)):
+        raise OptionError(f"progress={progress!r} is none of True, False and None")
 
 
 def _checked_output(output: str) -> str:

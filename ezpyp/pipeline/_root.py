@@ -24,12 +24,14 @@ class RunOptions:
     Attributes:
         revise: As for `Settings`, for this time.
         output: ``steps``, ``summary`` or ``none``.
+        progress: Whether to show how far the run is; None for: unless the output is ``none``.
         barrier: Whether a phase begins only when the one before has ended.
         wait_s: Seconds to wait for another job that holds the location.
     """
 
     revise: bool | Iterable[str] | None
     output: str
+    progress: bool | None
     barrier: bool
     wait_s: float
 
@@ -70,7 +72,7 @@ class Root:
             frozen = self._freeze(program, options.revise)
             request = RunRequest(
                 program, self._settings.pipeline_id, frozen.revision, lambda: self._step_ids(program, frozen),
-                options.output, options.barrier, __version__, self._settings.durable,
+                options.output, options.progress, options.barrier, __version__, self._settings.durable,
             )  # fmt: skip
             return run_on_rank_0(index, communicator, request)
 

@@ -470,7 +470,8 @@ def test_what_interrupts_a_write_may_write_too(tmp_path: Path) -> None:
                 capture._streams[1].write(b"handler!")
             yield
 
-        with Capture(aside=interrupted) as capture:
+        with Capture() as capture:
+            capture._streams[1].aside = interrupted
             step(lambda: os.write(2, b"main"), capture)
         """,
     )

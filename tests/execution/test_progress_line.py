@@ -6,21 +6,25 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from unittest import mock
 
 import pytest
 
 from ezpyp.execution._outcome import DONE, FAILED, SKIPPED
 from ezpyp.execution._progress_estimate import Estimate
-from ezpyp.execution._progress_line import CACHED, Planned, ProgressLine, duration
+from ezpyp.execution._progress_line import ProgressLine, Screen
 from ezpyp.execution._progress_screen import LiveLine, PlainLines, is_wanted, screen_for
+from ezpyp.execution._progress_tally import CACHED, Planned, duration
 from tests.mpi import clean_environ
 
 
 class Clock:
     """Time stands still until it is told to go on."""
 
-    now = 0.0
+    now: float = 0.0
 
     def __call__(self) -> float:
         return self.now
@@ -31,7 +35,6 @@ class Paper:
 
     said = ""
     fraction = 0.0
-    is_closed = False
 
     def is_due(self, elapsed_s: float) -> bool:
         return True
@@ -39,8 +42,36 @@ class Paper:
     def show(self, fraction: float, parts: Sequence[tuple[str, str]], elapsed_s: float) -> None:
         self.fraction, self.said = fraction, "".join(text for text, _ in parts)
 
+    def aside(self, last: bytes) -> AbstractContextManager[object]:
+        return nullcontext()
+
     def close(self) -> None:
-        self.is_closed = True
+        pass
+
+
+class Run:
+    """A run as its recorder tells of it; it has lasted for a second already."""
+
+    def __init__(self, plan: Planned, screen: Screen, clock: Clock) -> None:
+        self.clock = clock
+        self.line = ProgressLine(lambda: plan, screen, clock)
+        self.running: dict[int, tuple[float, int, str]] = {}
+        self.clock.now += 1.0
+
+    def started(self, position: int) -> None:
+        self.running[position] = (self.clock.now, 0, "host")
+
+    def ended(self, position: int, end: int | str, seconds: float | None = None) -> None:
+        self.running.pop(position, None)
+        self.line.ended(position, end, seconds)
+
+    def put_back(self, position: int) -> None:
+        self.running.pop(position, None)
+        self.line.put_back(position)
+
+    def tick(self) -> None:
+        self.clock.now += 0.1
+        self.line.tick(self.running)
 
 
 def planned(count: int, pending: Sequence[int], *, expected: float | None = None, ranks: int = 1) -> Planned:
@@ -54,18 +85,18 @@ def clock() -> Clock:
 
 def test_counts_follow_the_events(clock: Clock) -> None:
     paper = Paper()
-    line = ProgressLine(planned(10, range(2, 10)), paper, clock)
+    run = Run(planned(10, range(2, 10)), paper, clock)
 
-    line.tick()
+    run.tick()
     assert paper.said == "2 of 10 steps done, 2 cached"
 
     for position in (2, 3, 4):
-        line.started(position)
-    line.ended(2, DONE, 1.0)
-    line.ended(3, FAILED, 1.0)
-    line.ended(5, SKIPPED)
-    line.ended(6, CACHED)
-    line.tick()
+        run.started(position)
+    run.ended(2, DONE, 1.0)
+    run.ended(3, FAILED, 1.0)
+    run.ended(5, SKIPPED)
+    run.ended(6, CACHED)
+    run.tick()
 
     assert paper.said.startswith("4 of 10 steps done, 3 cached, 1 failed, 1 skipped, ")
     assert paper.said.endswith(" left, 1 running: s4 0 s")
@@ -74,34 +105,48 @@ def test_counts_follow_the_events(clock: Clock) -> None:
 
 def test_the_longest_running_steps_are_named(clock: Clock) -> None:
     paper = Paper()
-    line = ProgressLine(planned(9, range(9)), paper, clock)
+    run = Run(planned(9, range(9)), paper, clock)
     for position in range(5):
-        line.started(position)
+        run.started(position)
         clock.now += 60
 
-    line.tick()
+    run.tick()
 
     assert paper.said == "0 of 9 steps done, 5 running: s0 5 min, s1 4 min, s2 3 min, ..."
 
 
 def test_a_step_that_runs_again_counts_once(clock: Clock) -> None:
     paper = Paper()
-    line = ProgressLine(planned(3, [1, 2]), paper, clock)
-    line.started(1)
-    line.ended(1, DONE, 1.0)
+    run = Run(planned(3, [1, 2]), paper, clock)
+    run.started(1)
+    run.ended(1, DONE, 1.0)
 
-    line.started(2)
-    line.put_back(2)  # an upstream is damaged: it waits again
-    line.put_back(0)  # was cached
-    line.put_back(1)  # was done
-    line.tick()
+    run.started(2)
+    run.put_back(2)  # an upstream is damaged: it waits again
+    run.put_back(0)  # was cached
+    run.put_back(0)  # and waits for a damaged upstream of its own
+    run.put_back(1)  # was done
+    run.tick()
     assert paper.said == "0 of 3 steps done, 3 s left"
 
     for position in (0, 1, 2):
-        line.started(position)
-        line.ended(position, DONE, 1.0)
-    line.tick()
+        run.started(position)
+        run.ended(position, DONE, 1.0)
+    run.tick()
     assert paper.said == "3 of 3 steps done"
+
+
+def test_a_short_run_does_not_even_ask_for_what_is_planned(clock: Clock) -> None:
+    asked = []
+    line = ProgressLine(lambda: asked.append(1) or planned(2, range(2)), Paper(), clock)  # type: ignore[func-returns-value]
+    for clock.now in (0.0, 0.2, 0.4):
+        line.ended(0, DONE, 0.1)
+        line.tick({})
+    assert not asked
+
+    clock.now = 0.6
+    line.tick({})
+    assert asked
 
 
 def test_nothing_is_foretold_while_nothing_is_known() -> None:
@@ -145,41 +190,55 @@ def test_durations_as_people_say_them() -> None:
     assert told == ["0 s", "59 s", "2 min", "1 h", "1 d", "1 d"]
 
 
-def test_a_batch_log_has_a_line_a_minute_and_fewer_later(clock: Clock) -> None:
+def test_a_batch_log_has_a_line_after_ten_seconds_and_fewer_later(clock: Clock) -> None:
     stream = io.StringIO()
-    line = ProgressLine(planned(4, range(4), expected=100_000.0), PlainLines(stream, lambda: "12:00:00"), clock)
+    run = Run(planned(4, range(4), expected=100_000.0), PlainLines(stream, lambda: "12:00:00"), clock)
 
     times = []
-    for clock.now in range(0, 86_400, 10):  # type: ignore[assignment]
+    for clock.now in range(0, 86_400, 5):
         before = stream.tell()
-        line.tick()
+        run.line.tick({})
         times += [clock.now] if stream.tell() > before else []
 
-    assert times[:4] == [60, 120, 180, 240]
-    assert 50 <= len(times) <= 80
-    assert stream.getvalue().splitlines()[0] == "ezpyp 12:00:00, after 1 min: 0 of 4 steps done, 4 d 15 h left"
+    assert times[:5] == [10, 20, 30, 40, 50]
+    assert times[-1] - times[-2] == 1800
+    assert 50 <= len(times) <= 90
+    assert stream.getvalue().splitlines()[0] == "ezpyp 12:00:00, after 10 s: 0 of 4 steps done, 4 d 15 h left"
 
 
 def test_a_short_run_in_a_batch_log_says_nothing(clock: Clock) -> None:
     stream = io.StringIO()
-    line = ProgressLine(planned(4, range(4)), PlainLines(stream), clock)
-    clock.now = 59.0
-    line.tick()
-    line.close()
+    run = Run(planned(4, range(4)), PlainLines(stream), clock)
+    clock.now = 9.0
+    run.tick()
+    run.line.close()
     clock.now = 100.0
-    line.tick()
+    run.tick()
 
     assert not stream.getvalue()
+
+
+def test_a_plain_line_begins_a_line(clock: Clock) -> None:
+    stream = io.StringIO()
+    lines = PlainLines(stream, lambda: "")
+    run = Run(planned(4, range(4)), lines, clock)
+    with lines.aside(b"%"):
+        stream.write("\r 10%")
+    clock.now = 10.0
+    run.tick()
+    clock.now = 30.0
+    run.tick()
+
+    assert stream.getvalue().splitlines() == ["", " 10%", *["ezpyp , after 10 s: 0 of 4 steps done"], mock.ANY]
 
 
 def test_a_log_of_another_encoding_is_no_error(clock: Clock) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    plan = Planned(["größe"], ["f"], [None], [0], 1)
-    line = ProgressLine(plan, PlainLines(stream, lambda: ""), clock)
-    line.started(0)
+    run = Run(Planned(["größe"], ["f"], [None], [0], 1), PlainLines(stream, lambda: ""), clock)
+    run.started(0)
     clock.now = 61.0
-    line.tick()
+    run.tick()
 
     assert raw.getvalue().endswith(b"1 running: gr??e 1 min\n")
 
@@ -226,49 +285,52 @@ def screen_lines(text: str) -> list[str]:
 
 
 def test_the_live_line_changes_in_its_place(terminal: Terminal, clock: Clock) -> None:
-    line = ProgressLine(planned(2, range(2)), LiveLine(terminal.stream, lambda: 80), clock)
-    clock.now = 1.0
-    line.tick()
-    line.ended(0, DONE, 1.0)
-    clock.now = 2.0
-    line.tick()
+    run = Run(planned(2, range(2)), LiveLine(terminal.stream, lambda: 80), clock)
+    run.tick()
+    run.ended(0, DONE, 1.0)
+    run.tick()
 
     assert screen_lines(terminal.shown()) == ["━━━━━━━━━━────────── 1 of 2 steps done, 1 s left"]
-    line.close()
-    clock.now = 9.0
-    line.tick()
+    run.line.close()
+    run.tick()
     assert screen_lines("x" + terminal.shown()) == [""]
 
 
 def test_a_short_run_shows_no_live_line(terminal: Terminal, clock: Clock) -> None:
-    line = ProgressLine(planned(2, range(2)), LiveLine(terminal.stream), clock)
-    clock.now = 0.4
-    line.tick()
-    line.close()
+    run = Run(planned(2, range(2)), LiveLine(terminal.stream), clock)
+    clock.now = 0.3
+    run.tick()
+    run.line.close()
 
     assert not terminal.shown()
 
 
 def test_the_live_line_is_drawn_ten_times_a_second_at_most(terminal: Terminal, clock: Clock) -> None:
     live = LiveLine(terminal.stream, lambda: 80)
-    line = ProgressLine(planned(2, range(2)), live, clock)
+    run = Run(planned(100, range(100)), live, clock)
     for step in range(100):
         clock.now = 1.0 + step / 100
-        line.tick()
+        run.ended(step, DONE, 0.01)
+        run.line.tick({})
 
-    assert 9 <= terminal.shown().count("\x1b[2K") <= 11
+    assert 8 <= terminal.shown().count("\x1b[2K") <= 11
+
+
+def test_a_line_that_says_the_same_is_not_drawn_again(terminal: Terminal, clock: Clock) -> None:
+    run = Run(planned(2, range(2)), LiveLine(terminal.stream, lambda: 80), clock)
+    for _ in range(10):
+        run.tick()
+
+    assert terminal.shown().count("\x1b[2K") == 1
 
 
 def test_other_lines_go_above_the_live_line(terminal: Terminal, clock: Clock) -> None:
-    live = LiveLine(terminal.stream, lambda: 80)
-    line = ProgressLine(planned(2, range(2)), live, clock)
-    for second, text in enumerate((b"[PASS] 'a'\n", b"two\nlines\n"), 1):
-        clock.now = float(second)
-        line.tick()
+    live = LiveLine(terminal.stream, lambda: 80, clock)
+    run = Run(planned(2, range(2)), live, clock)
+    for text in (b"[PASS] 'a'\n", b"two\nlines\n"):
+        run.tick()
         with live.aside(text[-1:]):
             os.write(terminal.descriptor, text)
-    clock.now = 3.0
-    line.tick()
 
     *above, last = screen_lines(terminal.shown())
     assert above == ["[PASS] 'a'", "two", "lines"]
@@ -276,28 +338,24 @@ def test_other_lines_go_above_the_live_line(terminal: Terminal, clock: Clock) ->
 
 
 def test_the_live_line_waits_for_the_end_of_an_unfinished_line(terminal: Terminal, clock: Clock) -> None:
-    live = LiveLine(terminal.stream, lambda: 80)
-    line = ProgressLine(planned(2, range(2)), live, clock)
+    live = LiveLine(terminal.stream, lambda: 80, clock)
+    run = Run(planned(2, range(2)), live, clock)
     with live.aside(b"."):
         os.write(terminal.descriptor, b"working .")
-    clock.now = 1.0
-    line.tick()
+    run.tick()
     assert screen_lines(terminal.shown()) == ["working ."]
 
     with live.aside(b"\n"):
         os.write(terminal.descriptor, b".\n")
-    clock.now = 2.0
-    line.tick()
     assert "0 of 2" in screen_lines(terminal.shown())[-1]
 
 
 @pytest.mark.parametrize("width", [1, 2, 10, 30, 200])
 def test_the_live_line_fits_the_terminal(terminal: Terminal, clock: Clock, width: int) -> None:
     plan = Planned(["漢字[x=1]" * 20] * 3, ["f"] * 3, [5.0] * 3, range(3), 1)
-    line = ProgressLine(plan, LiveLine(terminal.stream, lambda: width), clock)
-    line.started(0)
-    clock.now = 1.0
-    line.tick()
+    run = Run(plan, LiveLine(terminal.stream, lambda: width), clock)
+    run.started(0)
+    run.tick()
 
     from rich.cells import cell_len
 
@@ -306,11 +364,31 @@ def test_the_live_line_fits_the_terminal(terminal: Terminal, clock: Clock, width
 
 def test_a_terminal_that_is_gone_is_no_error(clock: Clock) -> None:
     terminal = Terminal()
-    line = ProgressLine(planned(2, range(2)), LiveLine(terminal.stream, lambda: 80), clock)
+    run = Run(planned(2, range(2)), LiveLine(terminal.stream), clock)
     os.close(terminal.controller)
-    clock.now = 1.0
-    line.tick()
-    line.close()
+    run.tick()
+    run.line.close()
+    os.close(terminal.descriptor)
+    run.tick()
+
+
+def test_a_terminal_of_unknown_width_is_one_of_eighty_columns(terminal: Terminal, clock: Clock) -> None:
+    assert os.get_terminal_size(terminal.descriptor).columns == 0
+    run = Run(planned(2, range(2), expected=1.0), LiveLine(terminal.stream), clock)
+    run.tick()
+
+    assert screen_lines(terminal.shown())[-1].endswith("0 of 2 steps done, 2 s left")
+
+
+def test_a_terminal_that_is_halted_halts_nothing(terminal: Terminal, clock: Clock) -> None:
+    run = Run(planned(2, range(2)), LiveLine(terminal.stream, lambda: 80), clock)
+    termios.tcflow(terminal.descriptor, termios.TCOOFF)  # as Ctrl-S
+    run.tick()
+    termios.tcflow(terminal.descriptor, termios.TCOON)
+    assert not terminal.shown()
+
+    run.tick()
+    assert "0 of 2" in terminal.shown()
 
 
 def test_the_setting_beats_the_script() -> None:
@@ -322,26 +400,25 @@ def test_the_setting_beats_the_script() -> None:
 def test_the_screen_fits_the_stream(terminal: Terminal) -> None:
     xterm, dumb = {"TERM": "xterm"}, {"TERM": "dumb"}
 
-    assert isinstance(screen_for(terminal.stream, terminal.stream, 1, xterm), LiveLine)
-    assert isinstance(screen_for(terminal.stream, terminal.stream, 2, xterm), PlainLines)
-    assert isinstance(screen_for(terminal.stream, terminal.stream, 1, dumb), PlainLines)
-    assert isinstance(screen_for(terminal.stream, io.StringIO(), 1, xterm), PlainLines)
-    assert screen_for(terminal.stream, None, 1, xterm) is None
+    assert isinstance(screen_for(terminal.stream, terminal.stream, xterm, alone=True), LiveLine)
+    assert isinstance(screen_for(terminal.stream, terminal.stream, xterm, alone=False), PlainLines)
+    assert isinstance(screen_for(terminal.stream, terminal.stream, dumb, alone=True), PlainLines)
+    assert isinstance(screen_for(terminal.stream, io.StringIO(), xterm, alone=True), PlainLines)
+    assert screen_for(terminal.stream, None, xterm, alone=True) is None
 
 
 def test_output_through_another_program_into_the_same_terminal_gets_plain_lines(terminal: Terminal) -> None:
     read, write = os.pipe()
     with open(write, "w") as piped, open(os.devnull, "w") as nowhere:
-        assert isinstance(screen_for(piped, terminal.stream, 1, {"TERM": "xterm"}), PlainLines)
-        assert isinstance(screen_for(nowhere, terminal.stream, 1, {"TERM": "xterm"}), LiveLine)
+        assert isinstance(screen_for(piped, terminal.stream, {"TERM": "xterm"}, alone=True), PlainLines)
+        assert isinstance(screen_for(nowhere, terminal.stream, {"TERM": "xterm"}, alone=True), LiveLine)
     os.close(read)
 
 
 def test_rich_is_loaded_by_a_live_line_that_is_drawn_alone() -> None:
     code = (
-        "import sys; from ezpyp.execution._progress_screen import *; from ezpyp.execution._progress_line import *\n"
+        "import sys; from ezpyp.execution._progress_screen import *\n"
         "for screen in (PlainLines(sys.stderr), LiveLine(sys.stderr, lambda: 80)):\n"
-        "    ProgressLine(Planned(['a'], ['f'], [None], [0], 1), screen).tick()\n"
         "    if isinstance(screen, PlainLines): screen.show(0.5, [('x', '')], 61)\n"
         "assert 'rich' not in sys.modules\n"
         "screen.show(0.5, [('x', '')], 1.0)\n"
