@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import NoReturn, Protocol, TypeVar
 
 Value = TypeVar("Value")
@@ -13,8 +14,10 @@ class Communicator(Protocol):
     """What the engine needs of the ranks of a job.
 
     `share` and `collect` are collective: every rank makes the same calls in the same order, with nothing else
-    of its own using the communicator meanwhile. `post`, `receive` and `flush` are the engine's channel. No
-    call blocks inside MPI: all waits poll, so that signals are handled and a rank that left is noticed.
+    of its own using the communicator meanwhile. `post`, `receive` and `flush` are the engine's channel; what was
+    posted before a collective call is never received after it, so that nothing of a run that was broken off can
+    be taken for the next one's. No call blocks inside MPI: all waits poll, so that signals are handled and a
+    rank that left is noticed.
     """
 
     @property
@@ -28,6 +31,10 @@ class Communicator(Protocol):
     @property
     def host(self) -> str:
         """Name of this rank's machine."""
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """Name of each rank's machine."""
 
     @property
     def threaded(self) -> bool:
@@ -94,12 +101,15 @@ class SerialCommunicator:
 
     def __init__(self) -> None:
         self.host = host_name()
+        self.hosts = (self.host,)
         self._inbox: deque[tuple[int, object]] = deque()
 
     def share(self, value: Value) -> Value:
+        self._inbox.clear()
         return value
 
     def collect(self, value: Value) -> list[Value] | None:
+        self._inbox.clear()
         return [value]
 
     def post(self, dest: int, message: object) -> None:

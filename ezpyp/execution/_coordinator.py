@@ -76,6 +76,19 @@ class Coordinator:
         """Steps that have not come to their end."""
         return self._scheduler.left
 
+    @property
+    def ready(self) -> int:
+        """How many steps wait for nothing but a rank."""
+        return self._scheduler.ready
+
+    def name_of(self, position: int) -> str:
+        """A step's name, for messages."""
+        return self._program.names[position]
+
+    def put_back(self, position: int) -> None:
+        """A step that was taken did not begin."""
+        self._progress.put_back(position)
+
     def say_what_is_cached(self) -> None:
         """Print the lines, and write the rows that are not there yet, of what was found before anything ran."""
         phases: dict[int, list[int]] = {}

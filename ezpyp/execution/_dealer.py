@@ -61,6 +61,19 @@ class Dealer:
         """Whether a rank has a step that has not come back."""
         return position in self._loads[rank].steps
 
+    def first(self, rank: int) -> int | None:
+        """What a rank is running: the first of what it has, as it takes its steps in order."""
+        return next(iter(self._loads[rank].steps), None)
+
+    def give_back(self, rank: int, positions: Iterable[int]) -> None:
+        """A rank gives back what waits behind a step that goes on for too long; it gets no more until that ends."""
+        load = self._loads[rank]
+        for position in positions:
+            load.remove(position)
+        load.is_late = True
+        if not load.steps:
+            self._idle.append(rank)
+
     def deal(self, take: Callable[[], int | None], ready: int) -> tuple[int, list[int]] | None:
         """The next rank to be given something, and the steps; None where there is neither.
 
@@ -107,6 +120,7 @@ class Dealer:
         """A step has come back from a rank, run or not."""
         load = self._loads[rank]
         load.remove(position)
+        load.is_late = False
         if load.steps:
             self._look_at(rank)
         else:
@@ -119,7 +133,7 @@ class Dealer:
             self._hungry.append(rank)
 
     def _is_soon_free(self, load: _Load) -> bool:
-        if load.unknown or not load.steps:
+        if load.unknown or load.is_late or not load.steps:
             return False
         # Two chunks at most, or one step and the next.
         return load.seconds < (self._ahead_s if len(load.steps) == 1 else min(self._ahead_s, 1.5 * self._chunk_s))
@@ -138,13 +152,14 @@ def chunk_seconds(ranks: int) -> float:
 class _Load:
     """What a rank has been given and has not returned."""
 
-    __slots__ = ("is_hungry", "seconds", "steps", "unknown")
+    __slots__ = ("is_hungry", "is_late", "seconds", "steps", "unknown")
 
     def __init__(self) -> None:
         self.steps: dict[int, float | None] = {}
         self.seconds = 0.0
         self.unknown = 0
         self.is_hungry = False
+        self.is_late = False
 
     def add(self, position: int, seconds: float | None) -> None:
         self.steps[position] = seconds

@@ -156,6 +156,7 @@ def join(launch: Launch) -> RankCommunicator:
     transport = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
     communicator = RankCommunicator(transport)
     Farewell(communicator).install()
+    communicator.introduce()
     return communicator
 
 

@@ -33,10 +33,14 @@ class Failure(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A step to run, with the upstream results that the rank does not have yet."""
+    """A step to run, with the upstream results that the rank does not have yet.
+
+    ``seconds`` is the longest that it will probably take, None where nothing is known.
+    """
 
     position: int
     refs: dict[int, Ref]
+    seconds: float | None = None
 
 
 class Outcome(NamedTuple):
@@ -54,3 +58,11 @@ class Outcome(NamedTuple):
     reason: str | None
     damaged: tuple[int, ...] = ()
     said: Said | None = None
+
+
+class Message(NamedTuple):
+    """What a rank tells rank 0: steps that ended, steps that it gives back, and why it runs no more of them."""
+
+    outcomes: list[Outcome]
+    given_back: tuple[int, ...] = ()
+    broken: str | None = None

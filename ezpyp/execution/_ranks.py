@@ -8,7 +8,7 @@ import enum
 import pickle
 import threading
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, cast
 
@@ -86,6 +86,7 @@ class RankCommunicator:
         self.rank = transport.rank
         self.size = transport.size
         self.host = transport.host
+        self.hosts: Sequence[str] = (self.host,)
         self.threaded = transport.threaded
         self._transport = transport
         self._lock = threading.Lock()
@@ -99,6 +100,10 @@ class RankCommunicator:
     def _others(self) -> range:
         """The ranks that this one talks with."""
         return range(1, self.size) if self.rank == 0 else range(1)
+
+    def introduce(self) -> None:
+        """Let every rank know the names of all machines; the first collective call."""
+        self.hosts = self.share(self.collect(self.host) or ())
 
     def share(self, value: Value) -> Value:
         self._calls += 1
@@ -119,7 +124,7 @@ class RankCommunicator:
         return None
 
     def post(self, dest: int, message: object) -> None:
-        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        data = pickle.dumps((self._calls, message), pickle.HIGHEST_PROTOCOL)
         if dest == self.rank:
             self._inbox.append((dest, data))
         else:
@@ -128,9 +133,11 @@ class RankCommunicator:
     def receive(self) -> tuple[int, object] | None:
         if not self._inbox:
             self._progress()
-        if self._inbox:
+        while self._inbox:
             source, data = self._inbox.popleft()
-            return source, pickle.loads(data)
+            call, message = pickle.loads(data)
+            if call >= self._calls:
+                return source, message
         self._require(self._others, "receive")
         return None
 
