@@ -70,7 +70,7 @@ class Dealer:
         load = self._loads[rank]
         for position in positions:
             load.remove(position)
-        load.is_late = True
+        load.is_late = bool(load.steps)
         if not load.steps:
             self._idle.append(rank)
 

@@ -133,3 +133,34 @@ def test_every_step_goes_to_one_rank_and_no_rank_is_idle_while_steps_are_ready(l
 def test_a_step_that_was_never_given_cannot_come_back() -> None:
     with pytest.raises(KeyError):
         Dealer([0], known(1.0)).returned(0, 5)
+
+
+def test_the_first_of_what_a_rank_has_is_what_it_runs() -> None:
+    dealer, ready = Dealer([0], known(0.001)), Ready(1000)
+    assert dealer.first(0) is None
+    dealt(dealer, ready)
+    assert dealer.first(0) == 0
+    dealer.returned(0, 0)
+    assert dealer.first(0) == 1
+
+
+def test_a_rank_that_gave_steps_back_gets_no_more_until_its_step_ends() -> None:
+    dealer, ready = Dealer([0], known(0.01)), Ready(100)
+    assert dealt(dealer, ready) == [(0, [0]), (0, [1])]
+
+    dealer.give_back(0, [1])
+    assert dealer.first(0) == 0
+    assert dealt(dealer, ready) == []
+
+    dealer.returned(0, 0)
+    assert dealt(dealer, ready) == [(0, [2]), (0, [3])]
+
+
+def test_a_rank_that_gave_back_all_it_had_is_free() -> None:
+    dealer, ready = Dealer([0], known(0.01)), Ready(100)
+    dealt(dealer, ready)
+    dealer.returned(0, 0)
+    dealer.give_back(0, [1])
+
+    assert not dealer.busy
+    assert dealt(dealer, ready) == [(0, [2]), (0, [3])]

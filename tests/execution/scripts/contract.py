@@ -94,6 +94,20 @@ def a_message_to_oneself_comes_back(communicator: Communicator) -> None:
     communicator.share(None)
 
 
+def what_was_posted_before_a_collective_call_never_comes_after_it(communicator: Communicator) -> None:
+    """A run that was broken off leaves messages behind: they must not be taken for those of the next one."""
+    peer = 0 if communicator.rank else min(1, communicator.size - 1)
+    if communicator.rank < 2:
+        communicator.post(peer, "old")
+    communicator.collect(None)
+    communicator.share(None)
+    if communicator.rank < 2:
+        communicator.post(peer, "new")
+        assert next_message(communicator) == (peer, "new")
+    communicator.collect(None)
+    communicator.share(None)
+
+
 CONTRACT = [
     rank_is_one_of_size,
     share_gives_the_value_of_rank_0_to_every_rank,
@@ -104,6 +118,7 @@ CONTRACT = [
     rank_0_and_each_other_rank_answer_each_other,
     a_posted_message_is_the_state_of_its_moment,
     a_message_to_oneself_comes_back,
+    what_was_posted_before_a_collective_call_never_comes_after_it,
 ]
 
 
