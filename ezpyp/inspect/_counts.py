@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from ezpyp.inspect._reader import FROM_STEPS, Reader
+from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._rows import Run, Status, View
 
-COUNTS = f"SELECT s.phase, coalesce(w.status, -1), count(*) FROM {FROM_STEPS} GROUP BY 1, 2 ORDER BY 1, 2"
+# A status is looked up in one go, not joined: a third of the time.
+STATUS = "(SELECT w.status FROM step_rows w WHERE w.step = s.id AND w.run <= :run ORDER BY w.run DESC LIMIT 1)"
+COUNTS = f"SELECT s.phase, coalesce({STATUS}, -1), count(*) FROM steps s WHERE {ALL_PRESENT} GROUP BY 1, 2 ORDER BY 1, 2"
 
 
 @dataclass(slots=True)

@@ -154,7 +154,7 @@ def _failures(reader: Reader, view: View, number: int) -> list[str]:
 
 def _slowest(reader: Reader, view: View, number: int) -> None:
     slowest = SLOWEST.format(least=">= 0.01" if number > COUNTED else "IS NOT NULL")
-    rows = list(reader.steps(view, slowest, order="w.seconds DESC", limit=SHOWN_SLOWEST, have_run=True))
+    rows = list(reader.steps(view, slowest, order=("w.seconds DESC",), limit=SHOWN_SLOWEST, have_run=True))
     if not rows:
         return
     heading("Slowest")

@@ -6,7 +6,7 @@ import click
 
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import Column, Row, format_option, write_rows
-from ezpyp.inspect._reader import FUNCTION, Reader
+from ezpyp.inspect._reader import DECLARED, FUNCTION, Reader
 from ezpyp.inspect._rows import Status, StepRow
 from ezpyp.inspect._select import Where, glob, statuses
 from ezpyp.inspect._text import duration
@@ -29,13 +29,13 @@ FIELDS = (
     "host", "codec", "run", "started_at", "reason",
 )  # fmt: skip
 SORTS = {
-    "phase": "s.phase, s.id",
-    "name": "s.name",
-    "status": "status, s.phase, s.id",
-    "function": "function, s.phase, s.id",
-    "seconds": "seconds, s.id",
-    "rank": "rank, s.phase, s.id",
-    "started": "started_at, s.id",
+    "phase": DECLARED,
+    "name": ("s.name",),
+    "status": ("coalesce(w.status, -1)", *DECLARED),
+    "function": (FUNCTION, *DECLARED),
+    "seconds": ("w.seconds", "s.id"),
+    "rank": ("w.rank", *DECLARED),
+    "started": ("w.started_at", "s.id"),
 }
 
 
@@ -65,7 +65,7 @@ def command(
     where = _where(filters)
     order = SORTS[str(filters["sort"])]
     if filters["reverse"]:
-        order = ", ".join(f"{column} DESC" for column in order.split(", "))
+        order = tuple(f"{column} DESC" for column in order)
     asked = filters["status"]
     have_run = isinstance(asked, list) and Status.PENDING not in asked
     rows = reader.steps(view, where.text, where.values, order=order, limit=limit, have_run=have_run)
