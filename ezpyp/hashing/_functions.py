@@ -8,8 +8,9 @@ from ezpyp.hashing._code import Form, canonical
 from ezpyp.hashing._containers import dict_items
 from ezpyp.hashing._environment import is_environment
 from ezpyp.hashing._framing import count, tag, text
+from ezpyp.hashing._lead import Lead, is_code
 from ezpyp.hashing._looks import asked_of_any, asked_of_one, fact
-from ezpyp.hashing._names import Lead, is_code, leads
+from ezpyp.hashing._names import leads
 from ezpyp.hashing._walk import Children, Walker
 
 _FUNCTION = tag("function")
@@ -144,7 +145,9 @@ def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
     if w.recorder is not None and lead.package:
         w.recorder.note_library(lead.package)
     if lead.label is not None:
-        w.emit(_LABEL + text(lead.label))
+        if isinstance(lead.value, type):
+            w.kinds[id(lead.value)] = lead.value
+        w.emit(_LABEL + text(lead.label) if lead.label else b"")
         return
     w.emit(_LEAD)
     if lead.kind != "closure":

@@ -5,10 +5,12 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FunctionType, ModuleType
 
+from ezpyp.hashing._as_made import as_changed
 from ezpyp.hashing._configuration import fields_read
+from ezpyp.hashing._lead import Lead, is_code
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._uses import Chain, Use
 
@@ -16,27 +18,6 @@ from ezpyp.hashing._uses import Chain, Use
 _PLACES = frozenset(
     {"__name__", "__file__", "__doc__", "__package__", "__spec__", "__loader__", "__path__", "__cached__"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """One thing that a name leads to.
-
-    Attributes:
-        name: Name as the code reads it.
-        value: What it leads to; None where ``label`` stands for it.
-        label: Says what counts where no value does: a library's name, a missing name.
-        kind: "global", "closure", "import", "library", "builtin" or "missing".
-        file: Where it is defined, if not beside the code that reads it.
-        package: The module that it was read from, where that is a library's.
-    """
-
-    name: str
-    value: object = None
-    label: str | None = None
-    kind: str = "global"
-    file: str = ""
-    package: str = ""
 
 
 def leads(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> Iterator[Lead]:
@@ -90,9 +71,31 @@ def _thing(name: str, value: object, use: Use, policy: Ownership, kind: str) -> 
 
 def _through(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[Lead]:
     """Follow what is read of a module, up to the attributes of a configuration object behind it."""
+    chains = tuple(chains)
+    if not policy.is_user_module(module.__name__):
+        # What is loaded by now of a library's parts depends on what ran before: it must not count.
+        parts = {chain: part for chain in chains if (part := _part_of(module, chain, policy))}
+        for part in dict.fromkeys(parts.values()):
+            yield Lead(part, label=f"library:{part}", kind="library", package=module.__name__)
+        yield from as_changed(_followed(name, module, parts, policy), policy)
+        chains = tuple(chain for chain in chains if chain not in parts)
+    yield from _followed(name, module, chains, policy)
+
+
+def _followed(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[Lead]:
     found = [follow(name, module, chain, policy) for chain in chains]
     for lead, rest in found:
         yield from _read(lead, (rest,) if all(below for other, below in found if other.name == lead.name) else ())
+
+
+def _part_of(library: ModuleType, chain: Chain, policy: Ownership) -> str:
+    """Name of the part of a library that a chain goes through, loaded or not; "" where it reads the library itself."""
+    if not chain:
+        return ""
+    value, found = _member(library, chain[0], policy)
+    if found and not (isinstance(value, ModuleType) and not policy.is_user_module(value.__name__)):
+        return ""
+    return f"{library.__name__}.{chain[0]}"
 
 
 def _read(lead: Lead, chains: tuple[Chain, ...]) -> Iterator[Lead]:
@@ -152,26 +155,23 @@ def _library_member(name: str, owner: ModuleType, attribute: str, value: object)
     return Lead(name, label=label, kind="library", package=owner.__name__)
 
 
-def is_code(value: object) -> bool:
-    """Tell whether a value is a function or class written in Python."""
-    return isinstance(value, FunctionType | type)
-
-
 def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
     name = absolute_name(use, function.__globals__)
     if use.member is None:
         load(name, policy)
         name = name.partition(".")[0]
     module = load(name, policy)
-    if module is None:
-        full = name if not use.member else f"{name}.{use.member}"
-        yield Lead(full, label=f"library:{full}", kind="import", package=name)
-        return
-    chains = use.chains
+    chains = use.chains if not use.member else tuple((use.member, *chain) for chain in use.chains)
     if use.member:
         load(f"{name}.{use.member}", policy)
-        chains = tuple((use.member, *chain) for chain in chains)
-    yield from _through(name, module, chains, policy)
+    if module is not None and policy.is_user_module(module.__name__):
+        yield from _through(name, module, chains, policy)
+        return
+    # Whether a library was imported before the step does it must not count: its name does, as the code has the rest.
+    full = name if not use.member else f"{name}.{use.member}"
+    yield Lead(full, label=f"library:{full}", kind="import", package=name)
+    if module is not None:
+        yield from as_changed(_followed(name, module, chains, policy), policy)
 
 
 def absolute_name(use: Use, space: dict[str, object]) -> str:
