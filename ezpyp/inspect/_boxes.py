@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ezpyp.inspect._edges import edges_of
 from ezpyp.inspect._liveness import live_run, state
-from ezpyp.inspect._reader import FROM_STEPS, PRESENT, Reader, Value
+from ezpyp.inspect._reader import ALL_PRESENT, FROM_STEPS, Columns, Reader, Value
 from ezpyp.inspect._rows import Status, View
 from ezpyp.inspect._text import count
 
@@ -53,16 +53,19 @@ class Box:
 Boxes = dict[str, Box]
 
 BY = ("step", "phase", "function")
-# A million steps are summed up by SQLite; as rows they would take a minute and a gigabyte.
+# A million steps are summed up by SQLite, as numbers; as rows they would take a minute and a gigabyte.
 GROUPS = f"""
-SELECT f.name, s.phase, coalesce(w.status, -1), coalesce(w.run = :live, 0), count(*), total(w.seconds)
-FROM {FROM_STEPS.replace("WHERE", "JOIN functions f ON f.id = s.function WHERE")}
-GROUP BY 1, 2, 3, 4 ORDER BY s.phase, min(s.id)
+SELECT f.name, q.phase, q.status, q.is_live, q.steps, q.seconds FROM (
+    SELECT s.function, s.phase, coalesce(w.status, -1) AS status, coalesce(w.run = :live, 0) AS is_live,
+        count(*) AS steps, total(w.seconds) AS seconds, min(s.id) AS first FROM {FROM_STEPS} GROUP BY 1, 2, 3, 4
+) q JOIN functions f ON f.id = q.function ORDER BY q.phase, q.first
 """
 EDGES_OF_GROUPS = f"""
-SELECT f.name, s.phase, g.name, u.phase, max(e.kind <> 'order')
-FROM steps s JOIN functions f ON f.id = s.function JOIN step_edges e ON e.step = s.id
-JOIN steps u ON u.id = e.upstream JOIN functions g ON g.id = u.function WHERE {PRESENT} GROUP BY 1, 2, 3, 4
+SELECT f.name, q.phase, g.name, q.above, q.for_value FROM (
+    SELECT s.function, s.phase, u.function AS other, u.phase AS above, max(e.kind <> 'order') AS for_value
+    FROM steps s JOIN step_edges e ON e.step = s.id JOIN steps u ON u.id = e.upstream
+    WHERE {ALL_PRESENT} GROUP BY 1, 2, 3, 4
+) q JOIN functions f ON f.id = q.function JOIN functions g ON g.id = q.other
 """
 
 
@@ -76,15 +79,19 @@ def boxes_of(reader: Reader, view: View, by: str | None) -> Boxes:
     """
     if by == "step" or (by is None and _is_readable(reader, view)):
         return _steps(reader, view)
+    values: dict[str, Value] = {"run": view.run, "revision": view.revision, "live": live_run(reader)}
+    groups, edges = list(reader.ask(GROUPS, values)), list(reader.ask(EDGES_OF_GROUPS, {"revision": view.revision}))
     if by != "function":
-        boxes = _groups(reader, view, "{} @ {}".format)
+        boxes = _groups(groups, edges, "{} @ {}".format)
         if by == "phase" or len(boxes) <= READABLE:
             return boxes
-    return _groups(reader, view, "{}".format)
+    return _groups(groups, edges, "{}".format)
 
 
 def _is_readable(reader: Reader, view: View) -> bool:
-    return len(list(reader.steps(view, limit=READABLE + 1))) <= READABLE
+    query = f"SELECT count(*) FROM (SELECT 1 FROM steps s WHERE {ALL_PRESENT} LIMIT {READABLE + 1})"
+    (number,) = reader.must(query, {"revision": view.revision})
+    return int(number) <= READABLE
 
 
 def _steps(reader: Reader, view: View) -> Boxes:
@@ -99,16 +106,14 @@ def _steps(reader: Reader, view: View) -> Boxes:
     return boxes
 
 
-def _groups(reader: Reader, view: View, name_of: Callable[[str, int], str]) -> Boxes:
+def _groups(groups: list[Columns], edges: list[Columns], name_of: Callable[[str, int], str]) -> Boxes:
     """Steps of a function in a phase, or of a function, as one box each."""
     boxes = Boxes()
-    values: dict[str, Value] = {"run": view.run, "revision": view.revision, "live": live_run(reader)}
-    for function, phase, status, is_live, number, seconds in reader.ask(GROUPS, values):
+    for function, phase, status, is_live, number, seconds in groups:
         box = boxes.setdefault(name_of(function, phase), Box(function, phase))
         word = "killed" if status == Status.RUNNING and not is_live else Status(status).word
         box.states[word] += number
         box.seconds += seconds
-    edges = reader.ask(EDGES_OF_GROUPS, {"revision": view.revision})
     for function, phase, above, above_phase, for_value in edges:
         needs, upstream = boxes[name_of(function, phase)].needs, name_of(above, above_phase)
         needs[upstream] = needs.get(upstream, False) or bool(for_value)
