@@ -3,21 +3,43 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ezpyp.inspect._reader import FUNCTION, Reader, Value
+from ezpyp.inspect._reader import Reader, Value
 from ezpyp.inspect._rows import Run, Status
 
-# The last question stands for a step that runs still: it has no seconds, and lasts until now.
-BARS = f"""
-SELECT s.name, {FUNCTION}, w.status, w.rank, coalesce(w.host, ''), w.started_at - :start,
-    coalesce(w.seconds, max(0.0, :now - w.started_at))
-FROM step_rows w JOIN steps s ON s.id = w.step WHERE w.run = :run AND w.cached = 0 AND w.rank IS NOT NULL
-    AND w.started_at IS NOT NULL AND (w.seconds IS NOT NULL OR w.status = :running) ORDER BY w.started_at
+# A step that runs still has no seconds, and lasts until now.
+COMPUTED = """
+SELECT w.step, w.status, w.rank, coalesce(w.host, '') AS host, w.started_at - :start AS start,
+    coalesce(w.seconds, max(0.0, :now - w.started_at)) AS seconds
+FROM step_rows w WHERE w.run = :run AND w.cached = 0 AND w.rank IS NOT NULL
+    AND w.started_at IS NOT NULL AND (w.seconds IS NOT NULL OR w.status = :running)
 """
+# A million bars cannot be seen: steps of one function that lie in one cell of time become one bar, which SQLite does
+# in a tenth of the time that reading them would take. Without a cell (NULL / anything is NULL) each is its own.
+SHORT = "cast(start / :cell AS int) = cast((start + seconds) / :cell AS int)"
+BARS = f"""
+WITH computed AS ({COMPUTED})
+SELECT s.name, f.name, b.status, b.rank, b.host, b.start, b.seconds, b.finish, b.steps FROM (
+    SELECT step, status, rank, host, start, seconds, start + seconds AS finish, 1 AS steps FROM computed
+    WHERE ({SHORT}) IS NOT 1
+UNION ALL
+    SELECT c.step, c.status, c.rank, c.host, min(c.start), sum(c.seconds), max(c.start + c.seconds), count(*)
+    FROM computed c CROSS JOIN steps s ON s.id = c.step WHERE {SHORT}
+    GROUP BY c.rank, cast(c.start / :cell AS int), s.function, c.status
+) b JOIN steps s ON s.id = b.step JOIN functions f ON f.id = s.function ORDER BY b.start
+"""
+FINISH = f"SELECT max(start + seconds) FROM ({COMPUTED})"
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step on its rank; ``start`` counts from the start of the run."""
+    """One step on its rank, or several of one function that are too short to be told apart.
+
+    Args:
+        name: Of the step; of several, that of one of them.
+        start: Seconds from the start of the run, as is ``finish``.
+        seconds: In which the rank worked; of several steps less than from start to finish.
+        steps: How many it stands for.
+    """
 
     name: str
     function: str
@@ -26,6 +48,8 @@ class Bar:
     host: str
     start: float
     seconds: float
+    finish: float
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +72,29 @@ class Lane:
         return f"rank {first} {self.host}" if first == last else f"ranks {first}-{last}"
 
 
-def bars_of(reader: Reader, run: Run, now: float) -> Iterator[Bar]:
-    """The steps that a run computed, in order of their start; ``now`` is the end of those that run still."""
-    values: dict[str, Value] = {"start": run.started_at, "now": now, "run": run.run, "running": int(Status.RUNNING)}
-    for row in reader.ask(BARS, values):
+def bars_of(reader: Reader, run: Run, now: float, cell: float | None = None) -> Iterator[Bar]:
+    """The steps that a run computed, in order of their start.
+
+    Args:
+        reader: The open cache.
+        run: Which run.
+        now: The end of those that run still.
+        cell: Seconds in which several short steps of one function become one bar; by default each step has its own.
+    """
+    for row in reader.ask(BARS, _values(run, now) | {"cell": cell}):
         yield Bar(*row)
+
+
+def wall_of(reader: Reader, run: Run, now: float) -> float:
+    """How long a run took; of one whose end nobody wrote down, until its last step ended."""
+    if run.seconds:
+        return run.seconds
+    (finish,) = reader.must(FINISH, _values(run, now))
+    return float(finish or 0.0)
+
+
+def _values(run: Run, now: float) -> dict[str, Value]:
+    return {"start": run.started_at, "now": now, "run": run.run, "running": int(Status.RUNNING)}
 
 
 def lanes_of(run: Run, bars: Iterable[Bar]) -> list[Lane]:

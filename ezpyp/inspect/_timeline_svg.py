@@ -101,9 +101,9 @@ def _draw_bars(
     left, y, high = place
     opacity = f' fill-opacity="{max(0.15, 1 / len(lane.ranks)):.2f}"' if len(lane.ranks) > 1 else ""
     for start, end, bars in _visible(lane.bars, ROOM / wall):
-        bar, several = bars[0], len(bars) > 1
+        bar, number = bars[0], sum(bar.steps for bar in bars)
         fill = FILLS["failed"][1] if any(b.status == Status.FAILED for b in bars) else colours.get(bar.function, OTHERS)
-        tip = f"{len(bars)} steps from {bar.name}" if several else f"{bar.name}: {duration(bar.seconds)}"
+        tip = f"{number} steps from {bar.name}" if number > 1 else f"{bar.name}: {duration(bar.seconds)}"
         drawn.box(left + start, y, (max(0.4, end - start), high), fill, style=_edge(end - start) + opacity, tip=tip)
 
 
@@ -113,11 +113,11 @@ def _edge(wide: float) -> str:
 
 
 def _visible(bars: Sequence[Bar], scale: float) -> Iterator[tuple[float, float, list[Bar]]]:
-    """Bars in pixels: start, end, and the steps that it stands for; those of one function in one pixel together."""
+    """Bars in pixels: start, end, and what is drawn as one; those of one function in one pixel together."""
     group: list[Bar] = []
     start = end = 0.0
     for bar in bars:
-        begin, until = min(ROOM, bar.start * scale), min(ROOM, (bar.start + bar.seconds) * scale)
+        begin, until = min(ROOM, bar.start * scale), min(ROOM, bar.finish * scale)
         alike = bool(group) and (group[0].function, group[0].status) == (bar.function, bar.status)
         if alike and until - start < 1.0:
             group.append(bar)

@@ -3,11 +3,11 @@
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import click
 
-from ezpyp.inspect._lanes import Bar, Lane, bars_of, efficiency, lanes_of, merged
+from ezpyp.inspect._lanes import Lane, bars_of, efficiency, lanes_of, merged, wall_of
 from ezpyp.inspect._liveness import holder, with_truth
 from ezpyp.inspect._output import Column, write_rows
 from ezpyp.inspect._reader import Reader
@@ -18,6 +18,9 @@ from ezpyp.inspect._verb import reads
 SHADES = " ▁▂▃▄▅▆▇█"
 WIDEST, MOST_LANES = 120, 64
 FORMS = ("table", "svg", "json", "csv")
+FIELDS = ("name", "function", "status", "rank", "host", "start", "seconds")
+# The finest that either picture can show, in parts of the whole time.
+CELLS = 960
 
 
 @click.command(epilog="Example: python -m ezpyp.inspect cache timeline --format svg > timeline.svg")
@@ -31,15 +34,16 @@ def command(reader: Reader, run: int | None, form: str) -> None:
     one row a step: its start counts in seconds from the start of the run.
     """
     found = _run(reader, run)
-    bars = list(bars_of(reader, found, time.time())) if found else []
+    now = time.time()
     if form in ("json", "csv"):
-        write_rows(map(asdict, bars), [Column("name")], form, fields=[field.name for field in fields(Bar)])
+        bars = bars_of(reader, found, now) if found else iter(())
+        write_rows(map(asdict, bars), [Column("name")], form, fields=FIELDS)
         return
     if found is None:
         click.echo("no run yet", err=form == "svg")
         return
-    wall = found.seconds or max((bar.start + bar.seconds for bar in bars), default=0.0)
-    lanes = lanes_of(found, bars)
+    wall = wall_of(reader, found, now)
+    lanes = lanes_of(found, bars_of(reader, found, now, wall / CELLS))
     for line in _svg(found, lanes, wall) if form == "svg" else _text(found, lanes, wall):
         click.echo(line)
 
@@ -53,7 +57,7 @@ def _run(reader: Reader, number: int | None) -> Run | None:
 
 
 def _title(run: Run, lanes: list[Lane], wall: float) -> str:
-    steps = sum(len(lane.bars) for lane in lanes)
+    steps = sum(bar.steps for lane in lanes for bar in lane.bars)
     return (
         f"Run {run.run}: {run.status}, {count(steps, 'step')} on {count(run.ranks, 'rank')} in {duration(wall)}"
         f"{f', efficiency {efficiency(lanes, wall):.0%}' if steps else ', nothing was computed'}"
@@ -86,9 +90,10 @@ def _shaded(lane: Lane, wall: float, room: int) -> str:
     cell, shares = wall / room, [0.0] * room
     for bar in lane.bars:
         first = min(room - 1, max(0, int(bar.start / cell)))
-        last = min(room - 1, max(0, int((bar.start + bar.seconds) / cell)))
+        last = min(room - 1, max(0, int(bar.finish / cell)))
+        busy = bar.seconds / ((bar.finish - bar.start) or 1.0)
         for column in range(first, last + 1):
-            begin, end = max(bar.start, column * cell), min(bar.start + bar.seconds, (column + 1) * cell)
-            shares[column] += max(0.0, end - begin) / cell / len(lane.ranks)
+            begin, end = max(bar.start, column * cell), min(bar.finish, (column + 1) * cell)
+            shares[column] += busy * max(0.0, end - begin) / cell / len(lane.ranks)
     # A step too short for the eye still leaves a mark.
     return "".join(SHADES[min(8, max(round(share * 8), int(share > 0)))] for share in shares)
