@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol, TypeVar
 
 Value = TypeVar("Value")
@@ -19,6 +19,9 @@ class Communicator(Protocol):
     be taken for the next one's. No call blocks inside MPI: all waits poll, so that signals are handled and a
     rank that left is noticed.
     """
+
+    doing: Callable[[], str]
+    """Says what this rank is at, for its last words: `` in step 'alpha'``."""
 
     @property
     def rank(self) -> int:
@@ -102,6 +105,7 @@ class SerialCommunicator:
     def __init__(self) -> None:
         self.host = host_name()
         self.hosts = (self.host,)
+        self.doing: Callable[[], str] = str
         self._inbox: deque[tuple[int, object]] = deque()
 
     def share(self, value: Value) -> Value:

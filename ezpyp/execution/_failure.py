@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable
@@ -23,22 +25,27 @@ def failure_of(error: BaseException, function: Callable[..., object]) -> Failure
     What ezpyp itself raised for a step, such as a result that cannot be stored, has the place of the function.
     """
     trace = _without_ours(error.__traceback__)
-    file, line = _place(trace) or _definition(function)
+    file, line = place_of(trace) or _definition(function)
     text = "".join(traceback.format_exception(type(error), error, trace))
     name, message = storable(_name_of(type(error))), storable(_message_of(error))
     return Failure(name, message, None if file is None else storable(file), line, storable(_bounded(text)))
 
 
-def end_forked_child(error: BaseException) -> NoReturn:
+def end_forked_child(error: BaseException | None) -> NoReturn:
     """End a process that a step's body forked off, as it would have ended by itself.
 
     It must not go on as a second copy of the run, with the run's lock, connection and ranks.
     """
     code = 1
-    if isinstance(error, SystemExit):
+    if error is None:
+        code = 0
+    elif isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     else:
         traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # it may be missing, closed, or of the user's own making
+            stream.flush()
     os._exit(code)
 
 
@@ -68,7 +75,7 @@ def _definition(function: Callable[..., object]) -> tuple[str | None, int | None
     return (code.co_filename, code.co_firstlineno) if code else (None, None)
 
 
-def _place(trace: TracebackType | None) -> tuple[str, int | None] | None:
+def place_of(trace: TracebackType | None) -> tuple[str, int | None] | None:
     """The innermost line of the user's own code, or the innermost line there is."""
     frames = traceback.extract_tb(trace)
     if not frames:

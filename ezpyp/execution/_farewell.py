@@ -3,10 +3,14 @@
 import atexit
 import os
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import NoReturn
 
+from ezpyp.execution._failure import place_of
 from ezpyp.execution._ranks import RankCommunicator
+from ezpyp.execution._signals import TERMINATED, Signals, Terminated
+from ezpyp.steps import RUNNING
 
 INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
@@ -25,12 +29,14 @@ class Farewell:
         self._owner = os.getpid()
         self._previous_hook = sys.excepthook
         self._exit = os._exit
+        self._has_left = False
 
     def install(self) -> None:
         """Take the places where a process ends."""
         sys.excepthook = self.excepthook
         os._exit = self.exit_at_once
         atexit.register(self.leave)
+        Signals(lambda name: self._abort(name, _code(name))).install()
 
     def excepthook(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         """Show an uncaught error with the hook that was there before, and abort the job."""
@@ -38,9 +44,11 @@ class Farewell:
             self._previous_hook(kind, error, traceback)
         elif not getattr(error, "collective", False):
             try:
-                self._previous_hook(kind, error, traceback)
+                # Ctrl-C reaches every rank: a traceback each would be a wall of them.
+                if not isinstance(error, KeyboardInterrupt) or self._previous_hook is not sys.__excepthook__:
+                    self._previous_hook(kind, error, traceback)
             finally:
-                self._abort(kind.__name__, INTERRUPTED if issubclass(kind, KeyboardInterrupt) else 1)
+                self._abort_after(error)
         elif self._communicator.rank == 0:
             self._previous_hook(kind, error, traceback)
 
@@ -50,6 +58,15 @@ class Farewell:
             self._abort(f"os._exit({status})", status or 1)
         self._exit(status)
 
+    def finalizing(self) -> None:
+        """Somebody is about to finalize MPI, which waits for every rank; none can be talked with after it."""
+        if os.getpid() != self._owner or self._has_left:
+            return
+        if RUNNING.depth:
+            self._abort("MPI.Finalize()", 1)
+        self._has_left = True
+        self._communicator.leave()
+
     def leave(self) -> None:
         """Say farewell at the end of the interpreter, before MPI is finalized."""
         if os.getpid() != self._owner:
@@ -58,10 +75,25 @@ class Farewell:
         # A hook that was put over ours and does not call it: the error is where Python left it.
         error = getattr(sys, "last_value", None)
         if sys.excepthook != self.excepthook and error is not None and not getattr(error, "collective", False):
-            self._abort(type(error).__name__, INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
-        self._communicator.leave()
+            self._abort_after(error)
+        if not self._has_left:
+            self._has_left = True
+            self._communicator.leave()
+        self._communicator.close()
 
-    def _abort(self, cause: str, code: int) -> NoReturn:
+    def _abort_after(self, error: BaseException) -> NoReturn:
+        name = "SIGTERM" if isinstance(error, Terminated) else type(error).__name__
+        place = place_of(error.__traceback__) if isinstance(error, KeyboardInterrupt) else None
+        self._abort(name, _code(name), f" at {place[0]}:{place[1]}" if place else "")
+
+    def _abort(self, cause: str, code: int, place: str = "") -> NoReturn:
         rank, size, host = self._communicator.rank, self._communicator.size, self._communicator.host
-        message = f"ezpyp: {cause} on rank {rank} of {size}, host {host}: the job ends on every rank"
+        doing = ""
+        with suppress(RuntimeError):  # the coordinator may be at it in its thread
+            doing = self._communicator.doing()
+        message = f"ezpyp: {cause} on rank {rank} of {size}, host {host}{place}{doing}: the job ends on every rank"
         self._communicator.abort(message, code)
+
+
+def _code(cause: str) -> int:
+    return {"SIGTERM": TERMINATED, "KeyboardInterrupt": INTERRUPTED, "Ctrl-C": INTERRUPTED}.get(cause, 1)

@@ -16,8 +16,10 @@ from ezpyp.execution._durations import Durations
 from ezpyp.execution._outcome import Message, Task
 from ezpyp.execution._recorder import Recorder
 
-GRACE_S = 0.5
-"""After an interruption, outcomes that ranks still hold are waited for so long."""
+GRACE_S = 0.1
+"""After an interruption, outcomes that ranks still hold are waited for so long: Open MPI kills after 0.25 s."""
+SHOWN = 8
+"""So many ranks are named in a message."""
 
 
 class Loop:
@@ -79,6 +81,17 @@ class Loop:
                 if not self._take_in():
                     time.sleep(0.005)
         self._recorder.flush()
+
+    def doing(self) -> str:
+        """What each rank is at, for messages: rank 0 speaks for those that cannot any more."""
+        hosts = self._communicator.hosts
+        others = [f"rank {rank} on {hosts[rank]}{at}" for rank in range(1, len(hosts)) if (at := self._at(rank))]
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        return self._at(0) + (f", with {', '.join(others[:SHOWN])}{more}" if others else "")
+
+    def _at(self, rank: int) -> str:
+        position = self._dealer.first(rank)
+        return "" if position is None else f" in step {self._coordinator.name_of(position)!r}"
 
     def _hand_out(self) -> int:
         count = 0
@@ -145,7 +158,8 @@ class Loop:
         self._take_back(rank, message.given_back)
         self._begin(rank)
         if message.broken is not None:
-            raise ParallelError(self._broken(rank, message.broken))
+            host = self._communicator.hosts[rank]
+            raise ParallelError(f"rank {rank} on host {host} left the run{self._at(rank)}: {message.broken}")
 
     def _take_back(self, rank: int, positions: Sequence[int]) -> None:
         """Another rank may run what waits behind a step that takes too long."""
@@ -157,8 +171,3 @@ class Loop:
         late = self._dealer.first(rank)
         if late is not None:
             self._durations.took(late, LATE_S)
-
-    def _broken(self, rank: int, why: str) -> str:
-        position = self._dealer.first(rank)
-        step = "" if position is None else f" in step {self._coordinator.name_of(position)!r}"
-        return f"rank {rank} on host {self._communicator.hosts[rank]} left the run{step}: {why}"

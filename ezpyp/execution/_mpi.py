@@ -20,8 +20,10 @@ def work(communicator: Communicator, worker: Worker) -> None:
     Raises:
         RankLeftError: Rank 0 has ended.
     """
+    communicator.doing = worker.doing
     with worker.capture:
         RemoteRank(communicator, worker).work()
+    communicator.doing = str
 
 
 def coordinate(
@@ -33,11 +35,13 @@ def coordinate(
     """
     local = Bench(worker)
     loop = Loop(communicator, coordinator, recorder, durations, local)
+    communicator.doing = loop.doing
     with worker.capture as capture, recorder.beside(capture):
         if communicator.threaded:
             _run_beside(loop, local)
         else:
             loop.run()
+    communicator.doing = str
     # After an error it is the caller who releases the ranks, once it knows what to tell them.
     for rank in range(1, communicator.size):
         communicator.post(rank, None)

@@ -4,7 +4,7 @@ import faulthandler
 import os
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from os import _exit
 from typing import TYPE_CHECKING, NoReturn
@@ -155,7 +155,9 @@ def join(launch: Launch) -> RankCommunicator:
     """
     transport = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
     communicator = RankCommunicator(transport)
-    Farewell(communicator).install()
+    farewell = Farewell(communicator)
+    farewell.install()
+    _before_finalizing(farewell.finalizing)
     communicator.introduce()
     return communicator
 
@@ -215,6 +217,14 @@ def _private_communicator() -> "MPI.Intracomm":
     while not request.Test():
         backoff.wait()
     return comm
+
+
+def _before_finalizing(act: Callable[[], None]) -> None:
+    """Have a function called by whoever finalizes MPI, before anything else happens there (MPI 4.1, section 11.2.4)."""
+    from mpi4py import MPI
+
+    keyval = MPI.Comm.Create_keyval(delete_fn=lambda *_: act())
+    MPI.COMM_SELF.Set_attr(keyval, None)
 
 
 def _no_library(launch: Launch, error: Exception) -> str:

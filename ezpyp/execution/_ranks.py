@@ -8,7 +8,7 @@ import enum
 import pickle
 import threading
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, cast
 
@@ -95,6 +95,8 @@ class RankCommunicator:
         self._left: dict[int, str] = {}
         self._closed = False
         self._calls = 0
+        self.doing: Callable[[], str] = str
+        """Says what this rank is at, for its last words: `` in step 'alpha'``."""
 
     @property
     def _others(self) -> range:
@@ -159,7 +161,11 @@ class RankCommunicator:
         backoff = Backoff()
         while self._progress() or not self._is_over():
             backoff.wait()
-        self._transport.close()
+
+    def close(self) -> None:
+        """End what carries messages; after `leave`."""
+        if self._transport.is_open():
+            self._transport.close()
 
     def abort(self, message: str, code: int) -> NoReturn:
         say_last_words(message)

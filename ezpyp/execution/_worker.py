@@ -51,6 +51,7 @@ class Worker:
         self._snapshots = Snapshots(LARGE_BUFFERS.uses())
         self.capture = Capture(mode_asked_for(os.environ.get(SETTING)))
         """What steps say is kept while it is entered."""
+        self._running: int | None = None
         self._refs: dict[int, Ref] = {}
         self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
 
@@ -76,10 +77,16 @@ class Worker:
 
     def run(self, position: int) -> Outcome:
         """Run one step; whatever it does to itself becomes part of the outcome."""
+        self._running = position
         self.capture.begin()
         outcome = self._outcome_of(position)
+        self._running = None
         said = self.capture.end()
         return outcome if said is None else outcome._replace(said=said)
+
+    def doing(self) -> str:
+        """Which step is running, or was when it was interrupted; for messages."""
+        return "" if self._running is None else f" in step {self._program.names[self._running]!r}"
 
     def _outcome_of(self, position: int) -> Outcome:
         step = self._program.steps[position]
@@ -97,7 +104,7 @@ class Worker:
                 value = step.function.binder.call(step.function.function, values, step.given)
             seconds = time.perf_counter() - started
             if os.getpid() != self._pid:
-                os._exit(0)
+                end_forked_child(None)
             result, reason = self._stored(position, step, value)
         except KeyboardInterrupt:
             raise
