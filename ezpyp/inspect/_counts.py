@@ -7,7 +7,9 @@ from ezpyp.inspect._rows import Run, Status, View
 
 # A status is looked up in one go, not joined: a third of the time.
 STATUS = "(SELECT w.status FROM step_rows w WHERE w.step = s.id AND w.run <= :run ORDER BY w.run DESC LIMIT 1)"
-COUNTS = f"SELECT s.phase, coalesce({STATUS}, -1), count(*) FROM steps s WHERE {ALL_PRESENT} GROUP BY 1, 2 ORDER BY 1, 2"
+COUNTS = (
+    f"SELECT s.phase, coalesce({STATUS}, -1), count(*) FROM steps s WHERE {ALL_PRESENT} GROUP BY 1, 2 ORDER BY 1, 2"
+)
 
 
 @dataclass(slots=True)

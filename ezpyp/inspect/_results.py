@@ -1,5 +1,7 @@
 """The bytes of results, checked against their digests; never unpickled."""
 
+from pathlib import Path
+
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
@@ -19,10 +21,15 @@ def content(reader: Reader, result: int) -> memoryview:
         [result],
     )
     if payload is None:
-        # Trusted, since the bytes are only looked at; what refuses untrusted folders is loading.
-        return ObjectStore(reader.location, trust=True).open(digest, suffix, size, verify=True)
+        return content_of_object(reader.location, digest, suffix, size)
     check(digest, size, payload)
     return memoryview(payload)
+
+
+def content_of_object(location: Path, digest: bytes, suffix: str, size: int) -> memoryview:
+    """The bytes of a file under ``objects``."""
+    # Trusted, since the bytes are only looked at; what refuses untrusted folders is loading.
+    return ObjectStore(location, trust=True).open(digest, suffix, size, verify=True)
 
 
 def check(digest: bytes, size: int, payload: bytes) -> None:
