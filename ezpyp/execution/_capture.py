@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn, Protocol, Self, TextIO
 
+from ezpyp.execution._capture_c import CBuffer
 from ezpyp.execution._capture_kept import Kept
 from ezpyp.execution._capture_log import Records, Warnings
 from ezpyp.execution._capture_stream import Aside, Stream, not_aside
@@ -85,6 +86,8 @@ class Capture:
 
     def _start(self) -> None:
         descriptor = self._mode == "fd"
+        self._c_buffer = CBuffer(is_terminal=os.isatty(1))
+        self._c_buffer.flush()
         self._stopped = threading.Event()
         self._streams = (
             Stream("stdout", 1, Kept(), descriptor=descriptor),
@@ -171,6 +174,7 @@ class Capture:
         """What the step has said; None where it was silent."""
         if not self._streams:
             return None
+        self._c_buffer.flush()
         out, err = self._streams[0].take(), self._streams[1].take()
         log = self._records.take(out, err)
         return Said(out, err, log) if out or err or log else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -13,7 +14,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, TextIO, cast
 
 from ezpyp.execution._capture_kept import Kept
-from ezpyp.execution._capture_spool import Spool, same_file
+from ezpyp.execution._capture_spool import CHUNK_BYTES, Spool, same_file
 
 Aside = Callable[[bytes], AbstractContextManager[object]]
 """Called with what is about to be shown: holds back whatever else draws on the same terminal."""
@@ -22,8 +23,9 @@ Aside = Callable[[bytes], AbstractContextManager[object]]
 class Stream:
     """Keeps what is written to a stream by Python code, and to its descriptor by anything else.
 
-    What Python code prints goes to its place at once, as without this class: a crash loses none of it. What others
-    write goes through a spool, and is shown by the next `show_spooled`: always before what Python prints later.
+    All that is written to the descriptor goes through a spool. What Python code prints is shown at once, as without
+    this class: a crash loses none of it. What others write is shown by the next `show_spooled`: always before what
+    Python prints later.
 
     Args:
         name: ``stdout`` or ``stderr``.
@@ -82,9 +84,25 @@ class Stream:
             _write_all(self.number, data)
             return
         with self._lock:
-            self._show_spooled()
-            self._kept.add(data)
-            self._show(data)
+            for start in range(0, len(data), CHUNK_BYTES):
+                piece = data[start : start + CHUNK_BYTES]
+                if not self._spooled(piece):
+                    self._kept.add(piece)
+                    self._show(piece)
+
+    def _spooled(self, data: bytes | memoryview) -> bool:
+        """Write through the descriptor, not past it: a step may have led it elsewhere, to read what is printed."""
+        if self._spool is None:
+            return False
+        is_open = True
+        try:
+            _write_all(self.number, data)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            is_open = False  # a step closed it: that is no reason for the next one to lose its words
+        self._show_spooled()
+        return is_open
 
     def keep(self, text: str) -> None:
         """Keep without showing."""

@@ -64,6 +64,42 @@ def test_words_are_kept_with_their_step_and_shown(tmp_path: Path, ranks: int) ->
         assert f"[PASS] 'talk[x={x}]'\n" in done.stdout
 
 
+FORKING = """
+import os, sys
+import ezpyp
+
+pipeline = ezpyp.Pipeline(sys.argv[1], "fork")
+
+@pipeline.step
+def forking(how):
+    if os.fork() == 0:
+        print("child")
+        if how == "raises":
+            raise ValueError("of the child")
+        if how == "exits":
+            sys.exit(3)
+        return how
+    os.wait()
+    return how
+
+forking.map(["returns", "raises", "exits"])
+pipeline.execute(output="none")
+"""
+
+
+def test_a_forked_child_that_goes_on_loses_no_words(tmp_path: Path) -> None:
+    path = tmp_path / "fork.py"
+    path.write_text(FORKING)
+    done = python(path, str(tmp_path / "cache"), env={"PYTHONUNBUFFERED": ""})
+
+    assert done.returncode == 0, done.stderr
+    kept = said(tmp_path / "cache")
+    assert {name: out for name, (out, _) in kept.items()} == {
+        f"forking[how={how}]": b"child\n" for how in ("returns", "raises", "exits")
+    }
+    assert "of the child" in done.stderr
+
+
 BETWEEN = """
 import sys
 import ezpyp

@@ -190,6 +190,91 @@ def test_both_ends_of_much_output_are_kept_and_all_is_shown(tmp_path: Path) -> N
     assert done.stdout.count("\n") == 100_000
 
 
+def test_c_code_that_leaves_its_words_in_a_buffer_is_kept(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        libc.printf(b"before the run\\n")
+        with Capture() as capture:
+            step(lambda: libc.printf(b"number %d, ", ctypes.c_int(5)), capture)
+            step(lambda: libc.puts(b"and more"), capture)
+            step(lambda: None, capture)
+        """,
+        prelude=PRELUDE + NOISY_C,
+    )
+
+    assert done.said == [["number 5, ", "", ""], ["and more\n", "", ""], None]
+    assert done.stdout == "before the run\nnumber 5, and more\n"
+
+
+def test_c_code_of_a_library_is_kept_where_ctypes_is_not_loaded(tmp_path: Path) -> None:
+    script = """
+        with Capture() as capture:
+            {}
+            step(lambda: None, capture)
+        assert ("ctypes" in sys.modules) == {}
+        """
+    extension = "sys.modules['mine'] = type(sys)('mine'); sys.modules['mine'].__file__ = 'mine.abi3.so'"
+
+    assert ran(tmp_path, script.format("pass", False)).code == 0
+    assert ran(tmp_path, script.format(extension, True)).code == 0
+
+
+def test_a_step_may_lead_a_descriptor_elsewhere_to_read_what_is_printed(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        import tempfile
+        def body():
+            print("before", flush=True)
+            saved = os.dup(1)
+            with tempfile.TemporaryFile() as file:
+                os.dup2(file.fileno(), 1)
+                print("inside", flush=True)
+                os.write(1, b"and below")
+                os.dup2(saved, 1)
+                file.seek(0)
+                print("read", file.read(), flush=True)
+
+        with Capture() as capture:
+            step(body, capture)
+        """,
+    )
+
+    words = "before\nread b'inside\\nand below'\n"
+    assert done.stdout == words
+    assert done.said == [[words, "", ""]]
+
+
+def test_a_step_that_closes_a_descriptor_does_not_silence_the_next(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        with Capture() as capture:
+            step(lambda: os.close(1), capture)
+            step(lambda: print("still here", flush=True), capture)
+        """,
+    )
+
+    assert done.code == 0, done.stderr
+    assert done.said == [None, ["still here\n", "", ""]]
+    assert done.stdout == "still here\n"
+
+
+def test_a_text_larger_than_a_piece_is_shown_whole(tmp_path: Path) -> None:
+    done = ran(
+        tmp_path,
+        """
+        with Capture() as capture:
+            step(lambda: print("x" * 3_000_001 + "end"), capture)
+        """,
+    )
+
+    assert len(done.stdout) == 3_000_005
+    assert done.stdout.endswith("xend\n")
+    assert done.said[0][0].endswith("xend\n")
+
+
 def test_much_output_of_a_child_needs_no_memory(tmp_path: Path) -> None:
     done = ran(
         tmp_path,
