@@ -8,6 +8,7 @@ from ezpyp.execution._plan import Plan, PlannedStep, found_results, plan_of
 from ezpyp.execution._report import Report
 from ezpyp.execution._run import SUMMARY_NAME, RunRequest, run_on_rank_0
 from ezpyp.execution._scheduler import Scheduler
+from ezpyp.execution._sharing import not_shared
 from ezpyp.execution._worker import Worker
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Worker",
     "connect",
     "found_results",
+    "not_shared",
     "plan_of",
     "run_on_rank_0",
     "work",

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 
 from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
-from ezpyp.execution import Plan, Report, Worker, connect, work
+from ezpyp.execution import Plan, Report, Worker, connect, not_shared, work
 from ezpyp.graph import Program
 from ezpyp.pipeline._agreeing import Ranks
 from ezpyp.pipeline._answers import Answers
@@ -35,6 +35,7 @@ class Session:
         self._root = Root(settings)
         self._program: Program | None = None
         self._told: set[str] = set()
+        self._is_shared = False
 
     @property
     def program(self) -> Program:
@@ -122,10 +123,16 @@ class Session:
             return self._program.digest
 
         self._agree(operation, build, options)
+        self._check_shared()
         program = self.program
         if self.ranks.rank == 0:
             self._tell_merged(program)
         return program
+
+    def _check_shared(self) -> None:
+        if not self._is_shared and (error := not_shared(self.ranks.communicator, self._settings.location)):
+            self.ranks.raise_everywhere(error)
+        self._is_shared = True
 
     def _tell_changed(self, program: Program) -> None:
         """Warn once, on rank 0, of each global that a step changed on any rank."""
