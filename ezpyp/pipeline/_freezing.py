@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,13 @@ from ezpyp.store import (
     StepRecord,
     all_steps,
     bound_steps,
+    columns_of,
     edges_of,
     function_identity_of,
     function_tags,
     latest_revision,
     manifest_of,
+    mend_steps,
     record_functions,
     record_markers,
     record_revision,
@@ -46,6 +48,7 @@ from ezpyp.store import (
     save_file_digests,
     shared_text,
     steps_of_revision,
+    unsound_steps,
 )
 
 SCHEMA_NAME = "pipeline.schema"
@@ -109,8 +112,11 @@ class _Freezing:
         self._program = program
         self._revise = revise
         self._records = records_of(program)
-        self._known = all_steps(self._connection)
-        self._by_id = {step.id: step for step in self._known}
+        recorded = all_steps(self._connection)
+        self._by_id = {step.id: step for step in recorded}
+        # A row that a bad disk changed promises nothing; where the program has the step, it is written as it was.
+        self._unsound = [self._by_id[id_] for id_ in unsound_steps(self._connection)]
+        self._known = [step for step in recorded if step not in self._unsound] if self._unsound else recorded
         self._bound = bound_steps(self._connection) if self._known else set()
         self._causes: dict[tuple[int, bytes], Sequence[Cause]] = {}
 
@@ -182,6 +188,7 @@ class _Freezing:
         digest = self._program.digest
         with self._index.writing() as connection:
             functions = record_functions(connection, self._program.identities.values(), python_tag())
+            known |= self._mend(functions)
             ids = record_steps(connection, self._records, known, functions)
             after = set(ids)
             # The same steps in another order are no new revision.
@@ -191,6 +198,15 @@ class _Freezing:
                 revision = record_revision(connection, digest, before, after, verdict.note(left_out, revised))
         _export(self._index, self._records, self._known, self._bound)
         return Frozen(revision, ids)
+
+    def _mend(self, functions: Mapping[bytes, int]) -> dict[tuple[str, bytes], int]:
+        """Write damaged rows of the program's own steps as they were; their ids."""
+        if not self._unsound:
+            return {}
+        records = {(record.name, record.key): record for record in self._records}
+        ids = {(step.name, step.key): step.id for step in self._unsound if (step.name, step.key) in records}
+        mend_steps(self._connection, {id_: columns_of(records[which], functions) for which, id_ in ids.items()})
+        return ids
 
 
 def _export(index: Index, records: Sequence[StepRecord], known: Iterable[KnownStep], bound: set[int]) -> None:

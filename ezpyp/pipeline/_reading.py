@@ -44,6 +44,7 @@ from ezpyp.store import (
     steps_named,
     steps_of_revision,
     translated,
+    unsound_steps,
 )
 
 
@@ -124,7 +125,24 @@ class Reader:
         newest = latest_revision(self.connection)[0]
         if revision is not None and not 1 <= revision <= newest:
             raise UnknownStepError(f"there is no revision {revision}; the newest is {newest}", name=str(revision))
-        return steps_of_revision(self.connection, newest if revision is None else revision)
+        steps = steps_of_revision(self.connection, newest if revision is None else revision)
+        return self._sound(steps, unsound_steps(self.connection))
+
+    def _sound(self, steps: list[KnownStep], unsound: Mapping[int, str]) -> list[KnownStep]:
+        """Steps whose rows are what was written.
+
+        Raises:
+            DamagedResultError: A row is not: a name or a parameter may lead to another step's result.
+        """
+        if spoilt := [step.name for step in steps if step.id in unsound]:
+            mark_doubt(self._location)
+            raise DamagedResultError(
+                f"the row of step {spoilt[0]!r} in the index is damaged (wrong checksum; {len(spoilt)} in all): "
+                "run the pipeline again, which writes it as it was",
+                digest="",
+                what="the row of a step has another checksum",
+            )
+        return steps
 
     def find(self, name: str, revision: int | None, params: Mapping[str, object]) -> KnownStep:
         """The step that a name means in a revision.
@@ -150,7 +168,7 @@ class Reader:
         last = latest_revision(self.connection)[0] if revision is None else revision
         for step in steps_named(self.connection, [name]).get(name, ()):
             if is_in_revision(self.connection, step.id, last):
-                return step
+                return self._sound([step], unsound_steps(self.connection, [step.id]))[0]
         return None
 
     def recorded(self, name: str, key: bytes) -> KnownStep | None:

@@ -72,16 +72,19 @@ from ezpyp.store._schema_rows import (
     record_functions,
     record_revision,
     record_steps,
-    step_checksum,
     steps_named,
     steps_of_revision,
 )
+from ezpyp.store._step_seals import columns_of, mend_steps, step_checksum, unsound_steps
 from ezpyp.store._tables import FORMAT
 from ezpyp.store._text import storable
 from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
 
 __all__ = [
+    "unsound_steps",
+    "mend_steps",
+    "columns_of",
     "CIRCUMSTANCES",
     "FORMAT",
     "INDEX_NAME",

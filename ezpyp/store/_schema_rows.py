@@ -7,20 +7,14 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from xxhash import xxh3_64_digest
-
 from ezpyp.hashing import FunctionIdentity
 from ezpyp.store._manifests import Manifest, record_manifests
 from ezpyp.store._records import Edge, KnownStep, StepRecord
+from ezpyp.store._step_seals import columns_of, step_checksum
 from ezpyp.store._text import storable
 
 _STEP_COLUMNS = "id, name, key, function, codec, phase, args, kwargs, params, settings, shape"
 _NAMES_A_QUERY = 500
-
-
-def step_checksum(name: str, key: bytes) -> bytes:
-    """Eight bytes that hold a step's name and key together."""
-    return xxh3_64_digest(key + name.encode("utf-8", "surrogatepass"))
 
 
 def latest_revision(connection: sqlite3.Connection) -> tuple[int, bytes]:
@@ -135,8 +129,8 @@ def record_steps(
             manifest = record[11]
             if manifest is not None:
                 manifests.append(manifest)
-            row = None if manifest is None else manifest.row
-            rows.append((id_, name, key, functions[record[2]], *record[3:10], step_checksum(name, key), row))
+            row = columns_of(record, functions)
+            rows.append((id_, *row[:-1], step_checksum(row), row[-1]))
             # Upstreams are declared before what needs them, so their ids are known here.
             edges += [(id_, i, ids[up], kind, slot) for i, (up, kind, slot) in enumerate(record[10])]
         ids.append(id_)

@@ -89,19 +89,26 @@ class Spoil:
         return f"{self.what} {self.file}" + (f" byte {self.offset} ^ {self.mask:#04x}" if self.what == "flip" else "")
 
 
-def asked(ask: Callable[[str], object], *, complete: bool) -> Iterator[str]:
-    """Ask for every result; say which are wrong, or raise what is no error of ezpyp; or any, if they must be there."""
-    for name, value in VALUES.items():
+def asked(ask: Callable[..., object], *, complete: bool) -> Iterator[str]:
+    """Ask for every result; say which are wrong, or raise what is no error of ezpyp; or any, if they must be there.
+
+    By name, and by parameters: those that are one bit away from what was declared must find nothing.
+    """
+    questions: list[tuple[str, dict[str, int]]] = [(name, {}) for name in VALUES]
+    questions += [("alpha", {"x": x}) for x in range(10)]
+    for name, params in questions:
+        label = "".join([name, *(f"[{key}={value}]" for key, value in params.items())])
         try:
-            found = ask(name)
+            found = ask(name, **params)
         except EzpypError as error:
-            if complete and ".recover" not in str(error):
-                yield f"{name} after the rerun: {type(error).__name__}: {error}"
+            if complete and label in VALUES and ".recover" not in str(error):
+                yield f"{label} after the rerun: {type(error).__name__}: {error}"
         except Exception as error:
-            yield f"{name}: {type(error).__name__}: {error}"
+            yield f"{label}: {type(error).__name__}: {error}"
         else:
+            value = VALUES.get(label, EzpypError)
             if found != value or type(found) is not type(value):
-                yield f"{name}: a wrong value: {found!r:.60}"
+                yield f"{label}: a wrong value: {found!r:.60}"
 
 
 def trial(template: Path, folder: Path, spoil: Spoil) -> list[str]:

@@ -45,6 +45,9 @@ GAMMAS = f"(SELECT result FROM step_rows WHERE step = {GAMMA})"
         f"UPDATE schema_changes SET present = 0 WHERE step = {GAMMA}",
         "UPDATE steps SET name = 'gamme' WHERE name = 'gamma'",
         "UPDATE steps SET key = x'00' WHERE name = 'gamma'",
+        "UPDATE steps SET params = replace(params, '1', '2') WHERE name = 'alpha[x=1]'",
+        "UPDATE steps SET params = '{{' WHERE name = 'alpha[x=1]'",
+        "UPDATE steps SET args = '[7]', settings = 'x' WHERE name = 'alpha[x=1]'",
         f"UPDATE results SET codec_version = 9 WHERE id = {GAMMAS}",
         f"UPDATE results SET suffix = '.npy' WHERE id = {GAMMAS}",
         f"UPDATE results SET size = 9 WHERE id = {GAMMAS}",
@@ -70,13 +73,13 @@ class RowSpoil:
 
 
 def test_the_trial_itself_sees_a_wrong_value_and_a_foreign_error() -> None:
-    wrong = asked(lambda name: "wrong", complete=False)
+    wrong = asked(lambda name, **params: "wrong", complete=False)
     assert next(iter(wrong)) == "alpha[x=1]: a wrong value: 'wrong'"
 
-    def fail(name: str) -> object:
+    def fail(name: str, **params: int) -> object:
         raise ZeroDivisionError
 
-    assert len(list(asked(fail, complete=False))) == len(VALUES)
+    assert len(list(asked(fail, complete=False))) == len(VALUES) + 10
 
 
 def test_the_trial_itself_sees_what_is_not_mended(

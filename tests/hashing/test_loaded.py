@@ -1,4 +1,4 @@
-"""Whether a library is loaded when a key is made depends on what ran before: it must not count; what was changed in it must."""
+"""Whether a library is loaded when a key is made depends on what ran before: only what was changed in it may count."""
 
 import os
 import subprocess

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from ezpyp.hashing import FunctionIdentity
 from ezpyp.store._holder import Owner, current_owner
+from ezpyp.store._step_seals import step_checksum
 from ezpyp.store._tables import FORMAT, SCRIPT
+
+SEALED = ("name", "key", "function", "codec", "phase", "args", "kwargs", "params", "settings", "shape", "manifest")
 
 START = 1_700_000_000.0
 SOURCE = "def alpha(x):\n    return x ** 2\n"
@@ -71,10 +74,11 @@ class Cache:
             "codec": "pickle",
             "kwargs": "{}",
             "params": json.dumps(more.pop("params", {"x": "3"})),
-            "checksum": b"",
             "function": self.function(more.pop("function", name.partition("[")[0])),
         }
-        self.ids[name] = self.insert("steps", name=name, phase=phase, args=args, **(values | more))
+        row = {"name": name, "phase": phase, "args": args, **values, **more}
+        row.setdefault("checksum", step_checksum([row.get(column) for column in SEALED]))
+        self.ids[name] = self.insert("steps", **row)
         for ordinal, (above, kind, slot) in enumerate(upstream):
             ends = {"step": self.ids[name], "upstream": self.ids[above]}
             self.insert("step_edges", **ends, ordinal=ordinal, kind=kind, slot=slot)

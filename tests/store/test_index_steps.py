@@ -1,9 +1,11 @@
 """Rows of steps, functions, revisions and runs."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_64_digest
 
 from ezpyp.hashing import function_identity
 from ezpyp.store import (
@@ -27,14 +29,15 @@ from ezpyp.store import (
     is_in_revision,
     latest_revision,
     latest_rows,
+    mend_steps,
     record_functions,
     record_revision,
     record_steps,
     recorded_durations,
     start_run,
-    step_checksum,
     steps_named,
     steps_of_revision,
+    unsound_steps,
 )
 
 
@@ -88,10 +91,45 @@ def test_one_name_with_two_keys_is_two_steps_oldest_first(connection):
     assert {name: [step.id for step in steps] for name, steps in found.items()} == {"alpha": [ids[0], ids[2]]}
 
 
-def test_checksum_holds_name_and_key_together(connection):
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("name", "alphb"),
+        ("key", b"l"),
+        ("function", 2),
+        ("codec", "numpy"),
+        ("phase", 1),
+        ("args", "[4]"),
+        ("kwargs", "{'a': 1}"),
+        ("params", '{"x": "4"}'),
+        ("params", b"{}"),
+        ("settings", "s"),
+        ("shape", b"s"),
+        ("manifest", "m"),
+        ("checksum", b"12345678"),
+    ],
+)
+def test_row_that_was_changed_is_unsound_and_is_mended(connection, column, value):
+    (id_,) = record_all(connection, record("alpha"))
+    columns = "name, key, function, codec, phase, args, kwargs, params, settings, shape, manifest"
+    written = connection.execute(f"SELECT {columns}, checksum FROM steps").fetchone()
+    assert unsound_steps(connection) == {}
+    (guard,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'steps_no_update'").fetchone()
+    connection.execute("DROP TRIGGER steps_no_update")  # a bad disk knows no triggers
+    connection.execute(f"UPDATE steps SET {column} = ?", (value,))
+    connection.execute(guard)
+    assert set(unsound_steps(connection)) == set(unsound_steps(connection, [id_])) == {id_}
+    mend_steps(connection, {id_: written[:-1]})
+    assert connection.execute(f"SELECT {columns}, checksum FROM steps").fetchone() == written
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+        connection.execute("UPDATE steps SET name = 'beta'")
+
+
+def test_row_of_the_first_days_covers_name_and_key(connection):
     record_all(connection, record("alpha"))
-    assert connection.execute("SELECT checksum FROM steps").fetchone() == (step_checksum("alpha", b"k"),)
-    assert len({step_checksum("a", b"k"), step_checksum("b", b"k"), step_checksum("a", b"l")}) == 3
+    connection.execute("DROP TRIGGER steps_no_update")
+    connection.execute("UPDATE steps SET checksum = ?", (xxh3_64_digest(b"k" + b"alpha"),))
+    assert unsound_steps(connection) == {}
 
 
 def test_functions_are_recorded_once_a_digest_and_come_back_whole(connection):
