@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ezpyp.execution._outcome import Failure
+
+NAMED = 10
+"""Failures that the text of a report names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +24,23 @@ class Report:
         failed: Names of the steps that raised.
         skipped: Names of the steps that were skipped, because something that they need failed.
         failures: Name of a failed step -> type, message, place and traceback.
-        seconds: Wall time of the run, s.
+        seconds: Wall time of the run, s, from the first look at the cache to the last commit.
         busy_seconds: Seconds of all bodies together.
         ranks: Number of ranks.
 
     Example:
-        >>> report = Report(1, 1, 4, 3, 0, ("b",), (), {}, 2.0, 3.0, 2)
-        >>> report.ok, report.efficiency
-        (False, 0.75)
-        >>> report
-        Report(run 1, revision 1: 4 steps, 3 done, 0 cached, 1 failed, 0 skipped in 2 s)
+        >>> from tempfile import mkdtemp
+        >>> from ezpyp import Pipeline
+        >>> pipeline = Pipeline(mkdtemp(), "doc")
+        >>> roots = pipeline.step(abs).map([-3, "x"])
+        >>> report = pipeline.execute(output="none")
+        >>> report  # doctest: +ELLIPSIS
+        Report(run 1, revision 1: 2 steps, 1 done, 0 cached, 1 failed, 0 skipped in ... s, ... % busy;
+            abs[x=x] failed with TypeError: bad operand type for abs(): 'str')
+        >>> report.ok, report.failed, report.failures["abs[x=x]"].type_name
+        (False, ('abs[x=x]',), 'TypeError')
+        >>> 0 <= report.efficiency <= 1
+        True
     """
 
     run: int
@@ -39,7 +50,7 @@ class Report:
     cached: int
     failed: tuple[str, ...]
     skipped: tuple[str, ...]
-    failures: dict[str, Failure]
+    failures: Mapping[str, Failure] = field(hash=False)
     seconds: float
     busy_seconds: float
     ranks: int
@@ -57,5 +68,19 @@ class Report:
     def __repr__(self) -> str:
         return (
             f"Report(run {self.run}, revision {self.revision}: {self.total} steps, {self.done} done, "
-            f"{self.cached} cached, {len(self.failed)} failed, {len(self.skipped)} skipped in {self.seconds:.3g} s)"
+            f"{self.cached} cached, {len(self.failed)} failed, {len(self.skipped)} skipped in {self.seconds:.3g} s"
+            f"{self._busy()}{self._told()})"
         )
+
+    def _busy(self) -> str:
+        ranks = f" on {self.ranks} ranks" if self.ranks > 1 else ""
+        return f"{ranks}, {100 * self.efficiency:.0f} % busy" if self.busy_seconds else ranks
+
+    def _told(self) -> str:
+        """The failures, as far as they fit a screen."""
+        told = [
+            f"\n    {name} failed with {failure.type_name}: {failure.message.partition(chr(10))[0]}"
+            for name, failure in list(self.failures.items())[:NAMED]
+        ]
+        more = len(self.failures) - len(told)
+        return ";" * bool(told) + "".join(told) + (f"\n    and {more} more" if more else "")

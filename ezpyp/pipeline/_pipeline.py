@@ -58,7 +58,7 @@ class Pipeline:
         ...     return a + 1
         >>> last = beta(PlaceHolder(alpha(3)))
         >>> pipeline.execute(output="none")  # doctest: +ELLIPSIS
-        Report(run 1, revision 1: 2 steps, 2 done, 0 cached, 0 failed, 0 skipped in ... s)
+        Report(run 1, revision 1: 2 steps, 2 done, 0 cached, 0 failed, 0 skipped in ... s, ... % busy)
         >>> pipeline.get_result("beta")
         10
     """
