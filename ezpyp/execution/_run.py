@@ -33,6 +33,7 @@ from ezpyp.execution._state import RunState
 from ezpyp.execution._summary import summary_text
 from ezpyp.execution._worker import Worker
 from ezpyp.graph import Program
+from ezpyp.hashing import without_secrets
 from ezpyp.store import (
     Index,
     KnownResult,
@@ -156,7 +157,7 @@ class _Run:
             ObjectStore(self._index.location).sweep()
         row = RunRow(
             self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
-            _user(), " ".join([sys.executable, *sys.argv]), _directory(), sys.version.split()[0],
+            _user(), " ".join([sys.executable, *without_secrets(sys.argv)]), _directory(), sys.version.split()[0],
             self._request.version, batch_job(), total, self._repository.commit,
         )  # fmt: skip
         with self._index.writing() as connection:

@@ -18,7 +18,7 @@ from ezpyp.hashing._identity import FunctionIdentity, function_identity
 from ezpyp.hashing._large import LARGE_BUFFERS, LARGE_BYTES
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
-from ezpyp.hashing._secrets import SECRET, is_secret
+from ezpyp.hashing._secrets import SECRET, is_secret, without_secrets
 from ezpyp.hashing._tracking import BY_THE_RULE, Tracking
 from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, value_digest
 from ezpyp.hashing._versions import version_of
@@ -50,6 +50,7 @@ __all__ = [
     "short_digest",
     "value_digest",
     "version_of",
+    "without_secrets",
 ]
 
 

@@ -9,6 +9,8 @@ from os.path import basename
 from ezpyp.hashing._identity import FunctionIdentity
 from ezpyp.hashing._inside import inside, shortened
 from ezpyp.hashing._record import Part
+from ezpyp.hashing._secrets import SECRET
+from ezpyp.hashing._wording import FILE
 from ezpyp.hashing._words import Token
 
 _CODE = frozenset({"code", "helper", "method"})
@@ -54,6 +56,10 @@ class Change:
         what = f"{self.old} -> {self.new}"
         if not self.old or not self.new:
             what = f"is new: {self.new}" if self.new else f"is gone: {self.old}" if self.old else "changed"
+        elif self.old == self.new == SECRET:
+            what = "changed (a secret, known by its digest only)"
+        elif self.old == self.new and self.new.startswith(FILE):
+            return f"{self.kind} {self.name}{place}: content of {self.new[len(FILE) : -1]} changed"
         elif self.old == self.new:
             what = f"changed somewhere in {self.new}"
         if self.within == "code":
@@ -102,12 +108,16 @@ def _found(old: FunctionIdentity, new: FunctionIdentity, code: "_Compare") -> It
     for key in dict.fromkeys([*after, *before]):
         changes.extend(_changes(before.get(key), after.get(key), code))
     # A table of functions changes with each of them: the function says more.
-    telling = [change for change in changes if change.old != change.new]
+    telling = [change for change in changes if change.old != change.new or _is_known_by_digest(change.new)]
     # A dataclass writes its __init__ out of its fields, which say more.
     telling = [change for change in telling if change.file != "<string>"] or telling
     # Helpers come and go with the code that calls them, which is what changed.
     telling = [change for change in telling if not _comes_along(change)] or telling
     return dict.fromkeys(telling or changes)
+
+
+def _is_known_by_digest(text: str) -> bool:
+    return text == SECRET or text.startswith(FILE)
 
 
 def _comes_along(change: Change) -> bool:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from ezpyp.hashing._secrets import SECRET
+
 _MOST = 5
 _SHOWN = 60
 _MISSING = object()
 # Where a text names what has no literal: <add>, <secret>.
 _NAMED = re.compile(r"<[\w.]+>")
+_SECRET_DIGEST = re.compile(r"<secret\.[0-9a-f]{16}>")
 # The text of an object: its class, then its attributes.
 _OBJECT = re.compile(r"<([\w.]+) (\{.*\})>", re.DOTALL)
 
@@ -55,7 +58,7 @@ def _differences(path: str, old: object, new: object) -> Iterator[Inner]:
             yield from _differences(place, old.get(key, _MISSING), new.get(key, _MISSING))
     elif isinstance(old, list | tuple) and type(old) is type(new):
         yield from _in_order(path, old, new)
-    elif _text(old) != _text(new):
+    elif not _same(_text(old), _text(new)):
         yield path, _text(old), _text(new)
 
 
@@ -76,6 +79,16 @@ def _in_order(
         yield from _differences(f"{path}[{start + place}]", was, now)
 
 
+def _same(old: str, new: str) -> bool:
+    # Records of the first days have no digest of a secret.
+    return old == new or (SECRET in (old, new) and _without_digests(old) == _without_digests(new))
+
+
+def _without_digests(text: str) -> str:
+    """A text as it may be shown."""
+    return _SECRET_DIGEST.sub(SECRET, text)
+
+
 def _text(value: object) -> str:
     if value is _MISSING:
         return ""
@@ -85,6 +98,7 @@ def _text(value: object) -> str:
 
 def _both_shortened(old: str, new: str) -> tuple[str, str]:
     """Cut texts to a line, so that the place where they differ is seen."""
+    old, new = _without_digests(old), _without_digests(new)
     if max(len(old), len(new)) <= _SHOWN:
         return old, new
     same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
@@ -94,7 +108,7 @@ def _both_shortened(old: str, new: str) -> tuple[str, str]:
 
 def shortened(text: str) -> str:
     """Cut a text to a line."""
-    return _cut(text, 0)
+    return _cut(_without_digests(text), 0)
 
 
 def _cut(text: str, start: int) -> str:

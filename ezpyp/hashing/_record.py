@@ -12,7 +12,7 @@ from ezpyp.hashing._code import Form
 from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._ownership import Ownership
-from ezpyp.hashing._secrets import SECRET, is_secret
+from ezpyp.hashing._secrets import SECRET, is_secret, without_secrets
 from ezpyp.hashing._source import line_of, lines_of, source_of
 from ezpyp.hashing._unseen import unseen
 from ezpyp.hashing._wording import wording
@@ -141,6 +141,8 @@ class Recorder:
 
     def value(self, kind: str, name: str, place: tuple[str, int], data: bytes, value: object) -> None:
         """Note a value that code reads; of one that looks like a secret only the digest."""
+        if name.rpartition(".")[2] == "argv" and isinstance(value, list):
+            value = without_secrets([str(word) for word in value])
         text = SECRET if is_secret(name) else wording(value)
         self.parts.append(Part(kind, name, self.absolute(place[0]), place[1], digest(data).hex(), text))
 

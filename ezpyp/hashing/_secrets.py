@@ -1,6 +1,7 @@
 """Names whose values are never written down: only their digests are."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 SECRET = "<secret>"
@@ -10,6 +11,10 @@ _WORDS = ("token", "secret", "password", "passwd", "apikey", "privatekey", "acce
 # Shorter ones are a secret only by themselves: an author is none.
 _WHOLE = frozenset({"pwd", "auth", "authorization", "passphrase"})
 _SEPARATORS = re.compile(r"[\s_.\-]+")
+# In a command line: --token=abc, password=abc, "Authorization: Bearer abc"; ?token=abc&, {"token": "abc"}; user:abc@.
+_WHOLE_WORD = re.compile(r"([\w.+\-]+)(\s*[=:]\s*)(.+)", re.DOTALL)
+_INSIDE = re.compile(r"""([\w.\-]+)(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&}]+)""")
+_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def is_secret(name: object) -> bool:
@@ -30,6 +35,32 @@ def is_secret(name: object) -> bool:
     if type(name) is bytes:
         return _looks_secret(name.decode("latin-1"))
     return type(name) is str and _looks_secret(name)
+
+
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """The words of a command line as they may be written down.
+
+    Args:
+        words: As in ``sys.argv``. A secret that no word names cannot be told from other words.
+
+    Example:
+        >>> without_secrets(["train.py", "--token=abc", "--password", "abc", "lr=3", "https://me:abc@host"])
+        ['train.py', '--token=<secret>', '--password', '<secret>', 'lr=3', 'https://me:<secret>@host']
+    """
+    shown, follows = [], False
+    for word in words:
+        is_option = word.startswith("-")
+        shown.append(SECRET if follows and not is_option else _shown(word))
+        follows = is_option and "=" not in word and is_secret(word)
+    return shown
+
+
+def _shown(word: str) -> str:
+    whole = _WHOLE_WORD.fullmatch(word)
+    if whole and is_secret(whole[1]):
+        return f"{whole[1]}{whole[2]}{SECRET}"
+    inside = _INSIDE.sub(lambda found: f"{found[1]}{found[2]}{SECRET}" if is_secret(found[1]) else found[0], word)
+    return _IN_URL.sub(rf"\1{SECRET}@", inside)
 
 
 @lru_cache(maxsize=4096)

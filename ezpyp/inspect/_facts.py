@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ezpyp.inspect._find import Found
+from ezpyp.inspect._provenance import provenance
 from ezpyp.inspect._reader import PRESENT, Columns, Reader
 from ezpyp.inspect._rows import Status, StepRow
 from ezpyp.store import manifest_of
@@ -39,6 +40,7 @@ def step_facts(reader: Reader, found: Found) -> Fact:
         "rank": step.rank,
         "host": step.host,
         "error": error_of(reader, step),
+        "provenance": provenance(reader, step),
         "history": _history(reader, step.name),
         "revisions": _revisions(reader, step.name),
     }

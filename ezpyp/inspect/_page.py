@@ -1,7 +1,7 @@
 """A page about one thing: labels with values, headings, code and tracebacks."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -30,6 +30,12 @@ def entry(label: str, values: str | Iterable[str]) -> None:
     for number, value in enumerate(lines):
         start = click.style((label if number == 0 else "").ljust(LABEL_WIDTH), dim=True)
         click.echo(f"  {start}  {one_line(value)}")
+
+
+def commit(digest: str | None, is_dirty: bool | None) -> Sequence[str]:
+    """The commit that a run was of; nothing where the script lies in no repository."""
+    state = {None: "", True: ", changed since", False: ", unchanged"}[is_dirty]
+    return [f"commit {digest[:12]}{state}"] if digest else []
 
 
 def error_heading(error: Mapping[str, Any]) -> None:

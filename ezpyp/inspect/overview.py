@@ -8,7 +8,7 @@ import click
 from ezpyp.inspect._counts import Phase, phases, phases_of_run, totals
 from ezpyp.inspect._liveness import Holder, holder, with_truth
 from ezpyp.inspect._output import COLOURS, Column, table_lines, terminal_width
-from ezpyp.inspect._page import entry, heading, title
+from ezpyp.inspect._page import commit, entry, heading, title
 from ezpyp.inspect._reader import FROM_ROWS, Reader
 from ezpyp.inspect._rows import Run, Status, View
 from ezpyp.inspect._text import count, duration, moment, one_line, size
@@ -71,9 +71,7 @@ def _run(run: Run | None, held: Holder | None) -> None:
         entry("held by", str(held))
     entry("started", moment(run.started_at))
     entry("command", run.command or ())
-    if run.git_commit:
-        state = {None: "", True: ", changed since", False: ", unchanged"}[run.git_dirty]
-        entry("code", f"commit {run.git_commit[:12]}{state}")
+    entry("code", commit(run.git_commit, run.git_dirty))
     entry("by", " ".join(part for part in (run.user, run.job and f"in job {run.job}") if part))
 
 

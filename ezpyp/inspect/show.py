@@ -8,7 +8,7 @@ from ezpyp.inspect._facts import Fact, step_facts
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import Column, table_lines, terminal_width, write_json
-from ezpyp.inspect._page import code, entry, error_heading, heading, title
+from ezpyp.inspect._page import code, commit, entry, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status
 from ezpyp.inspect._text import duration, moment, plain, size
@@ -42,7 +42,8 @@ HISTORY = (
 def command(reader: Reader, words: tuple[str, ...], form: str, run: int | None, revision: int | None) -> None:
     """Everything about one step.
 
-    Key, function and source, arguments, upstream, result, times, traceback, history over runs and revisions.
+    Key, function and source, arguments, upstream, result, traceback, who made it with which command, commit,
+    Python and libraries, and its history over runs and revisions.
 
     NAME is a step's name, a function's name with PARAM=VALUE, a glob in which brackets are literal, the
     start of a name, or the start of a key.
@@ -56,6 +57,7 @@ def command(reader: Reader, words: tuple[str, ...], form: str, run: int | None, 
     _identity(facts)
     _result(facts["result"])
     _error(facts["error"])
+    _provenance(facts["provenance"])
     _history(facts["history"])
     if source := facts["function"].get("source"):
         heading("Source as recorded")
@@ -127,6 +129,21 @@ def _error(error: Fact | None) -> None:
     error_heading(error)
     if error["traceback"]:
         code(error["traceback"], "pytb")
+
+
+def _provenance(made: Fact | None) -> None:
+    if made is None:
+        return
+    heading("Provenance")
+    entry("run", f"{made['run']} of revision {made['revision']}, {moment(made['started_at'])}")
+    rank = f"rank {made['rank']} of {made['ranks']}, " if made["rank"] is not None else ""
+    job = f", batch job {made['job']}" if made["job"] else ""
+    entry("by", f"{made['user'] or 'somebody'}, {rank}host {made['host']}{job}")
+    entry("command", made["command"] or ())
+    entry("directory", made["directory"] or ())
+    entry("code", commit(made["git_commit"], made["git_dirty"]) or "in no git repository")
+    entry("python", f"{made['python']}, ezpyp {made['ezpyp']}")
+    entry("libraries", [f"{name} {version}" for name, version in made["libraries"].items()])
 
 
 def _history(history: Sequence[Fact]) -> None:

@@ -16,6 +16,7 @@ _MARKED = re.compile(r"(?s)(.*?)(?: @([0-9a-f]{16}))?(?: #([0-9a-f]{12,16}))?")
 _ARRAY = re.compile(r"(\w+) (?:(.+) )?(\([\d, ]*\))")
 _SIZE = re.compile(r"(\w+) of \d+")
 _STEP = "TMP for "
+_FILE = "<File> "
 _SHOWN_PARTS = 4
 
 
@@ -219,6 +220,8 @@ def _unseen(path: str, was: _Node, now: _Node) -> str:
         return " changed (a secret, known by its digest only)"
     if _ARRAY.fullmatch(now.text):
         return f": {now.text}, values changed"
+    if now.text.startswith(_FILE):
+        return f": content of {now.text.removeprefix(_FILE)} changed"
     if now.parts and list(was.parts) != list(now.parts) and was.parts.keys() == now.parts.keys():
         return f": another order of {now.text}: {_order(was)} -> {_order(now)}"
     return f": changed somewhere in {path} ({now.text})"

@@ -145,3 +145,71 @@ def test_conflict_and_why_say_that_a_secret_changed_and_not_which(tmp_path):
     assert "argument options['my_secret'] changed (a secret" in said
     assert "gopher" not in said
     assert "hunter" not in said
+    assert "global SETTINGS['db']['password'] (study.py:10) changed (a secret" in said
+
+
+MIXED = """
+import sys
+from ezpyp import File, Pipeline, as_step
+
+pipeline = Pipeline("cache", "mixed")
+TOKEN = sys.argv[1]
+CONFIG = {"token": sys.argv[1], "lr": float(sys.argv[2])}
+DATA = File("data.txt")
+
+
+@as_step(pipeline)
+def use(file):
+    return len(CONFIG["token"]) * CONFIG["lr"], TOKEN, open(DATA).read(), len(sys.argv)
+
+use(File("data.txt"))
+pipeline.execute(output="none")
+"""
+PASSED = ("t0psecret1", "t0psecret2", "t0psecret3", "t0psecret4")
+
+
+def mixed(folder, *words, code=0):
+    (folder / "mixed.py").write_text(MIXED)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EZPYP_")}
+    words = [*words, f"--api-token={PASSED[0]}", "--password", PASSED[1], "-q", f"db_password={PASSED[2]}"]
+    words += [f"postgres://me:{PASSED[3]}@host/db", "--tokens", "--lr=3"]
+    done = subprocess.run(
+        [sys.executable, "mixed.py", *words], cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_changed_secret_is_told_beside_another_change(tmp_path):
+    (tmp_path / "data.txt").write_text("one")
+    mixed(tmp_path, "abc", "0.1")
+    (tmp_path / "data.txt").write_text("two")
+
+    said = mixed(tmp_path, "abd", "0.2", code=1)
+
+    for cause in (
+        "global CONFIG['token'] (mixed.py:7) changed (a secret, known by its digest only)",
+        "global CONFIG['lr'] (mixed.py:7) 0.1 -> 0.2",
+        "global TOKEN (mixed.py:6) changed (a secret, known by its digest only)",
+        "global DATA (mixed.py:8): content of 'data.txt' changed",
+        "argument file: content of 'data.txt' changed",
+    ):
+        assert cause in said
+    unchanged = mixed(tmp_path, "abc", "0.2", code=1)
+    assert "CONFIG['lr']" in unchanged
+    assert "(a secret" not in unchanged
+
+
+def test_no_secret_of_the_command_line_stands_anywhere_in_a_location(tmp_path):
+    (tmp_path / "data.txt").write_text("one")
+    mixed(tmp_path, "abc", "0.1")
+    location = tmp_path / "cache"
+
+    data = [(where, data) for where, data in everything(location)]
+
+    assert not [where for where, data in data for secret in PASSED for text in spellings(secret) if text in data]
+    with closing(sqlite3.connect(location / "ezpyp.sqlite")) as connection:
+        ((command,),) = connection.execute("SELECT command FROM runs").fetchall()
+    assert "mixed.py abc 0.1 --api-token=<secret> --password <secret> -q db_password=<secret>" in command
+    assert command.endswith(" postgres://me:<secret>@host/db --tokens --lr=3")
