@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import signal
 import sys
 import time
 
@@ -19,11 +18,6 @@ def end(how: str, detail: str) -> None:
             raise ValueError("broken script")
         case "exit":
             sys.exit(int(detail))
-        case "os._exit":
-            os._exit(int(detail))
-        case "signal":
-            os.kill(os.getpid(), signal.Signals[detail])
-            time.sleep(60)
         case "exit handler":
             atexit.register(lambda: 1 / 0)
 
@@ -32,8 +26,6 @@ def main(wait: str, victim: int, how: str, detail: str = "") -> None:
     if how == "earlier hook":
         sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"earlier hook saw {error!r}\n")
     rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
-    if wait == "join" and rank == victim:
-        return end(how, detail)
 
     from ezpyp.execution._connect import connect
 

@@ -1,0 +1,241 @@
+"""What kills a rank, or breaks its script, ends the job on every rank: soon, told, and with what was finished kept.
+
+A job that does not end is killed at its time limit, and fails the test.
+"""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess, Popen
+
+import pytest
+
+import ezpyp
+from tests.acceptance.tools import query
+from tests.mpi import Reader, job_members, mpi_python, mpirun, mpirun_command, python, start
+
+VICTIM = Path(__file__).with_name("victim.py")
+LIMIT_S = 20.0
+"""10 s, and the start of the job: half a second with MPICH, two with Open MPI, several on a busy machine."""
+
+pytestmark = pytest.mark.mpi
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How a rank ends in the middle of a step, and how that is told.
+
+    Attributes:
+        size: Number of ranks; 0 for a serial run.
+        who: The rank.
+        how: What it does.
+        codes: Exit codes that tell: of MPICH's launcher, of Open MPI's.
+        said: What the rank says itself; "" where it cannot say anything any more.
+    """
+
+    size: int
+    who: int
+    how: str
+    codes: tuple[int, ...]
+    said: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.how} on {self.who} of {self.size}"
+
+
+INTERRUPTED = (130,)
+TERMINATED = (143,)
+KILLED = (9, 137)
+IN_STEP = [
+    Case(2, 1, "SIGKILL", KILLED),
+    Case(4, 0, "SIGKILL", KILLED),
+    Case(7, 5, "SIGKILL", KILLED),
+    Case(2, 0, "SIGTERM", TERMINATED, "SIGTERM"),
+    Case(4, 3, "SIGTERM", TERMINATED, "SIGTERM"),
+    Case(2, 1, "os._exit(0)", (1,), "os._exit(0)"),
+    Case(4, 0, "os._exit(3)", (3,), "os._exit(3)"),
+    Case(2, 0, "KeyboardInterrupt", INTERRUPTED, "KeyboardInterrupt"),
+    Case(7, 6, "KeyboardInterrupt", INTERRUPTED, "KeyboardInterrupt"),
+    Case(2, 1, "MPI.Finalize()", (1,), "MPI.Finalize()"),
+    Case(4, 0, "Finalize()", (1,), "MPI.Finalize()"),
+]
+
+
+def victim(tmp_path: Path, size: int, where: str, who: int, how: str, **env: str) -> CompletedProcess[str]:
+    args = (str(tmp_path / "cache"), where, str(who), how)
+    if size == 0:
+        return python(VICTIM, *args, timeout=LIMIT_S)
+    return mpirun(size, VICTIM, *args, env=env, timeout=LIMIT_S)
+
+
+def kept(tmp_path: Path) -> None:
+    """What was finished is recorded, nobody holds the location, and the next run goes on."""
+    cache = ezpyp.open_cache(tmp_path / "cache")
+    assert [cache.get_result(f"quick[x={x}]") for x in range(20)] == list(range(20))
+    pipeline = ezpyp.Pipeline(tmp_path / "cache", "victim")
+    pipeline.step(len, name="after")([1, 2])
+    assert pipeline.execute(output="none").ok
+
+
+def one_line_a_rank(stderr: str, size: int) -> None:
+    said = re.findall(r"^ezpyp: .* on rank (\d+) of", stderr, re.MULTILINE)
+    assert len(said) == len(set(said)) <= size
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("case", IN_STEP, ids=str)
+def test_a_rank_that_ends_in_a_step_ends_the_job(tmp_path: Path, case: Case) -> None:
+    job = victim(tmp_path, case.size, "step", case.who, case.how)
+
+    assert job.returncode in case.codes
+    assert "went on" not in job.stdout
+    one_line_a_rank(job.stderr, case.size)
+    if case.said:
+        told = rf"^ezpyp: {re.escape(case.said)} on rank {case.who} of {case.size}, host \S+.* in step 'held\[x=\d\]'"
+        assert re.search(told, job.stderr, re.MULTILINE)
+    # The rows tell where each long step ran, also where nothing could be said any more.
+    rows = query(tmp_path / "cache", "SELECT rank, host FROM current_steps WHERE status = -2")
+    assert {rank for rank, _ in rows} == set(range(case.size))
+    assert all(rows)
+    kept(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["KeyboardInterrupt", "os._exit(3)", "SIGTERM"])
+def test_a_serial_run_ends_with_the_same_codes(tmp_path: Path, how: str) -> None:
+    job = victim(tmp_path, 0, "step", 0, how)
+
+    # A signal that ends a process without a launcher has its number negative.
+    assert job.returncode in {"KeyboardInterrupt": (130, -2), "os._exit(3)": (3,), "SIGTERM": (-15,)}[how]
+    kept(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("size", [2, 7])
+def test_a_signal_to_mpirun_ends_all_ranks_with_a_line_each(tmp_path: Path, size: int, name: str) -> None:
+    with running(tmp_path, size) as (process, read):
+        process.send_signal(signal.Signals[name])
+        code = process.wait(LIMIT_S)
+        wait_until(lambda: not job_members(read.mark))
+        stderr = read()[1]
+
+    assert code != 0
+    one_line_a_rank(stderr, size)
+    assert query(tmp_path / "cache", "SELECT status FROM runs ORDER BY started_at DESC LIMIT 1") == [("interrupted",)]
+    kept(tmp_path)
+
+
+def test_sigterm_to_all_ranks_as_a_batch_system_sends_it(tmp_path: Path) -> None:
+    with running(tmp_path, 4) as (process, read):
+        for pid in ranks_of(read.mark):
+            os.kill(pid, signal.SIGTERM)
+        code = process.wait(LIMIT_S)
+        stderr = read()[1]
+
+    assert code in TERMINATED
+    one_line_a_rank(stderr, 4)
+    assert re.search(r"^ezpyp: SIGTERM on rank \d of 4, host \S+.* in step 'held\[x=\d\]'", stderr, re.MULTILINE)
+    kept(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("size", "where", "who"),
+    [
+        (4, "before declaring", 1),
+        (2, "before freezing", 0),
+        (4, "before freezing", 2),
+        (2, "before executing", 1),
+        (7, "between two runs", 5),
+        (2, "between two runs", 0),
+        (4, "at the end", 3),
+    ],
+)
+def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, size: int, where: str, who: int) -> None:
+    job = victim(tmp_path, size, where, who, "raises")
+
+    assert job.returncode == 1
+    assert "RuntimeError: only here" in job.stderr
+    assert re.search(rf"^ezpyp: RuntimeError on rank {who} of {size}, host \S+: the job ends", job.stderr, re.MULTILINE)
+    if where == "between two runs":
+        kept(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("size", "where", "who"), [(2, "before freezing", 1), (4, "before executing", 3), (4, "between two runs", 0)]
+)
+def test_no_rank_waits_for_one_that_left(tmp_path: Path, size: int, where: str, who: int) -> None:
+    job = victim(tmp_path, size, where, who, "leaves")
+
+    assert job.returncode != 0
+    assert re.search(rf"RankLeftError: rank {who} on host \S+ ended the script", job.stderr)
+    assert "went on" not in job.stdout
+
+
+def test_mpi_that_one_rank_finalizes_is_a_rank_that_left(tmp_path: Path) -> None:
+    job = victim(tmp_path, 2, "between two runs", 1, "MPI.Finalize()")
+
+    assert job.returncode != 0
+    assert re.search(r"RankLeftError: rank 1 on host \S+ ended the script", job.stderr)
+    kept(tmp_path)
+
+
+def test_ranks_that_declare_different_steps_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    job = victim(tmp_path, 4, "before freezing", 1, "declares more")
+
+    assert job.returncode != 0
+    assert re.search(r"RanksDisagreeError: .*\bheld\[x=100\].*\brank(\(s\))? 1\b", job.stderr)
+    assert not (tmp_path / "cache" / "pipeline.schema").exists()
+
+
+@pytest.mark.parametrize("how", ["leaves", "raises", "SIGKILL"])
+def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path, how: str) -> None:
+    """The others are inside MPI_Init, where only a watchdog helps; its traceback names the setting."""
+    job = victim(tmp_path, 2, "before joining", 1, how, EZPYP_JOIN_TIMEOUT_S="1.5")
+
+    assert job.returncode != 0
+    assert "went on" not in job.stdout
+    told = "every_rank_must_join_within_ezpyp_join_timeout_s" in job.stderr
+    assert told or how == "SIGKILL" or "only here" in job.stderr
+
+
+def test_a_full_disk_on_a_rank_fails_its_steps_alone(tmp_path: Path) -> None:
+    job = victim(tmp_path, 4, "between two runs", 2, "full disk")
+
+    assert (job.returncode, job.stdout.count("went on")) == (0, 4), job.stderr
+    failures = query(tmp_path / "cache", "SELECT type, rank FROM failures NATURAL JOIN current_steps WHERE status = 1")
+    assert set(failures) <= {("ezpyp.errors.StoreError", 2)}
+    kept(tmp_path)
+
+
+def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> None:
+    job = victim(tmp_path, 4, "between two runs", 0, "full disk")
+
+    assert job.returncode == 1
+    assert "went on" not in job.stdout
+    assert len(re.findall(r"^ezpyp\.errors\.StoreError: .*", job.stderr, re.MULTILINE)) == 1
+    kept(tmp_path)
+
+
+@contextmanager
+def running(tmp_path: Path, size: int) -> Iterator[tuple["Popen[bytes]", Reader]]:
+    """A job whose ranks are all in a step that goes on for a minute."""
+    args = [str(tmp_path / "cache"), "step", "99", "nothing"]
+    with start([*mpirun_command(), "-n", str(size), mpi_python(), str(VICTIM), *args]) as (process, read):
+        wait_until(lambda: read()[0].count("held ") == size)
+        yield process, read
+
+
+def ranks_of(mark: str) -> list[int]:
+    """Process ids of a job's ranks: of what it started, those that run Python."""
+    return [pid for pid in job_members(mark) if Path(f"/proc/{pid}/exe").resolve().name.startswith("python")]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "still waiting"
+        time.sleep(0.02)
