@@ -167,6 +167,23 @@ def test_the_table_has_every_verb_and_every_format():
     assert {path.stem for path in SCHEMAS.glob("*.json")} == {verb.split()[0] for verb, form in CALLS if form == "json"}
 
 
+def open_objects(schema, place=""):
+    """Where a schema lets through what it does not tell of."""
+    if isinstance(schema, dict) and "properties" in schema and schema.get("additionalProperties") is not False:
+        yield place
+    parts = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    for name, part in parts:
+        yield from open_objects(part, f"{place}/{name}")
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_schema_tells_of_every_field(path):
+    schema = json.loads(path.read_text())
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert list(open_objects(schema)) == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_verb_on_every_kind_of_cache(kind, tmp_path):
     folder, opened = made(kind, tmp_path / "cache")

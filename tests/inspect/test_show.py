@@ -166,3 +166,31 @@ def test_what_a_message_says_cannot_steer_the_terminal(tmp_path, ask):
 
     assert "\x1b" not in out
     assert r"\x1b[2Jgone" in out
+
+
+def test_show_says_who_made_it_with_what(tmp_path, ask):
+    cache = build.declared(tmp_path / "cache")
+    run = cache.run(job="4711", git_commit="ab" * 20, git_dirty=1)
+    cache.row("alpha", run, rank=1)
+    parts = [["library", "numpy", "", "2.1.0"], ["environment", "HOME", "00", ""]]
+    cache.insert("circumstances", function=cache.functions["alpha"], run=run, parts=json.dumps(parts))
+    cache.run(command="python other.py", user="somebody else")  # alpha is cached in it
+    folder = cache.close()
+
+    page = ask(folder, "show", "alpha").out.partition("\nProvenance\n")[2].partition("\n\n")[0]
+    made = facts(ask, folder, "alpha")["provenance"]
+
+    for told in (
+        "run         1 of revision 1, ",
+        "by          me, rank 1 of 2, host node1, batch job 4711\n",
+        "command     python script.py\n",
+        "directory   /home/me\n",
+        "code        commit abababababab, changed since\n",
+        "python      3.11.7, ezpyp 0.1\n",
+        "libraries   numpy 2.1.0",
+    ):
+        assert told in page
+    assert (made["run"], made["user"], made["rank"], made["host"], made["job"]) == (1, "me", 1, "node1", "4711")
+    assert (made["git_commit"], made["git_dirty"], made["python"]) == ("ab" * 20, True, "3.11.7")
+    assert made["libraries"] == {"numpy": "2.1.0"}
+    assert facts(ask, folder, "beta")["provenance"] is None
