@@ -55,7 +55,7 @@ class Root:
             SchemaConflictError: A name that has a result would change its meaning.
             CacheBusyError: Another job holds the location.
         """
-        with self._opened().held(wait_s):
+        with self._opened(wait_s).held(wait_s):
             self._freeze(program, revise)
 
     def plan(self, program: Program) -> Plan:
@@ -66,7 +66,7 @@ class Root:
 
     def run(self, program: Program, communicator: Communicator, options: RunOptions) -> Report:
         """Run what is not cached, with the other ranks at work for this one."""
-        index = self._opened()
+        index = self._opened(options.wait_s)
         with index.held(options.wait_s):
             # Also when it was frozen before: another job may have held the location in between.
             frozen = self._freeze(program, options.revise)
@@ -94,11 +94,11 @@ class Root:
         with collection_paused():
             return freeze(index, program, asked_for(os.environ, revise, settings.revise))
 
-    def _opened(self) -> Index:
+    def _opened(self, wait_s: float = 0.0) -> Index:
         if self._index is None:
             # SQLite forbids WAL where other hosts may write.
             shared = filesystem_of(self._location).is_network
-            self._index = Index(self._location, shared=shared, durable=self._settings.durable)
+            self._index = Index(self._location, shared=shared, durable=self._settings.durable, wait_s=wait_s)
         return self._index
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -115,6 +116,36 @@ def _alive_without_proc(pid: int) -> str | None:
     return ""
 
 
+def living_owner(owner: str, heartbeat: float | None) -> Owner | None:
+    """Who a row of the table ``holder`` names, if that is another process that is not surely dead."""
+    holder = Owner(**json.loads(owner))
+    return None if holder == current_owner() or holder.is_dead(heartbeat) else holder
+
+
+def wait_for_holder(holder_of: Callable[[], Owner | None], location: Path, wait_s: float) -> None:
+    """Wait until a location has no holder.
+
+    Args:
+        holder_of: Asks for the holder.
+        location: Folder of the cache, for the message.
+        wait_s: How long to wait.
+
+    Raises:
+        CacheBusyError: It has one still; the message names it, and what to do.
+    """
+    if isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)) or not wait_s >= 0:
+        raise OptionError(f"wait_s is a number of seconds, at least 0, not {wait_s!r}")
+    deadline = time.monotonic() + wait_s
+    while (holder := holder_of()) is not None:
+        if time.monotonic() >= deadline:
+            raise CacheBusyError(
+                f"the cache at {location} is held by {holder}: wait for it (execute(wait_s=600)), "
+                f"or {_way_out(location)}",
+                holder=str(holder),
+            )
+        time.sleep(0.2)
+
+
 class RunLock:
     """The lock as its holder sees it.
 
@@ -132,25 +163,13 @@ class RunLock:
 
     def acquire(self, wait_s: float = 0.0) -> None:
         """Take the lock, or raise `CacheBusyError` naming the holder after ``wait_s`` seconds."""
-        if isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)):
-            raise OptionError(f"wait_s is a number of seconds, not {wait_s!r}")
-        deadline = time.monotonic() + wait_s
-        while (holder := self._try()) is not None:
-            if time.monotonic() >= deadline:
-                raise CacheBusyError(
-                    f"the cache at {self._location} is held by {holder}: wait for it (execute(wait_s=600)), "
-                    f"or {_way_out(self._location)}",
-                    holder=str(holder),
-                )
-            time.sleep(0.2)
+        wait_for_holder(self._try, self._location, wait_s)
 
     def _try(self) -> Owner | None:
         with transaction(self._connection):
             epoch, owner, heartbeat = self._connection.execute("SELECT epoch, owner, heartbeat FROM holder").fetchone()
-            if owner is not None:
-                holder = Owner(**json.loads(owner))
-                if holder != current_owner() and not holder.is_dead(heartbeat):
-                    return holder
+            if owner is not None and (holder := living_owner(owner, heartbeat)) is not None:
+                return holder
             self._epoch, self._beat, self._pid = epoch + 1, time.time(), os.getpid()
             me = replace(current_owner(), since=self._beat)
             self._connection.execute(

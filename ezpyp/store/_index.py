@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ezpyp.errors import PipelineMismatchError, StoreError
-from ezpyp.store._connection import INDEX_NAME, open_for_writing, transaction, translated
-from ezpyp.store._holder import RunLock
+from ezpyp.store._connection import INDEX_NAME, index_path, open_for_writing, transaction, translated
+from ezpyp.store._holder import RunLock, wait_for_holder
+from ezpyp.store._kept_locks import KeptLocks
 from ezpyp.store._migrations import migrate
 from ezpyp.store._new_file import temporary_name
+from ezpyp.store._opening import living_holder
 from ezpyp.store._text import storable
 
 
@@ -22,12 +24,19 @@ class Index:
         location: Folder of the cache; made when it is missing.
         shared: Whether it lies on a network file system.
         durable: Whether each commit shall outlive a loss of power (1.5 ms each).
+        wait_s: How long to wait for another process that writes it.
+
+    Raises:
+        CacheBusyError: Another process writes it still.
     """
 
-    def __init__(self, location: Path, *, shared: bool = False, durable: bool = False) -> None:
+    def __init__(self, location: Path, *, shared: bool = False, durable: bool = False, wait_s: float = 0.0) -> None:
+        wait_for_holder(lambda: living_holder(location), location, wait_s)
         self.location = location
         self.connection: sqlite3.Connection = open_for_writing(location, shared=shared, durable=durable)
         self._lock = RunLock(self.connection, location)
+        mode = self.connection.execute("PRAGMA journal_mode").fetchone()[0]
+        self._kept = KeptLocks(index_path(location)) if mode == "wal" else None
 
     def close(self) -> None:
         """Close the index; a WAL is folded into it, so that the folder can become read-only."""
@@ -56,12 +65,25 @@ class Index:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction of the holder; a holder that was overtaken gets `CacheBusyError`."""
-        with translated(self.location), transaction(self.connection):
-            self._lock.check()
-            yield self.connection
+        with translated(self.location):
+            self._keep_locks()
+            with transaction(self.connection):
+                self._lock.check()
+                yield self.connection
+
+    def _keep_locks(self) -> None:
+        try:
+            if self._kept is not None:
+                self._kept.keep()
+        except StoreError:
+            # SQLite still has the log that has no name any more, and folds it into the index.
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raise
 
     def beat(self) -> None:
         """Say that the holder lives, if that is due: no row may be written for hours while a long step runs."""
+        if self._kept is not None and self._kept.is_due:
+            self._keep_locks()
         if self._lock.is_beat_due:
             with self.writing():
                 pass

@@ -17,6 +17,7 @@ from pathlib import Path
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
 from ezpyp.store._connection import INDEX_NAME as INDEX
 from ezpyp.store._connection import version_to_install
+from ezpyp.store._holder import Owner, living_owner
 from ezpyp.store._older import show_as_today
 from ezpyp.store._tables import FORMAT
 
@@ -89,6 +90,8 @@ def open_as_owner(cache: str | Path) -> OpenIndex:
     """
     location = Path(cache).absolute()
     check_there(location, location / INDEX)
+    if living_holder(location) is not None:
+        return open_index(cache)  # its close cannot take away what the holder writes into
     if not os.access(location, os.W_OK) or not os.access(location / INDEX, os.W_OK):
         return open_index(cache)
     try:
@@ -103,6 +106,26 @@ def open_as_owner(cache: str | Path) -> OpenIndex:
         index.close()
         raise
     return index
+
+
+def living_holder(location: Path) -> Owner | None:
+    """The process that writes an index at this moment, if that is another one; nothing of the index is touched.
+
+    Whoever opens an index to write may, on closing, fold the log of a holder whose locks were dropped.
+    """
+    if not (location / f"{INDEX}-wal").exists():
+        return None
+    try:
+        index = _open(location, location / INDEX)
+    except (OSError, *SQL_ERRORS):
+        return None  # who opens it in earnest will say so
+    try:
+        row = index.connection.execute("SELECT owner, heartbeat FROM holder WHERE owner IS NOT NULL").fetchone()
+        return None if row is None else living_owner(*row)
+    except (ValueError, TypeError, *SQL_ERRORS):
+        return None
+    finally:
+        index.close()
 
 
 def check_there(location: Path, file: Path) -> None:
@@ -122,10 +145,11 @@ def check_there(location: Path, file: Path) -> None:
 
 def _open(location: Path, file: Path) -> OpenIndex:
     wal, shm, journal = (file.with_name(INDEX + end) for end in ("-wal", "-shm", "-journal"))
+    if wal.exists() and shm.exists():
+        # Perhaps this very process writes: to open and close the file by hand would drop SQLite's locks on it.
+        return OpenIndex(location, _connect(file, "mode=ro"))
     with file.open("rb") as head:
         is_wal = head.read(20)[18:19] == bytes([WAL_VERSION])
-    if is_wal and wal.exists() and shm.exists():
-        return OpenIndex(location, _connect(file, "mode=ro"))
     if is_wal and wal.exists() and wal.stat().st_size:
         return _open_copy(location, [file, wal])
     if is_wal:
