@@ -41,8 +41,9 @@ class Estimate:
         self._actual_s = self._foreseen_s = 0.0
         for position in pending:
             self.add(position)
-        known = [seconds for seconds in expected if seconds is not None]
-        self._usual_s = sum(known) / len(known) if known else None
+        known = [(group, seconds) for group, seconds in zip(groups, expected, strict=True) if seconds is not None]
+        self._before = _means(known)
+        self._usual_s = sum(seconds for _, seconds in known) / len(known) if known else None
 
     def add(self, position: int, sign: int = 1) -> None:
         """One step more is to run; with sign -1 one less."""
@@ -93,6 +94,15 @@ class Estimate:
     def _usual(self, group: Hashable) -> float | None:
         if self._taken[group]:
             return self._taken_s[group] / self._taken[group]
+        if group in self._before:
+            return self._before[group]
         if self._taken:
             return sum(self._taken_s.values()) / sum(self._taken.values())
         return self._usual_s
+
+
+def _means(known: Iterable[tuple[Hashable, float]]) -> dict[Hashable, float]:
+    by_group: dict[Hashable, list[float]] = {}
+    for group, seconds in known:
+        by_group.setdefault(group, []).append(seconds)
+    return {group: sum(times) / len(times) for group, times in by_group.items()}

@@ -68,7 +68,11 @@ class Shown:
 
 
 def on_terminal(
-    *command: str | Path, env: Mapping[str, str] = {}, stdout: int | None = None, keys: bytes = b""
+    *command: str | Path,
+    env: Mapping[str, str] = {},
+    stdout: int | None = None,
+    keys: bytes = b"",
+    controlling: bool = False,
 ) -> Shown:
     """Run a command on a terminal of its own; keys are pressed as soon as a line is drawn."""
     controller, terminal = pty.openpty()
@@ -77,7 +81,7 @@ def on_terminal(
         [str(word) for word in command],
         stdin=terminal, stdout=terminal if stdout is None else stdout, stderr=terminal,
         env=clean_environ({"TERM": "xterm", **env}), preexec_fn=lambda: os.login_tty(os.dup(terminal))
-        if keys else None,
+        if keys or controlling else None,
     )  # fmt: skip
     os.close(terminal)
     data = b""
@@ -168,6 +172,17 @@ def test_ctrl_c_leaves_the_terminal_clean(script: Path) -> None:
     assert shown.lines[-1] == ""
     assert not any("steps done" in line for line in shown.lines)
     assert "\x1b[?25l" not in shown.data
+
+
+def test_a_background_job_does_not_draw_where_somebody_types(script: Path) -> None:
+    job = serially(script)
+    background = on_terminal("bash", "-c", 'set -m; "$@" & wait', "bash", *job, controlling=True)
+    assert "[PASS]" in background.data
+    assert not background.is_live
+
+    script.write_text(SCRIPT.replace("return x", "return -x"))
+    foreground = on_terminal("bash", "-c", 'set -m; "$@"', "bash", *job, controlling=True, env={"EZPYP_REVISE": "1"})
+    assert foreground.is_live
 
 
 def test_a_step_that_ends_the_process_leaves_the_terminal_clean(script: Path) -> None:

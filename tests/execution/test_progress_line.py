@@ -161,6 +161,13 @@ def test_a_function_that_never_ran_is_judged_by_its_own_steps_first() -> None:
     assert estimate.seconds_left({}) == 12.0
 
 
+def test_a_step_that_is_new_takes_as_long_as_others_of_its_function_did() -> None:
+    estimate = Estimate(["f", "f", "g", "g"], [10.0, None, 1.0, None], [1, 3], 1)
+    assert estimate.seconds_left({}) == 11.0
+    estimate.ended(1, 20.0)
+    assert estimate.seconds_left({}) == 1.0
+
+
 def test_recorded_durations_count_times_how_this_run_compares() -> None:
     estimate = Estimate(["f"] * 3, [10.0, 10.0, 20.0], range(3), 1)
     assert estimate.seconds_left({}) == 40.0
