@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from os.path import basename
 
 from ezpyp.hashing._identity import FunctionIdentity
@@ -159,6 +158,8 @@ def _changes(old: Part | None, new: Part | None, code: _Compare) -> Iterator[Cha
 
 def _by_lines(old: Part, new: Part) -> Iterator[Change]:
     """Compare code of two Pythons, whose operations say nothing of each other, by its source."""
+    from difflib import SequenceMatcher
+
     was, now = (old.source or "").splitlines(), (new.source or "").splitlines()
     for operation, i1, i2, j1, j2 in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
         if was and now and operation != "equal":
@@ -205,6 +206,8 @@ def _keys(tokens: tuple[Token, ...]) -> list[tuple[str, str]]:
 
 
 def _regions(old: tuple[Token, ...], new: tuple[Token, ...]) -> Iterator[_Region]:
+    from difflib import SequenceMatcher  # 5 ms that only a difference is worth
+
     matcher = SequenceMatcher(None, _keys(old), _keys(new), autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":

@@ -10,10 +10,28 @@ from ezpyp.errors import EzpypError
 from ezpyp.inspect._text import one_line
 from ezpyp.inspect._verb import Failure, open_reader
 
+# The first sentence of each verb's help, so that the help of all need not import them.
 GROUPS = {
-    "What happened": ("runs", "steps", "show", "log", "timeline"),
-    "Why": ("why", "diff", "lineage", "graph"),
-    "The store": ("get", "verify", "du", "sql", "trust"),
+    "What happened": {
+        "runs": "Every run: when, how long, how it ended",
+        "steps": "Steps: what became of each, how long it took, its result",
+        "show": "Everything about one step",
+        "log": "What a step said, and its traceback; or those of all that failed",
+        "timeline": "Which rank did what when, and how well they were used",
+    },
+    "Why": {
+        "why": "What made a step run, or fail, or be cached",
+        "diff": "What changed between two revisions, by cause",
+        "lineage": "What a step was made from, and what was made from it",
+        "graph": "What needs what, coloured by status",
+    },
+    "The store": {
+        "get": "Write the stored bytes of a result to a file",
+        "verify": "Check every row, object and digest",
+        "du": "What takes the space, by function, step, phase or revision",
+        "sql": "Any question in SQL; it can only read",
+        "trust": "Allow loading results of a folder of somebody else",
+    },
 }
 VERBS = {verb for verbs in GROUPS.values() for verb in verbs}
 
@@ -45,8 +63,8 @@ class Verbs(click.Group):
         formatter.write(f"{self.help}\n\n")
         for title, verbs in GROUPS.items():
             formatter.write(f"{title}:\n")
-            for verb in verbs:
-                formatter.write(f"  {verb:<8}  {_summary(self, ctx, verb)}\n")
+            for verb, summary in verbs.items():
+                formatter.write(f"  {verb:<8}  {summary}\n")
         formatter.write(f"{self.epilog}\n")
 
     def invoke(self, ctx: click.Context) -> object:
@@ -55,11 +73,6 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except EzpypError as error:
             raise Failure(one_line(str(error))) from error
-
-
-def _summary(group: Verbs, ctx: click.Context, verb: str) -> str:
-    command = group.get_command(ctx, verb)
-    return command.get_short_help_str(70) if command else ""
 
 
 @click.command(

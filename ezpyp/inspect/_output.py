@@ -1,6 +1,5 @@
 """Rows as a table for people, and as JSON or CSV for programs."""
 
-import csv
 import json
 import shutil
 import sys
@@ -95,6 +94,8 @@ def _is_utf8(out: TextIO) -> bool:
 
 
 def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
+    import csv
+
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(fields)
     # 0 and 1 as in SQLite, not Python's True and False.

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ezpyp.hashing import FunctionIdentity, Part
+if TYPE_CHECKING:
+    from ezpyp.hashing import FunctionIdentity, Part
 
 KINDS = frozenset({"environment", "library"})
 _NEWEST = "SELECT parts FROM circumstances WHERE function = ? AND run <= ? ORDER BY run DESC LIMIT 1"
@@ -34,4 +36,6 @@ def circumstances_at(connection: sqlite3.Connection, function: int, run: int) ->
     row = connection.execute(_NEWEST, (function, run)).fetchone()
     if row is None:
         return None
+    from ezpyp.hashing import Part  # imported by runs; looking at a cache starts quicker without
+
     return tuple(Part(kind, name, digest=digest, text=text) for kind, name, digest, text in json.loads(row[0]))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 
-from ezpyp.hashing import FILE_DIGESTS
-
 
 def files_of(connection: sqlite3.Connection, result: int) -> tuple[tuple[str, bytes], ...]:
     """The files that a result names (`ezpyp.File`), with the digests of their content when it was stored."""
@@ -28,6 +26,8 @@ def changed_files(connection: sqlite3.Connection, results: Collection[int]) -> d
 
 
 def _change(path: str, digest: bytes) -> str | None:
+    from ezpyp.hashing import FILE_DIGESTS  # imported by runs; looking at a cache starts quicker without
+
     try:
         is_same = FILE_DIGESTS.digest(path, strict=False) == digest
     except OSError as error:

@@ -6,12 +6,15 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ezpyp.hashing import FunctionIdentity
 from ezpyp.store._manifests import Manifest, record_manifests
 from ezpyp.store._records import Edge, KnownStep, StepRecord
 from ezpyp.store._step_seals import columns_of, step_checksum
 from ezpyp.store._text import storable
+
+if TYPE_CHECKING:
+    from ezpyp.hashing import FunctionIdentity
 
 _STEP_COLUMNS = "id, name, key, function, codec, phase, args, kwargs, params, settings, shape"
 _NAMES_A_QUERY = 500
@@ -76,6 +79,8 @@ def edges_of(connection: sqlite3.Connection, step: int) -> list[Edge]:
 
 def function_identity_of(connection: sqlite3.Connection, function: int) -> FunctionIdentity:
     """The identity of a function as it was recorded."""
+    from ezpyp.hashing import FunctionIdentity  # imported by runs; looking at a cache starts quicker without
+
     row = connection.execute("SELECT identity FROM functions WHERE id = ?", (function,)).fetchone()
     return FunctionIdentity.from_json(zlib.decompress(row[0]).decode())
 
@@ -142,7 +147,9 @@ def record_steps(
 
 def record_revision(connection: sqlite3.Connection, digest: bytes, before: set[int], after: set[int], note: str) -> int:
     """Record a revision as its difference to the one before; its number."""
-    revision = latest_revision(connection)[0] + 1
+    # Damaged numbers do not stand in the way of new ones.
+    numbers = "SELECT revision FROM revisions UNION ALL SELECT revision FROM schema_changes"
+    revision = connection.execute(f"SELECT coalesce(max(revision), 0) + 1 FROM ({numbers})").fetchone()[0]
     connection.execute(
         "INSERT INTO revisions VALUES (?, ?, ?, ?, ?)", (revision, digest, time.time(), len(after), note)
     )

@@ -31,6 +31,12 @@ def test_there_is_one_file_a_verb():
     assert sum(len(verbs) for verbs in GROUPS.values()) == len(VERBS)
 
 
+def test_the_help_of_all_says_what_each_verb_says():
+    for verbs in GROUPS.values():
+        for verb, summary in verbs.items():
+            assert summary == cli.get_command(None, verb).get_short_help_str(80).removesuffix(".")
+
+
 @pytest.mark.parametrize("verb", ["", *sorted(VERBS)])
 def test_help_fits_a_screen_and_has_an_example(verb):
     for words in (
