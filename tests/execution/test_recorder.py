@@ -5,7 +5,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ import pytest
 from ezpyp import Pipeline
 from ezpyp.errors import CacheBusyError, StoreError
 from ezpyp.execution import _recorder
+from ezpyp.execution._capture import Capture
 from ezpyp.execution._console import Console
-from ezpyp.execution._outcome import Failure, Outcome
+from ezpyp.execution._outcome import DONE, FAILED, SKIPPED, Failure, Outcome
+from ezpyp.execution._progress_tally import CACHED
 from ezpyp.execution._recorder import Recorder
 from ezpyp.store import Index, NewResult
 from tests.graph.programs import Study
@@ -189,6 +191,48 @@ def test_without_a_console_rows_are_written_all_the_same(index, recorder):
     silent.skipped(2, "alpha[x=2]", (None, None))
     silent.flush()
     assert rows(index.location) == [(11, 0), (12, 1), (13, 2)]
+
+
+class Line:
+    """In the place of what says how far a run is: notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+        self.screen = self
+
+    def ended(self, *what: object) -> None:
+        self.told.append(what)
+
+    def put_back(self, position: int) -> None:
+        self.told.append((position, "back"))
+
+    def tick(self, running: dict[int, tuple[float, int, str]]) -> None:
+        self.told.append(tuple(running))
+
+    def aside(self, last: bytes) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def close(self) -> None:
+        self.told.append(("closed",))
+
+
+def test_who_follows_a_run_is_told_of_every_end(index, recorder):
+    line = Line()
+    following = Recorder(index, recorder._program, 1, [11, 12, 13], None, follow=lambda _: line)
+    following.cached(0, 7, (None, None), None)  # found before the run: it is planned so
+    with following.beside(Capture("off")):
+        following.started(0, 0, "host")
+        following.tick()
+        following.done(outcome(0), RESULT)
+        following.failed(outcome(1, Failure("ValueError", "no", None, None, "")), "command")
+        following.put_back(1)
+        following.skipped(2, "alpha[x=2]", (None, None))
+        following.taken_over(1, RESULT, (None, None), "reason")
+    following.put_back(1)
+
+    assert line.told == [
+        (0,), (0, DONE, 0.5), (1, FAILED, 0.5), (1, "back"), (2, SKIPPED, None), (1, CACHED, None), ("closed",),
+    ]  # fmt: skip
 
 
 class Stream(io.StringIO):
