@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks._million import build
 from tests.mpi import ROOT, clean_environ
 
 
@@ -59,3 +60,19 @@ def test_store_measures_files_and_memory(tmp_path: Path) -> None:
     assert "3 results of 100 kB: 6 files;" in done.stdout
     assert "peak memory" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_inspect_measures_every_verb_on_a_sound_cache(tmp_path: Path) -> None:
+    done = benchmark("inspect", "--steps", "5000", "--repeat", "1", "--folder", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "5000 steps" in lines[0]
+    assert [line[:8] for line in lines[2:4]] == ["overview", "steps --"]
+    assert lines[-1].startswith("steps --format json ")
+    cache = build(tmp_path / "cache", 10_000)
+    verified = subprocess.run(
+        [sys.executable, "-m", "ezpyp.inspect", str(cache), "verify"],
+        cwd=ROOT, env=clean_environ(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert verified.stdout == "10000 steps, 9998 results, 1 runs: all as stored\n"
