@@ -49,7 +49,7 @@ class Coordinator:
         self._seconds = 0.0
         self.failures: dict[str, Failure] = {}
         pending = self._progress.pending
-        self._healing = Healing(self._progress, self._damaged(pending), ObjectStore(Path(state.location)))
+        self._healing = Healing(self._progress, self._damaged(pending), ObjectStore(Path(state.location), trust=True))
         self._earlier = EarlierResults(state, self._progress, self._healing, recorder, connection)
         self._twins = self._earlier.twins
         # Results that nobody asks for again are not kept: a sweep's may be many.

@@ -72,6 +72,7 @@ class RunRequest:
         barrier: Whether a phase begins only when the one before has ended.
         version: Version of ezpyp.
         durable: Whether results shall outlive a loss of power.
+        trust: Whether results that belong to somebody else may be loaded.
     """
 
     program: Program
@@ -83,6 +84,7 @@ class RunRequest:
     barrier: bool
     version: str
     durable: bool = False
+    trust: bool = False
 
 
 def run_on_rank_0(index: Index, communicator: Communicator, request: RunRequest) -> Report:
@@ -218,7 +220,10 @@ class _Run:
         return Durations([step.function for step in self._program.steps], by_position)
 
     def _work(self, coordinator: Coordinator, recorder: Recorder, step_ids: list[int]) -> None:
-        worker = Worker(self._program, self._index.location, 0, self._communicator.host, durable=self._request.durable)
+        worker = Worker(
+            self._program, self._index.location, 0, self._communicator.host,
+            durable=self._request.durable, trust=self._request.trust,
+        )  # fmt: skip
         if self._communicator.size == 1:
             run_serially(self._program, coordinator, recorder, worker)
         else:

@@ -39,11 +39,14 @@ class Worker:
         rank: Number of this rank.
         host: Name of this machine.
         durable: Whether each result shall outlive a loss of power once its step is done.
+        trust: Whether results that belong to somebody else may be loaded.
     """
 
-    def __init__(self, program: Program, location: Path, rank: int, host: str, *, durable: bool = False) -> None:
+    def __init__(
+        self, program: Program, location: Path, rank: int, host: str, *, durable: bool = False, trust: bool = False
+    ) -> None:
         self._program = program
-        self._objects = ObjectStore(location, durable=durable)
+        self._objects = ObjectStore(location, durable=durable, trust=trust)
         self._pid = os.getpid()
         self.rank = rank
         self.host = host

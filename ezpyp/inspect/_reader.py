@@ -10,7 +10,7 @@ from typing import Any, Self
 from ezpyp.errors import CacheFormatError, StoreError
 from ezpyp.inspect._rows import Revision, Run, Status, StepRow, View
 from ezpyp.store import INDEX_NAME as INDEX
-from ezpyp.store import SQL_ERRORS, OpenIndex, open_index
+from ezpyp.store import RECOVERY, SQL_ERRORS, OpenIndex, open_index
 
 Value = str | int | float | bytes | None
 # What a column holds is known by the query alone.
@@ -117,7 +117,9 @@ class Reader:
         except (*SQL_ERRORS, ValueError) as error:
             if self._index.is_frozen and self._stat() != self._stamp:
                 raise StoreError(f"a run changed {self.file} in this very moment: ask again") from error
-            raise CacheFormatError(f"{self.file} cannot be read to its end, it is damaged: {error}") from error
+            raise CacheFormatError(
+                f"{self.file} cannot be read to its end, it is damaged: {error}; {RECOVERY}"
+            ) from error
 
     def meta(self) -> dict[str, str]:
         """Facts about the cache: format, pipeline_id, created_at, ezpyp."""

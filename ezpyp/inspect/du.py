@@ -49,9 +49,16 @@ def command(reader: Reader, form: str, by: str, limit: int | None) -> None:
     )
     write_rows(_rows(reader, query), columns, form, fields=FIELDS, empty="no results")
     if form == "table":
-        index = sum(file.stat().st_size for file in reader.location.glob("ezpyp.sqlite*"))
+        index = sum(map(_bytes_of, reader.location.glob("ezpyp.sqlite*")))
         files, total = tree_size(reader.location / "objects")
         click.echo(f"\nindex {size(index)}, {count(files, 'object file')} of {size(total)}")
+
+
+def _bytes_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # a writer has just taken its journal away
 
 
 def _rows(reader: Reader, query: str) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from ezpyp.errors import CacheFormatError
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._verb import reads
+from ezpyp.store import RECOVERY
 
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 READING_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list"}
@@ -36,7 +37,9 @@ def command(reader: Reader, query: str, form: str) -> None:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if "not authorized" in str(error) or "prohibited" in str(error):
             raise click.UsageError("SQL: only queries that read are allowed here") from error
-        raise CacheFormatError(f"{reader.file} cannot be read to its end, it is damaged: {error}") from error
+        raise CacheFormatError(
+            f"{reader.file} cannot be read to its end, it is damaged: {error}; {RECOVERY}"
+        ) from error
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

@@ -62,7 +62,7 @@ class Reader:
     def __init__(self, location: Path, *, trust: bool = False) -> None:
         self._location = location
         self._trust = trust
-        self._objects = ObjectStore(location)
+        self._objects = ObjectStore(location, trust=trust)
         self._opened: OpenIndex | None = None
         self._depth = 0
         self._mark: tuple[int, int, int] | None = None

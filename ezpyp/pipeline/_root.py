@@ -73,6 +73,7 @@ class Root:
             request = RunRequest(
                 program, self._settings.pipeline_id, frozen.revision, lambda: self._step_ids(program, frozen),
                 options.output, options.progress, options.barrier, __version__, self._settings.durable,
+                self._settings.trust,
             )  # fmt: skip
             return run_on_rank_0(index, communicator, request)
 

@@ -87,7 +87,10 @@ class Session:
 
     def _worker(self, program: Program) -> Worker:
         settings, ranks = self._settings, self.ranks
-        return Worker(program, settings.location, ranks.rank, ranks.communicator.host, durable=settings.durable)
+        return Worker(
+            program, settings.location, ranks.rank, ranks.communicator.host,
+            durable=settings.durable, trust=settings.trust,
+        )  # fmt: skip
 
     def _refuse_inside_step(self, call: str) -> None:
         """A body runs on one rank, and in it decorated functions are plain: no pipeline can be run there."""

@@ -57,6 +57,7 @@ def resolved(cache_location: str | os.PathLike[str]) -> Path:
         raise OptionError("cache_location is empty: name a folder, such as 'cache'")
     try:
         location = Path(os.path.realpath(cache_location))
+        str(location).encode()  # the index holds paths as text
         is_other = location.exists() and not location.is_dir()
     except (OSError, ValueError) as error:
         raise StoreError(f"{cache_location!r} cannot be a cache location: {error}") from error

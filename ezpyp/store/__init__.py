@@ -2,7 +2,7 @@
 
 from ezpyp.store._circumstances import KINDS as CIRCUMSTANCES
 from ezpyp.store._circumstances import circumstances_at, record_circumstances
-from ezpyp.store._connection import INDEX_NAME, index_path, translated
+from ezpyp.store._connection import INDEX_NAME, RECOVERY, index_path, translated
 from ezpyp.store._damage import (
     Damage,
     damage_of,
@@ -89,6 +89,7 @@ __all__ = [
     "FORMAT",
     "INDEX_NAME",
     "INLINE_LIMIT",
+    "RECOVERY",
     "SQL_ERRORS",
     "Codec",
     "Damage",

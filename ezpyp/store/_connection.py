@@ -14,6 +14,7 @@ from ezpyp.store._tables import FORMAT, SCRIPT
 
 INDEX_NAME = "ezpyp.sqlite"
 _BUSY_TIMEOUT_S = 60.0
+RECOVERY = "results under objects/ are untouched: keep a copy of the file and try sqlite3's '.recover'"
 
 
 def index_path(location: Path) -> Path:
@@ -52,7 +53,8 @@ def open_for_writing(location: Path, *, shared: bool = False, durable: bool = Fa
 def prepare_folder(location: Path) -> None:
     """Create the folder of a location, or say why it cannot hold a cache."""
     try:
-        location.mkdir(parents=True, exist_ok=True)
+        # Not for everybody, whatever the umask: that would be a location that nobody can trust.
+        location.mkdir(mode=0o775, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise StoreError(
             f"{location} is a file or lies below one; a cache location must be a folder: choose another path"
@@ -99,7 +101,7 @@ def check_format(connection: sqlite3.Connection, location: Path) -> None:
     row = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone() if found else None
     if row is None:
         raise CacheFormatError(f"{index_path(location)} is an SQLite file, but no index of ezpyp")
-    if not row[0].isdigit() or int(row[0]) > FORMAT:
+    if not str(row[0]).isdecimal() or int(row[0]) > FORMAT:
         raise CacheFormatError(
             f"the cache at {location} has format {row[0]}; this ezpyp reads up to {FORMAT}: "
             f"install {version_to_install(connection)}"
@@ -148,10 +150,7 @@ def translated(location: Path) -> Iterator[None]:
 
 
 def _malformed(location: Path, error: Exception) -> CacheFormatError:
-    return CacheFormatError(
-        f"{index_path(location)} is damaged or no SQLite database ({error}); results under objects/ are "
-        "untouched: keep a copy of the file and try sqlite3's '.recover'"
-    )
+    return CacheFormatError(f"{index_path(location)} is damaged or no SQLite database ({error}); {RECOVERY}")
 
 
 def _advice(message: str) -> str:

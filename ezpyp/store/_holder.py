@@ -20,6 +20,7 @@ from ezpyp.errors import CacheBusyError, OptionError
 from ezpyp.store._connection import transaction
 
 HEARTBEAT_S = 10.0
+_LONGEST_S = 1e9
 HEARTBEAT_LIMIT_S = 120.0
 # Two tasks of one job may both live; a job that was started anew beats no more in its earlier life.
 _SAME_JOB_LIMIT_S = 3 * HEARTBEAT_S
@@ -40,13 +41,15 @@ class Owner:
     job: str | None
     restart: str | None = None
     """How often the batch system started the job anew, in its own words."""
+    space: str | None = None
+    """The space in which ``pid`` means something: two containers of one host have pids of their own."""
     since: float | None = field(default=None, compare=False)
     """When it took the lock, seconds since 1970."""
 
     def is_dead(self, heartbeat: float | None) -> bool:
         """Whether the process has surely ended, as seen from here."""
         here = current_owner()
-        if self.boot == here.boot and self.host == here.host:
+        if self.boot == here.boot and self.host == here.host and self.space in (None, here.space):
             return process_start(self.pid) != self.started
         limit_s = HEARTBEAT_LIMIT_S
         if self.job is not None and self.job == here.job:
@@ -85,7 +88,7 @@ def current_owner() -> Owner:
     """This process."""
     pid = os.getpid()
     restart = next((os.environ[name] for name in _RESTART_VARIABLES if os.environ.get(name)), None)
-    return Owner(os.uname().nodename, _boot_id(), pid, process_start(pid) or "", batch_job(), restart)
+    return Owner(os.uname().nodename, _boot_id(), pid, process_start(pid) or "", batch_job(), restart, _pid_space())
 
 
 def _boot_id() -> str:
@@ -93,6 +96,13 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return "unknown"
+
+
+def _pid_space() -> str | None:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def process_start(pid: int) -> str | None:
@@ -118,7 +128,11 @@ def _alive_without_proc(pid: int) -> str | None:
 
 def living_owner(owner: str, heartbeat: float | None) -> Owner | None:
     """Who a row of the table ``holder`` names, if that is another process that is not surely dead."""
-    holder = Owner(**json.loads(owner))
+    try:
+        holder = Owner(**json.loads(owner))
+        float(heartbeat or 0)
+    except (ValueError, TypeError):
+        return None  # a damaged row names nobody; whoever it was is stopped by the epoch
     return None if holder == current_owner() or holder.is_dead(heartbeat) else holder
 
 
@@ -135,7 +149,7 @@ def wait_for_holder(holder_of: Callable[[], Owner | None], location: Path, wait_
     """
     if isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)) or not wait_s >= 0:
         raise OptionError(f"wait_s is a number of seconds, at least 0, not {wait_s!r}")
-    deadline = time.monotonic() + wait_s
+    deadline = time.monotonic() + min(wait_s, _LONGEST_S)
     while (holder := holder_of()) is not None:
         if time.monotonic() >= deadline:
             raise CacheBusyError(
@@ -167,7 +181,10 @@ class RunLock:
 
     def _try(self) -> Owner | None:
         with transaction(self._connection):
-            epoch, owner, heartbeat = self._connection.execute("SELECT epoch, owner, heartbeat FROM holder").fetchone()
+            row = self._connection.execute("SELECT epoch, owner, heartbeat FROM holder").fetchone()
+            if row is None or not isinstance(row[0], int):
+                self._connection.execute("INSERT OR REPLACE INTO holder VALUES (1, 0, NULL, NULL)")
+            epoch, owner, heartbeat = row if row is not None and isinstance(row[0], int) else (0, None, None)
             if owner is not None and (holder := living_owner(owner, heartbeat)) is not None:
                 return holder
             self._epoch, self._beat, self._pid = epoch + 1, time.time(), os.getpid()

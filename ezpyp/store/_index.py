@@ -36,7 +36,7 @@ class Index:
         self.connection: sqlite3.Connection = open_for_writing(location, shared=shared, durable=durable)
         self._lock = RunLock(self.connection, location)
         mode = self.connection.execute("PRAGMA journal_mode").fetchone()[0]
-        self._kept = KeptLocks(index_path(location)) if mode == "wal" else None
+        self._kept = KeptLocks(index_path(location), is_wal=mode == "wal")
 
     def close(self) -> None:
         """Close the index; a WAL is folded into it, so that the folder can become read-only."""
@@ -73,8 +73,7 @@ class Index:
 
     def _keep_locks(self) -> None:
         try:
-            if self._kept is not None:
-                self._kept.keep()
+            self._kept.keep()
         except StoreError:
             # SQLite still has the log that has no name any more, and folds it into the index.
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -82,7 +81,7 @@ class Index:
 
     def beat(self) -> None:
         """Say that the holder lives, if that is due: no row may be written for hours while a long step runs."""
-        if self._kept is not None and self._kept.is_due:
+        if self._kept.is_due:
             self._keep_locks()
         if self._lock.is_beat_due:
             with self.writing():

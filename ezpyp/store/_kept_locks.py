@@ -27,17 +27,19 @@ Inode = tuple[int, int]
 
 
 class KeptLocks:
-    """The locks of the holder of a WAL index.
+    """The locks of the holder of an index, and a look at whether its files are those that it writes.
 
     Args:
         index: Path of the index, open in this process.
+        is_wal: Whether it is in WAL mode; otherwise locks are held for the time of a commit only.
     """
 
-    def __init__(self, index: Path) -> None:
+    def __init__(self, index: Path, *, is_wal: bool) -> None:
+        self._index = index
         self._wal = index.with_name(index.name + "-wal")
-        self._locks = [(index, _SHARED), (index.with_name(index.name + "-shm"), _IN_USE)]
+        self._locks = [(index, _SHARED), (index.with_name(index.name + "-shm"), _IN_USE)] if is_wal else []
         self._descriptors: dict[Path, tuple[int, Inode]] = {}
-        self._log: Inode | None = None
+        self._seen: dict[Path, Inode] = {}
         self._kept_at = _ANCIENT
 
     @property
@@ -49,10 +51,22 @@ class KeptLocks:
         """Take the locks once more.
 
         Raises:
-            StoreError: Somebody has taken the write-ahead log away meanwhile.
+            StoreError: Somebody has taken the index or its write-ahead log away meanwhile.
         """
         self._kept_at = time.monotonic()
-        self._check_log()
+        if not self._is_same(self._index):
+            raise StoreError(
+                f"{self._index} was removed or replaced while this process wrote it: nothing of this run is kept there "
+                "any more, and it ends here; run again",
+                path=str(self._index),
+            )
+        if self._locks and not self._is_same(self._wal):
+            raise StoreError(
+                f"{self._wal} was taken away while this process wrote it: something in this process opened and closed "
+                "the index as a plain file, which drops SQLite's locks, and another program then removed the log. What "
+                "was printed as [PASS] is saved; run again",
+                path=str(self._wal),
+            )
         for path, (start, length) in self._locks:
             descriptor = self._descriptor(path)
             if descriptor is not None:
@@ -60,17 +74,12 @@ class KeptLocks:
                 with contextlib.suppress(OSError):
                     fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, length, start)
 
-    def _check_log(self) -> None:
-        found = _inode(self._wal)
-        if self._log is None:
-            self._log = found
-        elif found != self._log:
-            raise StoreError(
-                f"{self._wal} was taken away while this process wrote it: something in this process opened and closed "
-                "the index as a plain file, which drops SQLite's locks, and another program then removed the log. What "
-                "was printed as [PASS] is saved; run again",
-                path=str(self._wal),
-            )
+    def _is_same(self, path: Path) -> bool:
+        """Whether a file is the one that was there first."""
+        found = _inode(path)
+        if found is not None:
+            return self._seen.setdefault(path, found) == found
+        return path not in self._seen
 
     def _descriptor(self, path: Path) -> int | None:
         """SQLite's own descriptor of a file, found by inode: one of ours would drop the locks when it is closed."""

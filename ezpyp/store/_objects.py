@@ -181,6 +181,8 @@ class ObjectStore:
                     continue
                 if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                     raise _damaged(name, digest, "missing", "it is not there") from error
+                if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket stands there, a device
+                    raise _damaged(name, digest, "kind", "it is no file") from error
                 raise _cannot_read(name, error) from error
         raise AssertionError("unreachable")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
 from ezpyp.store._connection import INDEX_NAME as INDEX
-from ezpyp.store._connection import version_to_install
+from ezpyp.store._connection import RECOVERY, version_to_install
 from ezpyp.store._holder import Owner, living_owner
 from ezpyp.store._older import show_as_today
 from ezpyp.store._tables import FORMAT
@@ -64,7 +64,7 @@ def open_index(cache: str | Path) -> OpenIndex:
         CacheFormatError: The index is none, or of a newer format.
         StoreError: The index cannot be read, for want of permission or of room for a copy.
     """
-    location = Path(cache).absolute()
+    location = Path(os.path.abspath(cache))
     file = location / INDEX
     check_there(location, file)
     try:
@@ -72,7 +72,7 @@ def open_index(cache: str | Path) -> OpenIndex:
     except OSError as error:
         raise StoreError(f"the index {file} cannot be read: {error.strerror or error}") from error
     except SQL_ERRORS as error:
-        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
+        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}; {RECOVERY}") from error
     try:
         _check_format(index)
     except BaseException:
@@ -88,7 +88,7 @@ def open_as_owner(cache: str | Path) -> OpenIndex:
     would leave them behind. Where the cache cannot be written it is opened as by `open_index`, whose errors this
     raises too.
     """
-    location = Path(cache).absolute()
+    location = Path(os.path.abspath(cache))
     check_there(location, location / INDEX)
     if living_holder(location) is not None:
         return open_index(cache)  # its close cannot take away what the holder writes into
@@ -199,7 +199,7 @@ def _check_format(index: OpenIndex) -> None:
             raise CacheNotFoundError(
                 f"no cache at {index.location}: its {INDEX} is no index of ezpyp yet, it is empty"
             ) from error
-        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
+        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}; {RECOVERY}") from error
     number = str(row[0]) if row else "none"
     if not number.isdecimal():
         raise CacheFormatError(f"{file} is no index of ezpyp: its format is {number}")
@@ -212,7 +212,7 @@ def _check_format(index: OpenIndex) -> None:
         try:
             show_as_today(index.connection)
         except SQL_ERRORS as error:
-            raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}") from error
+            raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}; {RECOVERY}") from error
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

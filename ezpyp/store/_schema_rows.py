@@ -149,7 +149,7 @@ def record_revision(connection: sqlite3.Connection, digest: bytes, before: set[i
     """Record a revision as its difference to the one before; its number."""
     # Damaged numbers do not stand in the way of new ones.
     numbers = "SELECT revision FROM revisions UNION ALL SELECT revision FROM schema_changes"
-    revision = connection.execute(f"SELECT coalesce(max(revision), 0) + 1 FROM ({numbers})").fetchone()[0]
+    revision: int = connection.execute(f"SELECT coalesce(max(revision), 0) + 1 FROM ({numbers})").fetchone()[0]
     connection.execute(
         "INSERT INTO revisions VALUES (?, ?, ?, ?, ?)", (revision, digest, time.time(), len(after), note)
     )

@@ -45,6 +45,10 @@ GAMMAS = f"(SELECT result FROM step_rows WHERE step = {GAMMA})"
         f"UPDATE schema_changes SET present = 0 WHERE step = {GAMMA}",
         "UPDATE steps SET name = 'gamme' WHERE name = 'gamma'",
         "UPDATE steps SET key = x'00' WHERE name = 'gamma'",
+        "UPDATE schema_changes SET revision = 2 WHERE step = 1",
+        "UPDATE schema_changes SET revision = 9 WHERE step = 1",
+        "UPDATE revisions SET revision = 0",
+        "UPDATE revisions SET digest = x'00'",
         "UPDATE steps SET params = replace(params, '1', '2') WHERE name = 'alpha[x=1]'",
         "UPDATE steps SET params = '{{' WHERE name = 'alpha[x=1]'",
         "UPDATE steps SET args = '[7]', settings = 'x' WHERE name = 'alpha[x=1]'",
@@ -67,7 +71,7 @@ class RowSpoil:
 
     def __call__(self, location: Path) -> None:
         with closing(sqlite3.connect(location / "ezpyp.sqlite", isolation_level=None)) as connection:
-            for table in ("steps", "schema_changes", "results"):
+            for table in ("steps", "schema_changes", "results", "revisions"):
                 connection.execute(f"DROP TRIGGER {table}_no_update")  # a bad disk knows no triggers
             assert connection.execute(self.statement).rowcount > 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.errors import CacheBusyError
+from ezpyp.errors import CacheBusyError, OptionError, StoreError
 from ezpyp.store import Index, Owner, batch_job, current_owner
 from ezpyp.store._holder import HEARTBEAT_LIMIT_S, HEARTBEAT_S, process_start
 
@@ -117,7 +117,15 @@ def test_process_whose_name_holds_brackets_and_blanks(tmp_path):
         child.wait()
 
 
-@pytest.mark.parametrize("other", [ELSEWHERE, replace(ME, boot="an earlier boot"), replace(ME, host="other-host")])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ELSEWHERE,
+        replace(ME, boot="an earlier boot"),
+        replace(ME, host="other-host"),
+        replace(ME, pid=2**22 + 1, space="another container"),
+    ],
+)
 def test_holder_of_another_host_or_boot_lives_as_long_as_its_heartbeat(index, other):
     give(index, other, HEARTBEAT_LIMIT_S - 20)
     with pytest.raises(CacheBusyError, match=f"held by process {other.pid} on {other.host}"), index.held():
@@ -125,6 +133,41 @@ def test_holder_of_another_host_or_boot_lives_as_long_as_its_heartbeat(index, ot
     give(index, other, HEARTBEAT_LIMIT_S + 1)
     with index.held():
         assert holder(index)[1] == ME
+
+
+@pytest.mark.parametrize("owner", ["not json", "{}", "null", "[1]", b"\xff", '{"host": 1}', 7])
+def test_damaged_row_of_a_holder_names_nobody(index, owner):
+    index.connection.execute("UPDATE holder SET owner = ?, heartbeat = 'x'", (owner,))
+    with index.held():
+        assert holder(index)[1] == ME
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM holder", "UPDATE holder SET epoch = 'x'"])
+def test_lost_row_of_the_holder_is_made_anew(index, statement):
+    index.connection.execute(statement)
+    with index.held(), index.writing() as connection:
+        assert connection.execute("SELECT count(*) FROM holder").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("wait_s", [-1, float("nan"), "1", True, None])
+def test_time_to_wait_must_be_one(index, wait_s):
+    with pytest.raises(OptionError, match="wait_s is a number of seconds, at least 0"), index.held(wait_s):
+        pass
+
+
+def test_time_to_wait_may_be_very_long(index):
+    with index.held(10**400):
+        assert holder(index)[1] == ME
+
+
+def test_removed_index_is_noticed_at_the_next_commit(index):
+    told = "was removed or replaced while this process wrote it"
+    with index.held():
+        with index.writing():
+            pass
+        (index.location / "ezpyp.sqlite").unlink()
+        with pytest.raises(StoreError, match=told), index.writing():
+            raise AssertionError("written into a file without a name")
 
 
 def test_holder_elsewhere_without_a_heartbeat_is_dead(index):

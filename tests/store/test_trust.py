@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import UntrustedCacheError
-from ezpyp.store import _trust
+from ezpyp.store import Index, _trust
 from ezpyp.store._encoded import encode_result
 from ezpyp.store._objects import ObjectStore
 from ezpyp.store._trust import check_trust, is_trusted, trust_for_good
@@ -176,12 +176,14 @@ def test_a_single_foreign_object_is_refused(cache: Path, give_away: Callable[[Pa
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_what_ezpyp_makes_itself_is_trusted_under_any_umask(tmp_path: Path, umask: int) -> None:
+    location = tmp_path / "cache"
     before = os.umask(umask)
     try:
-        store, encoded = ObjectStore(tmp_path), encode_result([1], "pickle")
+        Index(location).close()
+        store, encoded = ObjectStore(location), encode_result([1], "pickle")
         store.publish(encoded)
     finally:
         os.umask(before)
 
-    check_trust(tmp_path)
+    check_trust(location)
     store.open(encoded.digest, encoded.suffix, encoded.size)

@@ -36,6 +36,7 @@ DAMAGES = {
     garbage: "digest",
     into_folder: "kind",
     into_pipe: "kind",
+    into_socket: "kind",
     Path.unlink: "missing",
     into_dangling_link: "missing",
     into_link_to_itself: "missing",

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,11 @@ def into_folder(path: Path) -> None:
 def into_pipe(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
+
+
+def into_socket(path: Path) -> None:
+    path.unlink()
+    os.mknod(path, stat.S_IFSOCK | 0o600)
 
 
 def into_dangling_link(path: Path) -> None:
