@@ -129,6 +129,18 @@ def test_a_signal_to_mpirun_ends_all_ranks_with_a_line_each(tmp_path: Path, size
     kept(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_ranks_that_are_in_c_code_end_too(tmp_path: Path, name: str) -> None:
+    """Python's handlers wait for the main thread, which is not in Python."""
+    with running(tmp_path, 2, "nothing, in C code") as (process, _):
+        time.sleep(1.5)  # by then the bodies are there
+        process.send_signal(signal.Signals[name])
+        code = process.wait(LIMIT_S)
+
+    assert code != 0
+    kept(tmp_path)
+
+
 def test_sigterm_to_all_ranks_as_a_batch_system_sends_it(tmp_path: Path) -> None:
     with running(tmp_path, 4) as (process, read):
         for pid in ranks_of(read.mark):
@@ -221,9 +233,9 @@ def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> Non
 
 
 @contextmanager
-def running(tmp_path: Path, size: int) -> Iterator[tuple["Popen[bytes]", Reader]]:
+def running(tmp_path: Path, size: int, how: str = "nothing") -> Iterator[tuple["Popen[bytes]", Reader]]:
     """A job whose ranks are all in a step that goes on for a minute."""
-    args = [str(tmp_path / "cache"), "step", "99", "nothing"]
+    args = [str(tmp_path / "cache"), "step", "99", how]
     with start([*mpirun_command(), "-n", str(size), mpi_python(), str(VICTIM), *args]) as (process, read):
         wait_until(lambda: read()[0].count("held ") == size)
         yield process, read
