@@ -4,11 +4,9 @@ import heapq
 from dataclasses import dataclass
 
 from benchmarks.simulation._shapes import Steps
+from ezpyp.execution._at_work import SHORT_S
 from ezpyp.execution._dealer import Dealer
 from ezpyp.execution._scheduler import Scheduler, longest_first
-
-REPORTED_AFTER_S = 0.005
-"""A rank sends what it has finished after so much work, half a chunk's at least, or when it has nothing left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def simulate(
     machine = _Machine(steps, ranks, costs, Dealer(
         range(ranks), (lambda position: steps.seconds[position]) if is_recorded else (lambda _: None),
         chunk_s=chunk_s, ahead_s=ahead_s,
-    ), max(REPORTED_AFTER_S, chunk_s / 2), is_recorded=is_recorded)  # fmt: skip
+    ), max(SHORT_S, chunk_s / 2), is_recorded=is_recorded)  # fmt: skip
     took_s = machine.run()
     bound_s = max(sum(steps.seconds) / ranks, steps.longest_path_s)
     return Outcome(ranks, len(steps.seconds), bound_s, took_s, machine.busy_s, machine.messages)

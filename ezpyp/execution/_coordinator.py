@@ -87,6 +87,7 @@ class Coordinator:
 
     def put_back(self, position: int) -> None:
         """A step that was taken did not begin."""
+        self._healing.not_begun(position)
         self._progress.put_back(position)
 
     def say_what_is_cached(self) -> None:
@@ -193,7 +194,7 @@ class Coordinator:
         if found is None:
             return False
         record_damage(self._recorder, self._connection, found)
-        self._progress.put_back(position)
+        self.put_back(position)
         return True
 
     def renewed(self) -> Collection[int]:

@@ -140,6 +140,10 @@ class Healing:
                 elif self._progress.is_running(down):
                     self._outdated.add(down)
 
+    def not_begun(self, position: int) -> None:
+        """A step that was handed out did not run: it will be handed out again with the values of then."""
+        self._outdated.discard(position)
+
     def _dependents_of(self, position: int) -> list[int]:
         if self._dependents is None:
             self._dependents = {}
