@@ -15,7 +15,8 @@ _OURS = ("mpi4py", "xxhash")
 class CBuffer:
     """The standard output of C code, as ``printf`` sees it.
 
-    Costs a process without C code one look at the number of its modules: ctypes takes 5 ms to import.
+    Costs a process without C code one look at the number of its modules: ctypes takes 5 ms to import. What Fortran
+    buffers in a library of its own is out of reach, and comes when that library writes it.
 
     Args:
         is_terminal: Whether standard output really leads to a terminal, where each line is shown at once.

@@ -62,6 +62,15 @@ class Spool:
         """Whether there is something to read."""
         return os.lseek(self._file, 0, os.SEEK_END) != self._seen
 
+    def holds_alone(self, count: int) -> bool:
+        """Whether so many bytes were written since the last read, no more and no fewer; they count as read then."""
+        end = os.lseek(self._file, 0, os.SEEK_END)
+        if end != self._seen + count:
+            return False
+        self._seen = end
+        self._reclaim()
+        return True
+
     def read(self) -> Iterator[bytes]:
         """What was written since the last call, in pieces."""
         end = os.lseek(self._file, 0, os.SEEK_END)

@@ -16,6 +16,8 @@ from typing import BinaryIO, TextIO, cast
 from ezpyp.execution._capture_kept import Kept
 from ezpyp.execution._capture_spool import CHUNK_BYTES, Spool, same_file
 
+_NOTHING = contextlib.nullcontext()
+
 Aside = Callable[[bytes], AbstractContextManager[object]]
 """Called with what is about to be shown: holds back whatever else draws on the same terminal."""
 
@@ -91,7 +93,10 @@ class Stream:
                     self._show(piece)
 
     def _spooled(self, data: bytes | memoryview) -> bool:
-        """Write through the descriptor, not past it: a step may have led it elsewhere, to read what is printed."""
+        """Write through the descriptor, not past it: a step may have led it elsewhere, to read what is printed.
+
+        False where it has yet to be kept and shown.
+        """
         if self._spool is None:
             return False
         is_open = True
@@ -101,6 +106,8 @@ class Stream:
             if error.errno != errno.EBADF:
                 raise
             is_open = False  # a step closed it: that is no reason for the next one to lose its words
+        if is_open and self._spool.holds_alone(len(data)):
+            return False  # the usual case: what is there need not be read back
         self._show_spooled()
         return is_open
 
@@ -284,4 +291,4 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 def not_aside(_: bytes) -> AbstractContextManager[object]:
     """Where nothing else is drawn."""
-    return contextlib.nullcontext()
+    return _NOTHING
