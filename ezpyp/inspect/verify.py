@@ -12,6 +12,7 @@ from ezpyp.errors import EzpypError
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import check, content_of_object
+from ezpyp.inspect._rows_check import contradictions
 from ezpyp.inspect._verb import problem, reads
 from ezpyp.store import Sealed, has_checksum, mark_damage, unsound_steps
 
@@ -29,7 +30,7 @@ class Damage:
     """One thing that is not as it was stored.
 
     Args:
-        what: "index", "step" or "result".
+        what: "index", "step", "result", "function", "edge", "revision", "row", "trigger" or "view".
         name: Which one: the step's name where there is one.
         reason: What is wrong.
         known: It is on record already, so that the next run makes it again.
@@ -53,7 +54,7 @@ def command(reader: Reader, quick: bool, repair: bool, form: str) -> None:
     damaged result; the next run of the pipeline computes it anew.
     """
     results = _results(reader, quick=quick)
-    found = [*_index(reader, quick=quick), *_steps(reader), *(damage for _, damage in results)]
+    found = [*_index(reader, quick=quick), *_steps(reader), *_others(reader), *(damage for _, damage in results)]
     if repair:
         for digest, damage in results:
             if not damage.known:
@@ -82,6 +83,12 @@ def _steps(reader: Reader) -> Iterator[Damage]:
         unsound = unsound_steps(reader.connection)
     for name in unsound.values():
         yield Damage("step", name, "its row has another checksum")
+
+
+def _others(reader: Reader) -> Iterator[Damage]:
+    with reader.translated():
+        for kind, name, reason in contradictions(reader):
+            yield Damage(kind, name, reason)
 
 
 def _results(reader: Reader, *, quick: bool) -> list[tuple[bytes, Damage]]:

@@ -76,7 +76,7 @@ from ezpyp.store._schema_rows import (
     steps_of_revision,
 )
 from ezpyp.store._step_seals import columns_of, mend_steps, step_checksum, unsound_steps
-from ezpyp.store._tables import FORMAT
+from ezpyp.store._tables import FORMAT, SCRIPT
 from ezpyp.store._text import storable
 from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
@@ -90,6 +90,7 @@ __all__ = [
     "INDEX_NAME",
     "INLINE_LIMIT",
     "RECOVERY",
+    "SCRIPT",
     "SQL_ERRORS",
     "Codec",
     "Damage",

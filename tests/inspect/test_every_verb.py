@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import pickle
+import shlex
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,6 +14,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from benchmarks._million import build as large_cache
 from ezpyp.inspect._cli import VERBS, cli
 from tests.inspect import build
 from tests.inspect.test_damage import Bomb, object_of, sound
@@ -90,11 +92,13 @@ def with_checksums(cache: build.Cache) -> build.Cache:
 
     from ezpyp.store import Sealed, result_checksum
 
-    cache.db.execute("DROP TRIGGER results_no_update")
+    changes = []
     for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():
         digest = xxh3_128_digest(payload)
         checksum = result_checksum(Sealed(key, None, None, digest, "pickle", size, 1, ".step"))
-        cache.db.execute("UPDATE results SET digest = ?, checksum = ? WHERE id = ?", [digest, checksum, id_])
+        written = f"digest = x'{digest.hex()}', checksum = x'{checksum.hex()}'"
+        changes.append(f"UPDATE results SET {written} WHERE id = {id_}")
+    cache.spoil(*changes)
     return cache
 
 
@@ -330,6 +334,40 @@ def million(folder: Path, number: int) -> Path:
         db.execute(sql)
     db.execute("COMMIT")
     return cache.close()
+
+
+LARGE = {
+    "": "50000 steps: 49990 done, 10 failed",
+    "runs": "\n  1         1  failed ",
+    "steps --limit 3": "\nsimulate[x=3] ",
+    "steps --status failed": "simulate[x=25000]",
+    "steps --sort seconds --reverse --limit 2": "\nanalyse[x=24999] ",
+    "show simulate x=77": "simulate[x=77]: done",
+    "why analyse[x=77]": "nothing of that name was known before",
+    "log --failed": "ValueError: no",
+    "diff": "Revision 0 -> 1: 50000 added, 0 left out, 0 changed",
+    "lineage simulate[x=77]": "-> analyse[x=77]  (done, args[0])",
+    "graph": "analyse (25000 steps)  (24995 done, 5 failed)  <- simulate (25000 steps)",
+    "graph --format svg": "25000",
+    "timeline": "50000 steps on 4 ranks in 50.00 s, efficiency 88%",
+    "timeline --format svg": "</svg>",
+    "timeline --format csv": "\nanalyse[x=25000],analyse,1,0,node1,",
+    "du --by step --limit 2": "\nanalyse[x=10001] ",
+    "verify --quick": "50000 steps, 49990 results, 1 runs: all as stored",
+    "sql 'SELECT count(*) AS n FROM latest'": "50000",
+    "get analyse[x=77] -o -": "K\t.",
+}
+
+
+@pytest.mark.timeout(400)
+def test_every_verb_on_a_large_cache(tmp_path):
+    folder = large_cache(tmp_path / "cache", 50_000)
+
+    for verb, told in LARGE.items():
+        code, out, err = ask(folder, shlex.split(verb))
+        assert code == int(verb == ""), (verb, err)
+        assert told in out, (verb, out[:1000])
+    assert {verb.partition(" ")[0] for verb in LARGE} - {""} == VERBS - {"trust"}
 
 
 def test_verbs_about_few_of_a_million_steps(tmp_path):

@@ -22,6 +22,7 @@ from tests.store.objects.tools import (
     into_folder,
     into_link_to_itself,
     into_pipe,
+    into_socket,
     opened,
     path_of,
     refuse,
