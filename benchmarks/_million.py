@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
+from ezpyp.hashing import function_identity
 from ezpyp.store import FORMAT, Sealed, result_checksum, step_checksum
 from ezpyp.store._tables import SCRIPT
 
@@ -22,6 +24,16 @@ RUN = (
     "run, revision, started_at, finished_at, status, ranks, host, pid, user, command, python, ezpyp, total, cached,"
     " done, failed, skipped, seconds, busy_seconds, phases"
 )
+
+
+def simulate(x: int) -> int:
+    """What the first half of the steps calls."""
+    return x
+
+
+def analyse(x: int) -> int:
+    """What the other half calls."""
+    return -x
 
 
 def build(folder: Path, steps: int) -> Path:
@@ -41,9 +53,11 @@ def build(folder: Path, steps: int) -> Path:
     connection.execute("BEGIN")
     facts = {"format": FORMAT, "pipeline_id": "sweep", "created_at": START, "ezpyp": "0.1"}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in facts.items()])
-    for number, name in ((SIMULATE, "simulate"), (ANALYSE, "analyse")):
-        place = (number, xxh3_128_digest(name.encode()), name, "__main__", "/home/me/script.py", 3, "cpython-311", b"")
-        connection.execute(f"INSERT INTO functions VALUES ({_marks(9)})", (*place, None))
+    for number, function in ((SIMULATE, simulate), (ANALYSE, analyse)):
+        known = function_identity(function)
+        place = known.digest, known.qualname, known.module, known.file, known.line, known.python
+        row = (number, *place, zlib.compress(known.to_json().encode()), None)
+        connection.execute(f"INSERT INTO functions VALUES ({_marks(9)})", row)
     connection.execute("INSERT INTO revisions VALUES (1, x'00', ?, ?, 'first')", (START, steps))
     connection.execute(f"INSERT INTO runs ({RUN}) VALUES ({_marks(20)})", _run(steps))
     _fill(connection, steps)

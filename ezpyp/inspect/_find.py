@@ -8,7 +8,7 @@ import click
 
 from ezpyp.errors import CacheFormatError, UnknownStepError
 from ezpyp.graph import find_names
-from ezpyp.inspect._reader import PRESENT, Reader
+from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._rows import StepRow, View
 from ezpyp.inspect._text import plain
 
@@ -77,7 +77,7 @@ def _param(word: str) -> tuple[str, str]:
 
 def _recorded(reader: Reader, view: View) -> list[tuple[str, str]]:
     rows = reader.ask(
-        f"SELECT s.name, s.params FROM steps s WHERE {PRESENT} ORDER BY s.phase, s.id",
+        f"SELECT s.name, s.params FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id",
         {"revision": view.revision},
     )
     return [(name, params) for name, params in rows]

@@ -8,7 +8,7 @@ import click
 from ezpyp.inspect._causes import Differ
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import heading
-from ezpyp.inspect._reader import PRESENT, Reader
+from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._text import count, one_line
 from ezpyp.inspect._verb import reads
 from ezpyp.schema import Cause
@@ -69,7 +69,7 @@ def compare(reader: Reader, first: int, second: int) -> Difference:
 
 
 def _steps(reader: Reader, revision: int) -> dict[str, int]:
-    query = f"SELECT s.name, s.id FROM steps s WHERE {PRESENT} ORDER BY s.phase, s.id"
+    query = f"SELECT s.name, s.id FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id"
     return dict(row[:2] for row in reader.ask(query, {"revision": revision}))
 
 

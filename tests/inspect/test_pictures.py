@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ezpyp.inspect._layout import BOX, layered
+from ezpyp.inspect._palette import FILLS
 from ezpyp.inspect._svg import elided
 from ezpyp.inspect._timeline_svg import _round_times
 from tests.inspect import build
@@ -250,3 +251,18 @@ def test_times_of_the_axis_are_few_and_round(wall):
 
 def test_no_time_has_no_axis():
     assert list(_round_times(0.0)) == []
+
+
+def test_what_is_summed_up_loses_no_step_and_no_failure(tmp_path, ask):
+    cache = busy(tmp_path, 2, 20_000)
+    cache.db.execute("UPDATE step_rows SET status = 1 WHERE step = 10001")
+    folder = cache.close()
+
+    text = ask(folder, "timeline", "--format", "svg").out
+    drawn = bars(parsed(text))
+    titles = re.findall(r"<title>(?:(\d+) steps from )?f", text)
+
+    assert sum(int(number or 1) for number in titles) == 20_000
+    assert [bar["fill"] for bar in drawn].count(FILLS["failed"][1]) == 1
+    assert ask(folder, "timeline").lines[0] == "Run 1: completed, 20000 steps on 2 ranks in 10.00 s, efficiency 25%"
+    assert len(ask(folder, "timeline", "--format", "json").rows) == 20_000

@@ -198,3 +198,23 @@ def test_taken_over_results_point_to_the_object_they_share(tmp_path, ask):
     assert alpha["result"] == beta["result"]
     assert "ezpyp.sqlite#" in str(beta["result"])
     assert (alpha["cached"], beta["cached"]) == (False, True)
+
+
+def test_a_limit_gives_the_first_of_all(tmp_path, ask):
+    cache = build.Cache(tmp_path)
+    for number, phase in enumerate([1, 0, 2, 0, 1, 0]):
+        cache.step(f"s{number}", phase=phase)
+    cache.revision(added=list(cache.ids.values()))
+    cache.run()
+    cache.row("s3", 1, 1)
+    folder = cache.close()
+    names = ["s1", "s3", "s5", "s0", "s4", "s2"]
+
+    def asked(*words: str) -> list[object]:
+        return [row["name"] for row in ask(folder, "steps", *words, "--format", "json").rows]
+
+    for limit in range(8):
+        assert asked("--limit", str(limit)) == names[:limit]
+        assert asked("--limit", str(limit), "--reverse") == names[::-1][:limit]
+        assert asked("--limit", str(limit), "--name", "s[!15]") == []
+        assert asked("--limit", str(limit), "--status", "pending") == [n for n in names if n != "s3"][:limit]
