@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from ezpyp.execution._failure import place_of
 from ezpyp.execution._ranks import RankCommunicator
-from ezpyp.execution._signals import TERMINATED, Signals, Terminated
+from ezpyp.execution._signals import TERMINATED, Signals, Terminated, obey_no_more
 from ezpyp.steps import RUNNING
 
 INTERRUPTED = 130
@@ -43,6 +43,7 @@ class Farewell:
         if os.getpid() != self._owner:
             self._previous_hook(kind, error, traceback)
         elif not getattr(error, "collective", False):
+            obey_no_more()
             try:
                 # Ctrl-C reaches every rank: a traceback each would be a wall of them.
                 if not isinstance(error, KeyboardInterrupt) or self._previous_hook is not sys.__excepthook__:
@@ -87,6 +88,7 @@ class Farewell:
         self._abort(name, _code(name), f" at {place[0]}:{place[1]}" if place else "")
 
     def _abort(self, cause: str, code: int, place: str = "") -> NoReturn:
+        obey_no_more()
         rank, size, host = self._communicator.rank, self._communicator.size, self._communicator.host
         doing = ""
         with suppress(RuntimeError):  # the coordinator may be at it in its thread

@@ -34,6 +34,7 @@ class Signals:
         self._give_up = give_up
         self._owner = os.getpid()
         self._interrupted = threading.Event()
+        self._is_terminated = False
 
     def install(self) -> None:
         """Take the places of the handlers that nobody has changed; in the main thread alone."""
@@ -49,7 +50,9 @@ class Signals:
         if os.getpid() != self._owner:  # a process that a step forked ends as any other does
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        raise Terminated("SIGTERM")
+        if not self._is_terminated:  # launchers send a second one while the first is being obeyed
+            self._is_terminated = True
+            raise Terminated("SIGTERM")
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._interrupted.set()
@@ -77,6 +80,13 @@ class Signals:
                 if not self._interrupted.wait(SIGINT_PATIENCE_S):
                     self._give_up("Ctrl-C")
                 self._interrupted.clear()
+
+
+def obey_no_more() -> None:
+    """The process ends anyway: no signal may interrupt its last words."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _deaf() -> None:
