@@ -171,10 +171,12 @@ def test_what_a_message_says_cannot_steer_the_terminal(tmp_path, ask):
 def test_show_says_who_made_it_with_what(tmp_path, ask):
     cache = build.declared(tmp_path / "cache")
     run = cache.run(job="4711", git_commit="ab" * 20, git_dirty=1)
-    cache.row("alpha", run, rank=1)
+    result = cache.result("alpha", run)
+    cache.row("alpha", run, rank=1, result=result)
     parts = [["library", "numpy", "", "2.1.0"], ["environment", "HOME", "00", ""]]
     cache.insert("circumstances", function=cache.functions["alpha"], run=run, parts=json.dumps(parts))
-    cache.run(command="python other.py", user="somebody else")  # alpha is cached in it
+    later = cache.run(command="python other.py", user="somebody else")
+    cache.row("alpha", later, cached=1, rank=0, result=result)
     folder = cache.close()
 
     page = ask(folder, "show", "alpha").out.partition("\nProvenance\n")[2].partition("\n\n")[0]
