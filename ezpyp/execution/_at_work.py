@@ -78,6 +78,8 @@ class RemoteRank:
         self._communicator = communicator
         self._bench = Bench(worker)
         self._looked_at = 0.0
+        self._receiving = threading.Lock()
+        self._is_over = False
 
     def work(self) -> None:
         """Run what rank 0 hands out, until it says that nothing is left."""
@@ -97,14 +99,17 @@ class RemoteRank:
             return True
         self._tell()
         self._looked_at = now
-        while (received := self._communicator.receive()) is not None:
-            message = received[1]
-            if message is None:
-                return False
-            assert isinstance(message, list)
-            for task in message:
-                self._bench.tasks.put(task)
-        return True
+        self._receive()
+        return not self._is_over
+
+    def _receive(self) -> None:
+        """Take in what rank 0 has sent: steps, or that nothing is left."""
+        with self._receiving:
+            while not self._is_over and (received := self._communicator.receive()) is not None:
+                message = received[1]
+                self._is_over = message is None
+                for task in message or ():  # type: ignore[attr-defined]  # a list of tasks, or None
+                    self._bench.tasks.put(task)
 
     def _run_next(self) -> bool:
         """Run a step; what has finished before is told first, unless the step is known to be short."""
@@ -147,6 +152,7 @@ class RemoteRank:
         with suppress(RankLeftError):  # the rank's own next call raises it too
             while not stopped.wait(LOOKED_AT_EVERY_S):
                 if self._bench.is_late:
+                    self._receive()  # steps dealt in the belief that the body would soon end
                     self._tell(self._bench.give_back())
                 # What was posted before a long body moves on inside MPI calls alone.
                 self._communicator.flush()

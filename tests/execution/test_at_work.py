@@ -70,6 +70,28 @@ def test_what_waits_behind_a_step_that_takes_too_long_is_given_back() -> None:
     assert worker.ran == [0, 1]
 
 
+def test_what_comes_while_a_step_takes_too_long_is_given_back_as_well() -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def body() -> None:
+        begun.set()
+        goes_on.wait(10)
+
+    worker = Bodies(_1=body)
+
+    def main(communicator: RankCommunicator) -> object:
+        communicator.post(1, short(1))
+        begun.wait(10)
+        communicator.post(1, short(2, 3))
+        told = next(message for message in heard(communicator) if message.given_back)
+        goes_on.set()
+        communicator.post(1, None)
+        return told.given_back
+
+    assert job(worker, main)[0] == (2, 3)
+    assert worker.ran == [1]
+
+
 def test_a_step_of_unknown_length_begins_only_when_what_has_finished_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_at_work, "LOOKED_AT_EVERY_S", 60.0)
     goes_on = threading.Event()
