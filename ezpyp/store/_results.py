@@ -44,7 +44,7 @@ def has_checksum(checksum: bytes, row: Sealed) -> bool:
     Rows of the first days of format 2, and those that came from format 1, cover only what tells results apart.
     """
     try:
-        return checksum in (result_checksum(row), xxh3_64_digest(_identity(row)))
+        return checksum == result_checksum(row) or checksum == xxh3_64_digest(_identity(row))
     except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
         return False
 

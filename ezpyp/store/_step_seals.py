@@ -29,8 +29,8 @@ def step_checksum(row: Sequence[Any]) -> bytes:
 def is_sealed(checksum: object, row: Sequence[Any]) -> bool:
     """Whether a row is as it was written. Those of the first days of format 2 and before cover name and key."""
     try:
-        older = xxh3_64_digest(row[1] + row[0].encode("utf-8", "surrogatepass"))
-        return checksum in (step_checksum(row), older)
+        older = row[1] + row[0].encode("utf-8", "surrogatepass")
+        return checksum == step_checksum(row) or checksum == xxh3_64_digest(older)
     except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
         return False
 
