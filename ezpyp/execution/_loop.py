@@ -13,7 +13,7 @@ from ezpyp.execution._communicator import Backoff, Communicator
 from ezpyp.execution._coordinator import Coordinator
 from ezpyp.execution._dealer import AHEAD_S, Dealer, chunk_seconds
 from ezpyp.execution._durations import Durations
-from ezpyp.execution._outcome import Message, Task
+from ezpyp.execution._outcome import Message, Outcome, Task
 from ezpyp.execution._recorder import Recorder
 
 GRACE_S = 0.1
@@ -155,11 +155,23 @@ class Loop:
             if outcome.result is not None:
                 self._known[rank].add(outcome.position)
             self._coordinator.finish(outcome)
+            if outcome.no_room:
+                self._end_without_room(outcome)
         self._take_back(rank, message.given_back)
         self._begin(rank)
         if message.broken is not None:
             host = self._communicator.hosts[rank]
             raise ParallelError(f"rank {rank} on host {host} left the run{self._at(rank)}: {message.broken}")
+
+    def _end_without_room(self, outcome: Outcome) -> None:
+        """What other ranks compute can be stored no more than this: the job ends now, not after hours in vain."""
+        self._recorder.flush()
+        self._communicator.abort(
+            f"ezpyp: rank {outcome.rank} on host {outcome.host} has no room to store the result of step "
+            f"{self._coordinator.name_of(outcome.position)!r}: {outcome.failure.message if outcome.failure else ''}\n"
+            "The job ends; what was printed as [PASS] is kept.",
+            1,
+        )
 
     def _take_back(self, rank: int, positions: Sequence[int]) -> None:
         """Another rank may run what waits behind a step that takes too long."""

@@ -44,7 +44,10 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a step that was run; ``damaged`` are upstreams whose results could not be loaded."""
+    """What became of a step that was run.
+
+    ``damaged`` are upstreams whose results could not be loaded; ``no_room``: the disk or the quota is full.
+    """
 
     position: int
     started_at: float
@@ -58,6 +61,7 @@ class Outcome(NamedTuple):
     reason: str | None
     damaged: tuple[int, ...] = ()
     said: Said | None = None
+    no_room: bool = False
 
 
 class Message(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ezpyp.errors import ArgumentMutatedError, DamagedResultError
+from ezpyp.errors import ArgumentMutatedError, DamagedResultError, StoreError
 from ezpyp.execution._capture import SETTING, Capture, mode_asked_for
 from ezpyp.execution._failure import end_forked_child, failure_of
 from ezpyp.execution._outcome import Outcome, Ref
@@ -24,6 +25,9 @@ from ezpyp.store import (
     decode_result,
     encode_result,
 )
+
+# Of the disk, of the quota, or of a limit on file sizes.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _UpstreamDamagedError(Exception):
@@ -94,6 +98,7 @@ class Worker:
     def _outcome_of(self, position: int) -> Outcome:
         step = self._program.steps[position]
         args = kwargs = None
+        is_storing = False
         started_at = time.time()
         started = time.perf_counter()
         try:
@@ -108,6 +113,7 @@ class Worker:
             seconds = time.perf_counter() - started
             if os.getpid() != self._pid:
                 end_forked_child(None)
+            is_storing = True
             result, reason = self._stored(position, step, value)
         except KeyboardInterrupt:
             raise
@@ -120,7 +126,10 @@ class Worker:
                 end_forked_child(error)
             seconds = time.perf_counter() - started
             failure = failure_of(error, step.function.function)
-            return Outcome(position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None)
+            no_room = is_storing and isinstance(error, StoreError) and getattr(error, "code", None) in _NO_ROOM
+            return Outcome(
+                position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None, no_room=no_room
+            )
         return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
 
     def _values_for(self, position: int, step: Step) -> tuple[object, ...]:
