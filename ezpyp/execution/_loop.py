@@ -87,7 +87,7 @@ class Loop:
         hosts = self._communicator.hosts
         others = [f"rank {rank} on {hosts[rank]}{at}" for rank in range(1, len(hosts)) if (at := self._at(rank))]
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-        return self._at(0) + (f", with {', '.join(others[:SHOWN])}{more}" if others else "")
+        return self._local.worker.doing() + (f", with {', '.join(others[:SHOWN])}{more}" if others else "")
 
     def _at(self, rank: int) -> str:
         position = self._dealer.first(rank)
