@@ -58,9 +58,13 @@ class Index:
             with translated(self.location):
                 migrate(self.connection, self.location, self._lock.check)
                 yield
-        finally:
-            with translated(self.location):
+        except BaseException:
+            # An index that cannot be written any more must not hide what went wrong before.
+            with contextlib.suppress(StoreError), translated(self.location):
                 self._lock.release()
+            raise
+        with translated(self.location):
+            self._lock.release()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -161,13 +161,16 @@ def test_time_to_wait_may_be_very_long(index):
 
 
 def test_removed_index_is_noticed_at_the_next_commit(index):
-    told = "was removed or replaced while this process wrote it"
-    with index.held():
-        with index.writing():
-            pass
-        (index.location / "ezpyp.sqlite").unlink()
-        with pytest.raises(StoreError, match=told), index.writing():
-            raise AssertionError("written into a file without a name")
+    def lose() -> None:
+        with index.held():
+            with index.writing():
+                pass
+            (index.location / "ezpyp.sqlite").unlink()
+            with index.writing():
+                raise AssertionError("written into a file without a name")
+
+    with pytest.raises(StoreError, match="was removed or replaced while this process wrote it"):
+        lose()
 
 
 def test_holder_elsewhere_without_a_heartbeat_is_dead(index):
