@@ -3,7 +3,7 @@
 from ezpyp.schema._cause import Cause
 from ezpyp.schema._compare import leaves_of
 from ezpyp.schema._difference import Recorded, Upstream, causes_of, function_causes, listed, plain, upstream_of
-from ezpyp.schema._excerpt import LISTED, excerpt, rest_of
+from ezpyp.schema._excerpt import excerpt, rest_of
 from ezpyp.schema._explain import Stored, changes_of, conflict_message, recorded_of
 from ezpyp.schema._export import schema_text
 from ezpyp.schema._judge import Conflict, Promises, Verdict, judge
@@ -12,7 +12,6 @@ from ezpyp.schema._records import argument_texts, records_of, resolved_texts
 from ezpyp.schema._revise import Revise, allowed_changes, asked_for
 
 __all__ = [
-    "LISTED",
     "Cause",
     "Conflict",
     "Promises",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -40,4 +41,4 @@ def excerpt(phases: Sequence[int], *, first: Sequence[int] = (), limit: int = LI
 
 def rest_of(count: int, location: str) -> str:
     """What stands in the place of the steps that are not listed."""
-    return f"{count:,} more steps: python -m ezpyp.inspect {location} steps"
+    return f"{count:,} more steps: python -m ezpyp.inspect {shlex.quote(location)} steps"

@@ -205,10 +205,10 @@ total(item.map(range(11_950))[:3])
 
 
 def test_exports_of_a_very_large_study_list_its_beginning_and_what_went_wrong(tmp_path: Path) -> None:
-    pipeline = executed(tmp_path / "cache", LARGE)
+    pipeline = executed(tmp_path / "my cache", LARGE)
     phases = json.loads(pipeline.schema_path.read_text())
     lines = pipeline.summary_path.read_text().splitlines()
-    more = f"1,951 more steps: python -m ezpyp.inspect {tmp_path / 'cache'} steps"
+    more = f"1,951 more steps: python -m ezpyp.inspect '{tmp_path / 'my cache'}' steps"
     gathered = [line.split()[0] for line in lines if line.startswith(("total", "item[x=11900]"))]
 
     assert [len(phases["0"]), len(phases["1"])] == [9_999, 1]
