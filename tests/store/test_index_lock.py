@@ -173,6 +173,15 @@ def test_removed_index_is_noticed_at_the_next_commit(index):
         lose()
 
 
+def test_holder_elsewhere_whose_clock_was_far_ahead_holds_not_for_ever(index):
+    give(index, ELSEWHERE, -HEARTBEAT_LIMIT_S + 20)
+    with pytest.raises(CacheBusyError), index.held():
+        pass
+    give(index, ELSEWHERE, -365 * 24 * 3600.0)
+    with index.held():
+        assert holder(index)[1] == ME
+
+
 def test_holder_elsewhere_without_a_heartbeat_is_dead(index):
     give(index, ELSEWHERE, None)
     with index.held():
