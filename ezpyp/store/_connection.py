@@ -137,7 +137,7 @@ def translated(location: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         # A column or table that is not there, a text that is none: what SQLite reads is damaged.
-        if str(error).startswith(("no such", "Could not decode")):
+        if str(error).startswith(("no such", "Could not decode")) or "has no column" in str(error):
             raise _malformed(location, error) from error
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:

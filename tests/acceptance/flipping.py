@@ -8,6 +8,7 @@ stored, or an error of ezpyp's own; and after the rerun every value, or an error
 import argparse
 import gc
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -141,8 +142,11 @@ def _rerun(location: Path) -> list[str]:
         try:
             pipeline = execute(location)
         except EzpypError as error:
-            # What to do stands in the message; here it has to say anything at all.
-            return [] if len(str(error)) > 40 else [f"the rerun: {type(error).__name__}: {error}"]
+            problems = [f"the rerun: {type(error).__name__}: {error}"]
+            if re.search(r"run( the pipeline)? again(?! once)", str(error)):
+                continue  # it asks for nothing else, so that has to help
+            # What else to do stands in the message; here it has to say anything at all.
+            return [] if len(str(error)) > 40 else problems
         except Exception as error:
             return [f"the rerun: {type(error).__name__}: {error}"]
         # A damaged result that nobody needed is found by asking for it: the next run mends it.
