@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -142,8 +143,8 @@ def translated(location: Path) -> Iterator[None]:
         raise StoreError(f"{index_path(location)}: {error}: {_advice(str(error))}") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
         raise StoreError(
-            f"{index_path(location)}: {error}: another process wrote there as well, or this one did twice; "
-            "nothing was overwritten, run again"
+            f"{index_path(location)}: {error}: another process wrote there as well, or the index is damaged; nothing "
+            f"was overwritten. `python -m ezpyp.inspect {shlex.quote(str(location))} verify` tells which; {RECOVERY}"
         ) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _malformed(location, error) from error
