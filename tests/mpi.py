@@ -198,3 +198,7 @@ def kill_job(process: subprocess.Popen[bytes], mark: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
+    # What Open MPI's mpirun leaves behind when it is killed: a later one whose process has the same number would refuse
+    # to start ("the PMIx server's listener thread failed to start"). Tests kill many, and process numbers come back.
+    # (A folder of its own for each job is no way out: then that mpirun often crashes when a rank never joins.)
+    shutil.rmtree(Path(tempfile.gettempdir()) / f"ompi.{process.pid}", ignore_errors=True)

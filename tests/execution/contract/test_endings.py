@@ -8,10 +8,10 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess, Popen
+from subprocess import CompletedProcess, Popen, TimeoutExpired
 
 import pytest
 
@@ -205,13 +205,19 @@ def test_ranks_that_declare_different_steps_are_refused_before_anything_is_writt
 
 @pytest.mark.parametrize("how", ["leaves", "raises", "SIGKILL"])
 def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path, how: str) -> None:
-    """The others are inside MPI_Init, where only a watchdog helps; its traceback names the setting."""
-    job = victim(tmp_path, 2, "before joining", 1, how, EZPYP_JOIN_TIMEOUT_S="1.5")
+    """The others are inside MPI_Init, where only a watchdog helps; its traceback names the setting.
 
-    assert job.returncode != 0
-    assert "went on" not in job.stdout
-    told = "every_rank_must_join_within_ezpyp_join_timeout_s" in job.stderr
-    assert told or how == "SIGKILL" or "only here" in job.stderr
+    It is the ranks that must be gone. Open MPI's launcher (5.0.11) may itself crash or hang after it has ended them,
+    where one was just connecting to it.
+    """
+    with started(tmp_path, 2, "before joining", 1, how, EZPYP_JOIN_TIMEOUT_S="1.5") as (process, read):
+        wait_until(lambda: process.poll() is not None or (read()[1] and not ranks_of(read.mark)))
+        with suppress(TimeoutExpired):
+            assert process.wait(2) != 0
+        out, err = read()
+
+    assert "went on" not in out
+    assert how == "SIGKILL" or "every_rank_must_join_within_ezpyp_join_timeout_s" in err or "only here" in err
 
 
 def test_a_full_disk_on_a_rank_ends_the_job_and_names_step_rank_and_host(tmp_path: Path) -> None:
@@ -239,10 +245,16 @@ def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> Non
 @contextmanager
 def running(tmp_path: Path, size: int, how: str = "nothing") -> Iterator[tuple["Popen[bytes]", Reader]]:
     """A job whose ranks are all in a step that goes on for a minute."""
-    args = [str(tmp_path / "cache"), "step", "99", how]
-    with start([*mpirun_command(), "-n", str(size), mpi_python(), str(VICTIM), *args]) as (process, read):
+    with started(tmp_path, size, "step", 99, how) as (process, read):
         wait_until(lambda: read()[0].count("held ") == size)
         yield process, read
+
+
+def started(
+    tmp_path: Path, size: int, where: str, who: int, how: str, **env: str
+) -> AbstractContextManager[tuple["Popen[bytes]", Reader]]:
+    args = [str(tmp_path / "cache"), where, str(who), how]
+    return start([*mpirun_command(), "-n", str(size), mpi_python(), str(VICTIM), *args], env=env)
 
 
 def ranks_of(mark: str) -> list[int]:
@@ -250,7 +262,7 @@ def ranks_of(mark: str) -> list[int]:
     return [pid for pid in job_members(mark) if Path(f"/proc/{pid}/exe").resolve().name.startswith("python")]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < deadline, "still waiting"
