@@ -259,7 +259,15 @@ def started(
 
 def ranks_of(mark: str) -> list[int]:
     """Process ids of a job's ranks: of what it started, those that run Python."""
-    return [pid for pid in job_members(mark) if Path(f"/proc/{pid}/exe").resolve().name.startswith("python")]
+    return [pid for pid in job_members(mark) if program(pid).startswith("python")]
+
+
+def program(pid: int) -> str:
+    """The name of what a process runs; "" where it has just ended."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/exe")).name
+    except FileNotFoundError:
+        return ""
 
 
 def wait_until(condition: Callable[[], object]) -> None:
