@@ -9,6 +9,10 @@ CHUNK_S = 0.01
 CHUNK_S_PER_RANK = 160e-6
 """Two messages a chunk take the coordinator 80 us: with so much work in each it can serve all ranks, half busy."""
 AHEAD_S = 1.0
+BOOKS_S = 50e-6
+"""What the coordinator's books of a step take, about."""
+SOON_S = 0.05
+"""A tiny step waits so long for a rank that does not keep the books."""
 MOST = 200
 """Steps of one chunk: one that takes longer than it should holds up no more than these."""
 
@@ -26,6 +30,7 @@ class Dealer:
         seconds: How long a step will take, as far as is known; None where it is not.
         chunk_s: Work of a chunk, s; 0 for single steps.
         ahead_s: A rank with less work than this gets more before it is done, s; 0 to wait for it.
+        keeper: The rank that keeps the books beside its computing, in one interpreter; None where none does.
 
     Example:
         >>> ready = list(range(12))
@@ -42,6 +47,7 @@ class Dealer:
         *,
         chunk_s: float = CHUNK_S,
         ahead_s: float = AHEAD_S,
+        keeper: int | None = None,
     ) -> None:
         self._idle = list(ranks)
         self._size = len(self._idle)
@@ -51,6 +57,9 @@ class Dealer:
         self._loads = {rank: _Load() for rank in self._idle}
         # Ranks that were soon free when last looked at: whether they still are shows when their turn comes.
         self._hungry: deque[int] = deque()
+        self._keeper = keeper
+        self._tiny_s = (self._size - 1) * BOOKS_S
+        self._held: int | None = None
 
     @property
     def busy(self) -> bool:
@@ -74,23 +83,50 @@ class Dealer:
         if not load.steps:
             self._idle.append(rank)
 
-    def deal(self, take: Callable[[], int | None], ready: int) -> tuple[int, list[int]] | None:
+    def deal(
+        self, take: Callable[[], int | None], ready: int, *, spares_keeper: bool = False
+    ) -> tuple[int, list[int]] | None:
         """The next rank to be given something, and the steps; None where there is neither.
 
         Args:
             take: Gives the next step.
             ready: About how many steps it could give.
+            spares_keeper: Whether the others are to be waited for where a step is not worth the keeper's time.
         """
         rank = self._next_rank(ready)
         if rank is None:
             return None
-        steps = self._chunk(take, min(MOST, max(1, ready // (2 * self._size))), self._loads[rank])
-        if steps:
+        first, self._held = take() if self._held is None else self._held, None
+        if first is not None and rank == self._keeper and spares_keeper and self._is_for_others(first):
+            rank = self._instead_of_keeper(ready)
+            if rank is None:
+                self._held = first
+                return None
+        if first is not None:
+            steps = self._chunk(first, take, min(MOST, max(1, ready // (2 * self._size))), self._loads[rank])
             self._look_at(rank)
             return rank, steps
         if not self._loads[rank].steps:
             self._idle.append(rank)
         return None
+
+    def _is_for_others(self, step: int) -> bool:
+        """Whether a step is so short that the books of what the others finish meanwhile take all of the keeper's time.
+
+        Its bodies would only keep the books waiting, and all ranks with them.
+        """
+        seconds = self._seconds(step)
+        if seconds is None or seconds >= self._tiny_s:
+            return False
+        return any(self._is_free_within(SOON_S, load) for rank, load in self._loads.items() if rank != self._keeper)
+
+    def _instead_of_keeper(self, ready: int) -> int | None:
+        keeper = self._keeper
+        assert keeper is not None
+        rank = self._next_rank(ready)
+        if not self._loads[keeper].steps:
+            self._idle.insert(0, keeper)
+        return rank
 
     def _next_rank(self, ready: int) -> int | None:
         if self._idle:
@@ -104,16 +140,16 @@ class Dealer:
                 return rank
         return None
 
-    def _chunk(self, take: Callable[[], int | None], most: int, load: _Load) -> list[int]:
+    def _chunk(self, first: int, take: Callable[[], int | None], most: int, load: _Load) -> list[int]:
         steps: list[int] = []
         total_s = 0.0
-        while len(steps) < most and (position := take()) is not None:
+        position: int | None = first
+        while position is not None:
             seconds = self._seconds(position)
             steps.append(position)
             load.add(position, seconds)
             total_s += self._chunk_s if seconds is None else seconds
-            if total_s >= self._chunk_s:
-                break
+            position = take() if len(steps) < most and total_s < self._chunk_s else None
         return steps
 
     def returned(self, rank: int, position: int) -> None:
@@ -133,10 +169,15 @@ class Dealer:
             self._hungry.append(rank)
 
     def _is_soon_free(self, load: _Load) -> bool:
-        if load.unknown or load.is_late or not load.steps:
-            return False
         # Two chunks at most, or one step and the next.
-        return load.seconds < (self._ahead_s if len(load.steps) == 1 else min(self._ahead_s, 1.5 * self._chunk_s))
+        return bool(load.steps) and self._is_free_within(
+            self._ahead_s if len(load.steps) == 1 else min(self._ahead_s, 1.5 * self._chunk_s), load
+        )
+
+    def _is_free_within(self, seconds: float, load: _Load) -> bool:
+        if load.unknown:  # others of the function may have ended since
+            load.look_up(self._seconds)
+        return not load.unknown and not load.is_late and load.seconds < seconds
 
 
 def chunk_seconds(ranks: int) -> float:
@@ -165,6 +206,11 @@ class _Load:
         self.steps[position] = seconds
         self.seconds += seconds or 0.0
         self.unknown += seconds is None
+
+    def look_up(self, seconds: Callable[[int], float | None]) -> None:
+        self.steps = {position: seconds(position) for position in self.steps}
+        self.seconds = sum(filter(None, self.steps.values()))
+        self.unknown = sum(known is None for known in self.steps.values())
 
     def remove(self, position: int) -> None:
         seconds = self.steps.pop(position)

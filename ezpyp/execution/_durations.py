@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
+FADING = 0.8
+"""A hiccup of the machine in one body of a sweep counts for the next twenty or so, not for all that follow."""
+
 
 class Durations:
     """What each step took when it last ran, corrected by what steps of its function take in this run.
@@ -25,9 +28,9 @@ class Durations:
         self._functions = functions
         self._recorded = recorded
         self._longest: dict[Hashable, float] = {}
-        self._more: dict[Hashable, float] = {}  # by how much a step took longer than the time before, at most
+        self._more: dict[Hashable, float] = {}  # by how much one took longer than the time before
         for position, seconds in recorded.items():
-            self._raise(functions[position], seconds)
+            self._longest[functions[position]] = max(seconds, self._longest.get(functions[position], 0.0))
 
     def usual(self) -> list[float]:
         """Seconds of each step: its own, or the mean of its function, or that of all; 1 where nothing is known."""
@@ -45,7 +48,7 @@ class Durations:
         ]
 
     def longest(self, position: int) -> float | None:
-        """The longest that a step will probably take; None where nothing is known of its function."""
+        """The longest that a step will probably take, by those that ended last; None where its function is new."""
         function = self._functions[position]
         recorded = self._recorded.get(position)
         if recorded is None:
@@ -55,11 +58,8 @@ class Durations:
     def took(self, position: int, seconds: float) -> None:
         """A step has run, or runs for so long already."""
         function = self._functions[position]
-        self._raise(function, seconds)
-        more = seconds - self._recorded.get(position, seconds)
-        if more > self._more.get(function, 0.0):
-            self._more[function] = more
-
-    def _raise(self, function: Hashable, seconds: float) -> None:
-        if seconds > self._longest.get(function, 0.0):
-            self._longest[function] = seconds
+        faded = FADING * self._longest.get(function, 0.0)
+        self._longest[function] = seconds if seconds > faded else faded  # noqa: FURB136 - half of what max() takes, for each step
+        recorded = self._recorded.get(position)
+        if recorded is not None:
+            self._more[function] = max(seconds - recorded, FADING * self._more.get(function, 0.0))

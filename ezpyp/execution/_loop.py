@@ -11,7 +11,7 @@ from ezpyp.errors import ParallelError
 from ezpyp.execution._at_work import LATE_S, Bench
 from ezpyp.execution._communicator import Backoff, Communicator
 from ezpyp.execution._coordinator import Coordinator
-from ezpyp.execution._dealer import AHEAD_S, Dealer, chunk_seconds
+from ezpyp.execution._dealer import AHEAD_S, SOON_S, Dealer, chunk_seconds
 from ezpyp.execution._durations import Durations
 from ezpyp.execution._outcome import Message, Outcome, Task
 from ezpyp.execution._recorder import Recorder
@@ -51,9 +51,11 @@ class Loop:
         self._dealer = Dealer(
             range(size - 1, -1 if threaded else 0, -1), durations.longest,
             chunk_s=chunk_seconds(size) if threaded else 0.0, ahead_s=AHEAD_S if threaded else 0.0,
+            keeper=0,
         )  # fmt: skip
         self._known: list[set[int]] = [set() for _ in range(size)]
         self._begun: dict[int, int | None] = {}
+        self._heard_at = time.monotonic()
         self.stop = threading.Event()
 
     def run(self) -> None:
@@ -95,7 +97,10 @@ class Loop:
 
     def _hand_out(self) -> int:
         count = 0
-        while (dealt := self._dealer.deal(self._coordinator.next, self._coordinator.ready)) is not None:
+        # A rank that was to be free soon, and says nothing, is not waited for.
+        spares = time.monotonic() < self._heard_at + SOON_S
+        coordinator = self._coordinator
+        while dealt := self._dealer.deal(coordinator.next, coordinator.ready, spares_keeper=spares):
             rank, positions = dealt
             tasks = [task for position in positions if (task := self._task(rank, position))]
             count += len(positions)
@@ -142,6 +147,7 @@ class Loop:
             self._take(0, Message(local))
         while (received := self._communicator.receive()) is not None:
             rank, message = received
+            self._heard_at = time.monotonic()
             if not isinstance(message, Message):
                 raise ParallelError(f"rank {rank} sent {type(message).__name__}, not a message of a run")
             self._take(rank, message)

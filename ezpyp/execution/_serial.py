@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ezpyp.execution._coordinator import Coordinator
+from ezpyp.execution._durations import FADING
 from ezpyp.execution._recorder import GROUP_S, Recorder
 from ezpyp.execution._worker import Worker
 from ezpyp.graph import Program
 from ezpyp.steps import StepFunction
 
 _SHORT_S = 0.005
-_FADING = 0.8
 
 
 def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder, worker: Worker) -> None:
@@ -31,8 +31,7 @@ def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder,
                 recorder.flush()
             recorder.started(position, 0, worker.host)
             outcome = worker.run(position)
-            # A hiccup of the machine in one body of a sweep must not cost each of those after it a commit.
-            longest[function] = max(_FADING * longest.get(function, 0.0), outcome.seconds)
+            longest[function] = max(FADING * longest.get(function, 0.0), outcome.seconds)
             coordinator.finish(outcome)
             recorder.flush_if_due()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezpyp.execution._dealer import CHUNK_S, MOST, Dealer
+from ezpyp.execution._dealer import BOOKS_S, CHUNK_S, MOST, SOON_S, Dealer
 
 
 class Ready:
@@ -19,9 +19,9 @@ class Ready:
         return self.left.pop(0) if self.left else None
 
 
-def dealt(dealer: Dealer, ready: Ready) -> list[tuple[int, list[int]]]:
+def dealt(dealer: Dealer, ready: Ready, *, spares_keeper: bool = False) -> list[tuple[int, list[int]]]:
     """All that the ranks get now."""
-    return list(iter(lambda: dealer.deal(ready.take, len(ready.left)), None))
+    return list(iter(lambda: dealer.deal(ready.take, len(ready.left), spares_keeper=spares_keeper), None))
 
 
 def known(seconds: float | None) -> Callable[[int], float | None]:
@@ -107,15 +107,15 @@ def test_a_free_rank_stays_free_when_nothing_is_ready() -> None:
 LENGTHS = st.sampled_from([None, 0.0, 1e-4, 0.004, 0.02, 0.5, 3.0])
 
 
-@given(st.lists(LENGTHS, max_size=300), st.integers(1, 7), st.randoms(use_true_random=False))
-def test_every_step_goes_to_one_rank_and_no_rank_is_idle_while_steps_are_ready(lengths, ranks, dice) -> None:
-    dealer, ready = Dealer(range(ranks), lengths.__getitem__), Ready(len(lengths))
+@given(st.lists(LENGTHS, max_size=300), st.integers(1, 7), st.booleans(), st.randoms(use_true_random=False))
+def test_every_step_goes_to_one_rank_and_no_rank_is_idle_while_steps_are_ready(lengths, ranks, spares, dice) -> None:
+    dealer, ready = Dealer(range(ranks), lengths.__getitem__, keeper=0), Ready(len(lengths))
     held: list[tuple[int, int]] = []
     returned: list[int] = []
     while ready.left or held:
-        for rank, steps in dealt(dealer, ready):
+        for rank, steps in dealt(dealer, ready, spares_keeper=spares):
             held += [(rank, step) for step in steps]
-        assert not ready.left or len({rank for rank, _ in held}) == ranks
+        assert not ready.left or len({rank for rank, _ in held}) >= ranks - spares
         for rank in range(ranks):
             work = [lengths[step] for owner, step in held if owner == rank]
             assert work.count(None) <= 1 or len(work) == work.count(None) == 1
@@ -164,3 +164,56 @@ def test_a_rank_that_gave_back_all_it_had_is_free() -> None:
 
     assert not dealer.busy
     assert dealt(dealer, ready) == [(0, [2]), (0, [3])]
+
+
+def test_what_is_shorter_than_its_books_is_left_to_the_ranks_that_do_not_keep_them() -> None:
+    dealer, ready = Dealer([1, 0], known(BOOKS_S / 2), keeper=0), Ready(1000)
+    dealings = dealt(dealer, ready, spares_keeper=True)
+
+    assert {rank for rank, _ in dealings} == {1}
+    assert [step for _, steps in dealings for step in steps] == list(range(sum(len(steps) for _, steps in dealings)))
+
+
+def test_a_step_that_waited_for_another_rank_is_the_first_that_this_one_gets() -> None:
+    dealer, ready = Dealer([1, 0], known(BOOKS_S / 2), keeper=0), Ready(1000)
+    given = [step for _, steps in dealt(dealer, ready, spares_keeper=True) for step in steps]
+    for step in given:
+        dealer.returned(1, step)
+
+    assert dealt(dealer, ready, spares_keeper=True)[0][1][0] == len(given)
+
+
+def test_a_rank_that_is_silent_is_not_waited_for() -> None:
+    dealer, ready = Dealer([1, 0], known(BOOKS_S / 2), keeper=0), Ready(1000)
+    given = [step for _, steps in dealt(dealer, ready, spares_keeper=True) for step in steps]
+
+    rank, steps = dealt(dealer, ready)[0]
+    assert (rank, steps[0]) == (0, len(given))
+
+
+@pytest.mark.parametrize("seconds", [BOOKS_S * 3, None])
+def test_the_rank_that_keeps_the_books_computes_what_is_longer_than_those_of_all_others(seconds: float | None) -> None:
+    dealer, ready = Dealer([2, 1, 0], known(seconds), keeper=0), Ready(1000)
+    assert 0 in {rank for rank, _ in dealt(dealer, ready, spares_keeper=True)}
+
+
+@pytest.mark.parametrize("other", [2 * SOON_S, None])
+def test_no_tiny_step_waits_for_a_rank_that_may_be_busy_for_long(other: float | None) -> None:
+    lengths = [other, *[BOOKS_S / 2] * 100]
+    dealer, ready = Dealer([0, 1], lengths.__getitem__, keeper=0, ahead_s=0.0), Ready(101)
+    dealings = dealt(dealer, ready, spares_keeper=True)
+
+    assert dealings[0] == (1, [0])
+    assert {rank for rank, _ in dealings[1:]} == {0}
+
+
+def test_a_rank_whose_step_was_of_unknown_length_gets_more_once_others_of_the_function_have_ended() -> None:
+    told: list[float | None] = [None]
+    dealer, ready = Dealer([1, 0], lambda _: told[0], keeper=0), Ready(1000)
+    assert dealt(dealer, ready, spares_keeper=True) == [(0, [0]), (1, [1])]
+
+    told[0] = BOOKS_S / 2
+    dealer.returned(0, 0)
+    assert dealt(dealer, ready, spares_keeper=True) == []  # rank 1 will soon be free
+    dealer.returned(1, 1)
+    assert {rank for rank, _ in dealt(dealer, ready, spares_keeper=True)} == {1}
