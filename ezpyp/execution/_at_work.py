@@ -48,6 +48,11 @@ class Bench:
         """Whether a step is running that should have ended long ago."""
         return time.perf_counter() > self._late_at
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a step is running."""
+        return self._late_at < math.inf
+
     def finished(self) -> list[Outcome]:
         """Take the outcomes of what has ended."""
         outcomes = []

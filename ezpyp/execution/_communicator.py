@@ -59,6 +59,12 @@ class Communicator(Protocol):
             RanksDisagreeError: The ranks made different calls before this one.
         """
 
+    def owe(self, value: object, error: Exception) -> None:
+        """Rank 0 leaves a call, by an exception, in which the others still wait for a value that it was to share.
+
+        If it goes on and calls `share` or `collect` once more, they get the value, and the call raises the error.
+        """
+
     def post(self, dest: int, message: object) -> None:
         """Start to send a message; later calls of `receive` or `flush` complete it.
 
@@ -115,6 +121,9 @@ class SerialCommunicator:
     def collect(self, value: Value) -> list[Value] | None:
         self._inbox.clear()
         return [value]
+
+    def owe(self, value: object, error: Exception) -> None:
+        pass
 
     def post(self, dest: int, message: object) -> None:
         if dest != 0:

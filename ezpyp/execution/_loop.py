@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ezpyp.errors import ParallelError
+from ezpyp.errors import ParallelError, RankLeftError
 from ezpyp.execution._at_work import LATE_S, Bench
 from ezpyp.execution._communicator import Backoff, Communicator
 from ezpyp.execution._coordinator import Coordinator
@@ -18,8 +18,11 @@ from ezpyp.execution._recorder import Recorder
 
 GRACE_S = 0.1
 """After an interruption, outcomes that ranks still hold are waited for so long: Open MPI kills after 0.25 s."""
+PATIENCE_S = 3.0
+"""After an error bodies may go on for so long, on this rank or another; then the job is ended."""
 SHOWN = 8
 """So many ranks are named in a message."""
+ENDS = "The job ends; what was printed as [PASS] is kept."
 
 
 class Loop:
@@ -83,6 +86,38 @@ class Loop:
                 if not self._take_in():
                     time.sleep(0.005)
         self._recorder.flush()
+
+    def give_up(self, error: BaseException) -> None:
+        """After an error: ranks that are soon free hear of it; where a body goes on for long, the job is ended.
+
+        What it computes could not be recorded any more.
+        """
+        with suppress(ParallelError):  # one may have left
+            for rank in range(1, self._communicator.size):
+                self._communicator.post(rank, None)
+        deadline = time.monotonic() + PATIENCE_S
+        busy = set(range(self._communicator.size))
+        while busy and not self.stop.is_set():
+            busy = self._still_busy(busy)
+            if busy and time.monotonic() > deadline:
+                self._communicator.abort(f"ezpyp: {type(error).__name__}{self.doing()}: {error}\n{ENDS}", 1)
+            time.sleep(0.005)
+
+    def _still_busy(self, ranks: set[int]) -> set[int]:
+        gone: set[int] = set()
+        try:
+            while (received := self._communicator.receive()) is not None:
+                self._drop(*received)
+        except RankLeftError as error:
+            gone.update(error.ranks)
+        at_work = {rank for rank in ranks if rank and self._dealer.first(rank) is not None}
+        return (at_work | ({0} if self._local.is_running else set())) - gone
+
+    def _drop(self, rank: int, message: object) -> None:
+        """Take note that steps have come back, and of nothing else."""
+        assert isinstance(message, Message)
+        for position in (*(outcome.position for outcome in message.outcomes), *message.given_back):
+            self._dealer.returned(rank, position)
 
     def doing(self) -> str:
         """What each rank is at, for messages: rank 0 speaks for those that cannot any more."""
@@ -175,7 +210,7 @@ class Loop:
         self._communicator.abort(
             f"ezpyp: rank {outcome.rank} on host {outcome.host} has no room to store the result of step "
             f"{self._coordinator.name_of(outcome.position)!r}: {outcome.failure.message if outcome.failure else ''}\n"
-            "The job ends; what was printed as [PASS] is kept.",
+            f"{ENDS}",
             1,
         )
 

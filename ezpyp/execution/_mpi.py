@@ -57,9 +57,10 @@ def _run_beside(loop: Loop, local: Bench) -> None:
             loop.run()
         except BaseException as error:  # noqa: BLE001 - raised in the main thread, below
             errors.append(error)
-        finally:
-            local.give_back()  # after an error nobody takes their outcomes
-            local.tasks.put(None)
+        local.give_back()  # after an error nobody takes their outcomes
+        local.tasks.put(None)
+        if errors:
+            loop.give_up(errors[0])
 
     thread = threading.Thread(target=run, name="ezpyp-coordinator", daemon=True)
     thread.start()

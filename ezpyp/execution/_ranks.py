@@ -97,6 +97,7 @@ class RankCommunicator:
         self._calls = 0
         self.doing: Callable[[], str] = str
         """Says what this rank is at, for its last words: `` in step 'alpha'``."""
+        self._owed: tuple[object, Exception] | None = None
 
     @property
     def _others(self) -> range:
@@ -107,7 +108,18 @@ class RankCommunicator:
         """Let every rank know the names of all machines; the first collective call."""
         self.hosts = self.share(self.collect(self.host) or ())
 
+    def owe(self, value: object, error: Exception) -> None:
+        self._owed = value, error
+
+    def _settle(self) -> None:
+        if self._owed is None:
+            return
+        (value, error), self._owed = self._owed, None
+        self.share(value)
+        raise error
+
     def share(self, value: Value) -> Value:
+        self._settle()
         self._calls += 1
         if self.rank:
             return cast(Value, self._gather(Kind.SHARE, self._others)[0])
@@ -119,6 +131,7 @@ class RankCommunicator:
         return value
 
     def collect(self, value: Value) -> list[Value] | None:
+        self._settle()
         self._calls += 1
         if self.rank == 0:
             return [value, *cast(list[Value], self._gather(Kind.COLLECT, self._others))]

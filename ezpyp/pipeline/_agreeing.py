@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, TypeVar
 
-from ezpyp.errors import EzpypError, RanksDisagreeError
+from ezpyp.errors import EzpypError, ParallelError, RanksDisagreeError
 from ezpyp.execution import Communicator
 from ezpyp.graph import Program
 from ezpyp.pipeline._disagreeing import (
@@ -51,7 +51,7 @@ class Ranks:
             return on_root()
         answer: _Answer[T] = (None, None)
         if self.rank == 0:
-            answer = _attempt(on_root)
+            answer = self._answer(on_root)
         return self._shared(answer)
 
     def side_by_side(self, on_root: Callable[[], T], elsewhere: Callable[[], None]) -> T:
@@ -60,7 +60,7 @@ class Ranks:
             return on_root()
         answer: _Answer[T] = (None, None)
         if self.rank == 0:
-            answer = _attempt(on_root)
+            answer = self._answer(on_root)
             if answer[1] is not None:
                 self._release()
         else:
@@ -110,9 +110,20 @@ class Ranks:
     def raise_everywhere(self, error: EzpypError | None) -> NoReturn:
         """Raise an error that every rank raises alike: the job ends in order, not by an abort."""
         assert error is not None
-        if self.size > 1:
-            error.collective = True  # type: ignore[attr-defined]  # read where a script's exceptions end
-        raise error
+        raise _collective(error) if self.size > 1 else error
+
+    def _answer(self, on_root: Callable[[], T]) -> _Answer[T]:
+        try:
+            return _attempt(on_root)
+        except BaseException as error:  # Ctrl-C, for one: a script may catch it and go on, the others do not know of it
+            left = _collective(
+                ParallelError(
+                    f"rank 0 left a call by {type(error).__name__}, the other ranks waited in it, and nothing can "
+                    "follow: let the exception end the script, or catch it where it is raised on every rank"
+                )
+            )
+            self.communicator.owe((None, left), left)
+            raise
 
     def _shared(self, answer: _Answer[T]) -> T:
         value, error = self.communicator.share(answer)
@@ -125,6 +136,11 @@ class Ranks:
         for rank in range(1, self.size):
             self.communicator.post(rank, None)
         self.communicator.flush()
+
+
+def _collective(error: EzpypError) -> EzpypError:
+    error.collective = True  # type: ignore[attr-defined]  # read where a script's exceptions end
+    return error
 
 
 def _attempt(act: Callable[[], T]) -> _Answer[T]:

@@ -242,6 +242,18 @@ def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> Non
     kept(tmp_path)
 
 
+@pytest.mark.parametrize(("size", "who"), [(2, 0), (4, 3)])
+def test_an_index_that_is_gone_ends_the_job_however_long_the_bodies_would_take(
+    tmp_path: Path, size: int, who: int
+) -> None:
+    """Nothing of what they compute could be recorded."""
+    job = victim(tmp_path, size, "step", who, "index removed")
+
+    assert job.returncode == 1
+    assert "went on" not in job.stdout
+    assert re.search(r"^ezpyp: StoreError.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite", job.stderr, re.MULTILINE)
+
+
 @contextmanager
 def running(tmp_path: Path, size: int, how: str = "nothing") -> Iterator[tuple["Popen[bytes]", Reader]]:
     """A job whose ranks are all in a step that goes on for a minute."""

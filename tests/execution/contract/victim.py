@@ -41,6 +41,8 @@ if __name__ == "__main__":
                 sys.exit(0)
             case "declares more":
                 held.map([100])
+            case "index removed":
+                os.unlink(os.path.join(location, "ezpyp.sqlite"))
             case "full disk":
                 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 
