@@ -37,10 +37,11 @@ class Job:
         return sorted(lines, key=lambda line: line["rank"])  # type: ignore[no-any-return]
 
 
-def job(folder: Path, size: int) -> Job:
+def job(folder: Path, size: int, threads: str = "multiple") -> Job:
     location = folder / "cache"
     started = python if size == 0 else lambda *args, **more: mpirun(size, *args, **more)
-    return Job(max(size, 1), started(STUDY, str(location), timeout=LIMIT_S), location)
+    env = {"MPI4PY_RC_THREAD_LEVEL": threads}
+    return Job(max(size, 1), started(STUDY, str(location), timeout=LIMIT_S, env=env), location)
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +51,16 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 @pytest.fixture(
     scope="module",
-    params=[0, *(pytest.param(size, marks=pytest.mark.mpi) for size in (1, 2, 4, 7))],
-    ids=lambda size: f"{size} ranks" if size else "serial",
+    params=[
+        pytest.param((0, "multiple"), id="serial"),
+        *(pytest.param((size, "multiple"), id=f"{size} ranks", marks=pytest.mark.mpi) for size in (1, 2, 4, 7)),
+        # MPI that only the first thread of a process may call: no coordinator beside rank 0's own bodies.
+        *(pytest.param((size, "funneled"), id=f"{size} ranks, funneled", marks=pytest.mark.mpi) for size in (2, 4)),
+    ],
 )
 def any_size(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, serial: Job) -> Job:
-    return job(tmp_path_factory.mktemp("job"), request.param) if request.param else serial
+    size, threads = request.param
+    return job(tmp_path_factory.mktemp("job"), size, threads) if size else serial
 
 
 def test_the_job_goes_on_and_ends_well(any_size: Job) -> None:
