@@ -107,6 +107,7 @@ def _fan(_: int) -> list[Row]:
     return [
         ("1,000 consumers of 100 MB, 4 ranks: peak memory", max(found["peaks"]), 1.3, "x the result, a rank"),
         ("the same: longest message", found["message"], None, "x the result"),
+        ("the same: read whole, at most", max(found["whole"]), None, "times by a rank"),
     ]
 
 

@@ -137,8 +137,16 @@ def fan(pipeline: Pipeline) -> dict[str, Any]:
     import numpy as np
 
     from ezpyp.execution import _ranks
+    from ezpyp.store import _objects
 
     longest = [0]
+    whole = [0]
+    check = _objects._check
+
+    def checked(name: str, digest: bytes, data: memoryview) -> None:
+        whole[0] += len(data) >= LARGE_BYTES
+        check(name, digest, data)
+
     send = _ranks.RankCommunicator._send
 
     def watched(self: Any, ranks: Any, kind: Any, data: bytes) -> None:
@@ -160,9 +168,14 @@ def fan(pipeline: Pipeline) -> dict[str, Any]:
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before = _status("VmRSS")
     _ranks.RankCommunicator._send = watched  # type: ignore[method-assign]
+    _objects._check = checked
     assert pipeline.execute(output="none").ok
     peak = (_status("VmHWM") - before) / LARGE_BYTES
-    return {"peaks": _of_all(pipeline, peak), "message": max(_of_all(pipeline, longest[0] / LARGE_BYTES))}
+    return {
+        "peaks": _of_all(pipeline, peak),
+        "message": max(_of_all(pipeline, longest[0] / LARGE_BYTES)),
+        "whole": _of_all(pipeline, whole[0]),
+    }
 
 
 def _status(field: str) -> int:

@@ -50,7 +50,7 @@ class Worker:
         self, program: Program, location: Path, rank: int, host: str, *, durable: bool = False, trust: bool = False
     ) -> None:
         self._program = program
-        self._objects = ObjectStore(location, durable=durable, trust=trust)
+        self._objects = ObjectStore(location, durable=durable, trust=trust, keeps_last=True)
         self._pid = os.getpid()
         self.rank = rank
         self.host = host

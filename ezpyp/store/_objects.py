@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from xxhash import xxh3_128_digest
@@ -17,6 +17,7 @@ from xxhash import xxh3_128_digest
 from ezpyp.errors import DamagedResultError, StoreError
 from ezpyp.store._encoded import Encoded
 from ezpyp.store._filesystem import FileSystem, filesystem_of
+from ezpyp.store._last_read import LastRead
 from ezpyp.store._mapping import read_private
 from ezpyp.store._new_file import LATE_S, is_stray, make_folder, sync_folder, write_new
 from ezpyp.store._trust import check_owner
@@ -36,6 +37,7 @@ class ObjectStore:
         location: The folder of the cache.
         durable: Whether each object shall outlive a loss of power once it is published (3 ms each).
         trust: Whether objects that belong to somebody else may be opened.
+        keeps_last: Whether many readers of one object are to be expected; it is read once then, on any file system.
 
     Example:
         >>> from ezpyp.store._encoded import encode_result
@@ -49,7 +51,7 @@ class ObjectStore:
         True
     """
 
-    def __init__(self, location: Path, *, durable: bool = False, trust: bool = False) -> None:
+    def __init__(self, location: Path, *, durable: bool = False, trust: bool = False, keeps_last: bool = False) -> None:
         # Absolute: a step's body may change the working directory.
         self._location = Path(os.path.abspath(location))
         self._root = os.path.join(self._location, "objects")
@@ -57,6 +59,7 @@ class ObjectStore:
         self._trust = trust
         self._has_root = False
         self._verified = Verified()
+        self._last = LastRead() if keeps_last else None
 
     @cached_property
     def _filesystem(self) -> FileSystem:
@@ -153,6 +156,8 @@ class ObjectStore:
             if status.st_size != size:
                 raise _damaged(name, digest, "size", f"it has {status.st_size} bytes instead of {size}")
             check_owner(name, status, self._location, trust=self._trust)
+            if verify is None and self._filesystem.is_network and self._last and self._last.can_keep(size):
+                return self._last.read(digest, descriptor, size, partial(_check, name, digest))
             data = read_private(descriptor, size, may_map=not self._filesystem.is_network)
         except OSError as error:
             if isinstance(error, StoreError):
@@ -161,9 +166,8 @@ class ObjectStore:
         finally:
             os.close(descriptor)
         if verify if verify is not None else self._is_to_verify(digest, status):
-            if xxh3_128_digest(data) != digest:
-                raise _damaged(name, digest, "digest", "its content is not what was stored")
-            self._verified.add(digest, status, now_s=began_s)
+            _check(name, digest, data)
+            self._verified.add(digest, status, now_s=began_s, is_network=self._filesystem.is_network)
         return data
 
     def _is_to_verify(self, digest: bytes, status: os.stat_result) -> bool:
@@ -250,6 +254,11 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 
 def _names_aside(name: str) -> Iterable[str]:
     return itertools.chain([f"{name}.damaged"], (f"{name}.{number}.damaged" for number in itertools.count(2)))
+
+
+def _check(name: str, digest: bytes, data: memoryview) -> None:
+    if xxh3_128_digest(data) != digest:
+        raise _damaged(name, digest, "digest", "its content is not what was stored")
 
 
 def _damaged(name: str, digest: bytes, reason: str, what: str) -> DamagedResultError:

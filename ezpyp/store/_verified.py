@@ -5,8 +5,10 @@ import time
 
 # Below, hashing again (17 us) costs hardly more than remembering, and a location may have millions of them.
 _LEAST_BYTES = 256 * 1024
-# A change in the same tick of the file system's clock shows in no time stamp; the coarsest ticks take 2 s.
-_SETTLED_S = 2.0
+# A change in the same tick of the file system's clock shows in no time stamp. Ticks are 10 ms at most where time stamps
+# have fractions of a second, 2 s where they have none; another host's clock may be off.
+_SETTLED_S = 0.1
+_SETTLED_COARSE_S = 2.0
 
 
 class Verified:
@@ -22,7 +24,7 @@ class Verified:
         ...     file.flush()
         ...     status = os.fstat(file.fileno())
         >>> verified = Verified()
-        >>> verified.add(b"digest", status, now_s=status.st_ctime + 1)  # it may change once more unseen
+        >>> verified.add(b"digest", status, now_s=status.st_ctime + 0.01)  # it may change once more unseen
         >>> verified.holds(b"digest", status)
         False
         >>> verified.add(b"digest", status, now_s=status.st_ctime + 10)
@@ -37,10 +39,14 @@ class Verified:
         """Whether this very file was found to have this digest, and did not change since."""
         return self._known.get(digest) == _identity(status)
 
-    def add(self, digest: bytes, status: os.stat_result, *, now_s: float | None = None) -> None:
+    def add(
+        self, digest: bytes, status: os.stat_result, *, now_s: float | None = None, is_network: bool = False
+    ) -> None:
         """Remember a file that was found to have its digest; ``now_s`` is the time when reading began."""
         now_s = time.time() if now_s is None else now_s
-        if status.st_size >= _LEAST_BYTES and now_s - status.st_ctime > _SETTLED_S:
+        is_fine = status.st_ctime_ns % 1_000_000_000 and not is_network
+        settled_s = _SETTLED_S if is_fine else _SETTLED_COARSE_S
+        if status.st_size >= _LEAST_BYTES and now_s - status.st_ctime > settled_s:
             self._known[digest] = _identity(status)
 
 

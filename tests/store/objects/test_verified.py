@@ -10,6 +10,7 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.store import _objects
 from ezpyp.store._encoded import Encoded, encode_result
 from ezpyp.store._objects import ObjectStore
+from ezpyp.store._verified import Verified
 from tests.store.objects.tools import MEDIUM, content, flip, opened, path_of, truncate
 
 LATER_S = 60.0
@@ -139,3 +140,23 @@ def test_publishing_trusts_nothing_that_lies_there(
 
     assert path.read_bytes() == content(encoded)
     assert path.with_name(f"{path.name}.damaged").exists()
+
+
+@pytest.mark.parametrize(
+    ("fraction", "is_network", "age_s", "is_settled"),
+    [(0.25, False, 0.05, False), (0.25, False, 0.2, True), (0.0, False, 0.2, False), (0.0, False, 2.5, True),
+     (0.25, True, 0.2, False), (0.25, True, 2.5, True)],
+)  # fmt: skip
+def test_a_file_counts_as_settled_once_its_clock_has_ticked(
+    tmp_path: Path, fraction: float, is_network: bool, age_s: float, is_settled: bool
+) -> None:
+    """Time stamps without fractions of a second are those of a coarse clock; another host's clock may be off."""
+    changed_s = 1_700_000_000 + fraction
+    facts = list(os.stat(tmp_path)[:10])
+    facts[6], facts[9] = 1_000_000, int(changed_s)
+    times = {"st_atime_ns": 0, "st_mtime_ns": 0, "st_ctime_ns": round(changed_s * 1e9), "st_ctime": changed_s}
+    status = os.stat_result(facts, times)
+
+    verified = Verified()
+    verified.add(b"digest", status, now_s=changed_s + age_s, is_network=is_network)
+    assert verified.holds(b"digest", status) == is_settled
