@@ -6,7 +6,7 @@ change it leaves the digest alone. Where they fight, never-stale wins.
 
 from collections.abc import Callable
 
-from ezpyp.hashing._arguments import code_identity, says_itself, short_digest
+from ezpyp.hashing._arguments import code_identity
 from ezpyp.hashing._circumstances import circumstances
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._difference import Change, difference
@@ -19,6 +19,7 @@ from ezpyp.hashing._large import LARGE_BUFFERS, LARGE_BYTES
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
 from ezpyp.hashing._secrets import SECRET, is_secret, without_secrets
+from ezpyp.hashing._short import says_itself, short_digest
 from ezpyp.hashing._tracking import BY_THE_RULE, Tracking
 from ezpyp.hashing._values import cutoff_digest, digest_as_checked, encode, value_digest
 from ezpyp.hashing._versions import version_of

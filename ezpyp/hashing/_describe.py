@@ -1,6 +1,5 @@
 """Short text of a value for people, without running any of the user's code."""
 
-from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from ezpyp.hashing._hole import Hole
@@ -19,18 +18,12 @@ _DEPTH = 6
 _BIG = 1 << 2000
 
 
-def hidden(_: object) -> str:
-    """What is shown of a secret."""
-    return SECRET
-
-
-def describe(value: object, limit: int = 60, *, secret: Callable[[object], str] = hidden) -> str:
+def describe(value: object, limit: int = 60) -> str:
     """Return a short text of ``value`` on one line: always the same for the same value, never an error.
 
     Args:
         value: Anything.
         limit: Most characters to return; longer texts end in "...".
-        secret: Gives what stands for a value under a key like "password"; by default nothing of it.
 
     Returns:
         Plain numbers, strings and small containers as Python writes them; for other objects the type and, for arrays,
@@ -48,33 +41,32 @@ def describe(value: object, limit: int = 60, *, secret: Callable[[object], str] 
     elif kind is int:
         text = repr(value) if -_BIG < value < _BIG else f"<int of {value.bit_length()} bits>"  # type: ignore[operator,attr-defined]  # an int
     else:
-        text = _text(value, limit + 1, _DEPTH, secret)
+        text = _text(value, limit + 1, _DEPTH)
     return text if len(text) <= limit else text[: max(limit - 3, 0)] + "..."
 
 
-def _text(value: object, room: int, depth: int, secret: Callable[[object], str]) -> str:
+def _text(value: object, room: int, depth: int) -> str:
     kind = type(value)
     if kind in _NUMBERS:
         return describe(value, max(room, 40))
     if kind is str or kind is bytes:
         return repr(value[:room])  # type: ignore[index]  # a string
     if kind in _BRACKETS or kind is dict:
-        return _container(value, room, depth, secret) if depth and room > 0 else "..."
+        return _container(value, room, depth) if depth and room > 0 else "..."
     if kind is Hole:
         return f"<upstream {value.index}>"  # type: ignore[attr-defined]  # a Hole
     return _object(value, kind)
 
 
-def _container(value: object, room: int, depth: int, secret: Callable[[object], str]) -> str:
+def _container(value: object, room: int, depth: int) -> str:
     if isinstance(value, dict):
         pieces = [
-            f"{_text(key, room, depth - 1, secret)}: "
-            + (secret(value[key]) if is_secret(key) else _text(value[key], room, depth - 1, secret))
+            f"{_text(key, room, depth - 1)}: {SECRET if is_secret(key) else _text(value[key], room, depth - 1)}"
             for key in _first(value, room)
         ]
         return "{" + ", ".join(pieces) + "}"
     opening, closing = _BRACKETS[type(value)]
-    parts = [_text(part, room, depth - 1, secret) for part in _first(value, room)]
+    parts = [_text(part, room, depth - 1) for part in _first(value, room)]
     if isinstance(value, set | frozenset):
         parts.sort()
         if not parts:

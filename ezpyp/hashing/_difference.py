@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from os.path import basename
 
 from ezpyp.hashing._identity import FunctionIdentity
-from ezpyp.hashing._inside import inside, shortened
+from ezpyp.hashing._inside import inside, is_told_by_digest, shortened
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._secrets import SECRET
-from ezpyp.hashing._wording import FILE
 from ezpyp.hashing._words import Token
 
 _CODE = frozenset({"code", "helper", "method"})
@@ -57,8 +56,8 @@ class Change:
             what = f"is new: {self.new}" if self.new else f"is gone: {self.old}" if self.old else "changed"
         elif self.old == self.new == SECRET:
             what = "changed (a secret, known by its digest only)"
-        elif self.old == self.new and self.new.startswith(FILE):
-            return f"{self.kind} {self.name}{place}: content of {self.new[len(FILE) : -1]} changed"
+        elif self.old == self.new and is_told_by_digest(self.new):
+            return f"{self.kind} {self.name}{place}: content of {self.new} changed"
         elif self.old == self.new:
             what = f"changed somewhere in {self.new}"
         if self.within == "code":
@@ -116,7 +115,7 @@ def _found(old: FunctionIdentity, new: FunctionIdentity, code: "_Compare") -> It
 
 
 def _is_known_by_digest(text: str) -> bool:
-    return text == SECRET or text.startswith(FILE)
+    return text == SECRET or is_told_by_digest(text)
 
 
 def _comes_along(change: Change) -> bool:

@@ -11,9 +11,11 @@ from ezpyp.hashing._framing import digest, tag
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._record import Part, Recorder
 from ezpyp.hashing._registry import REGISTRY
+from ezpyp.hashing._short import says_itself, short_digest
 from ezpyp.hashing._source import source_of
 from ezpyp.hashing._versions import tracked, versions_as_bytes
 from ezpyp.hashing._walk import Walker
+from ezpyp.hashing._wording import wording
 
 _IDENTITY = tag("function identity")
 
@@ -113,7 +115,7 @@ def function_identity(
     """
     while getattr(function, "__ezpyp_function__", None) is not None:
         function = function.__ezpyp_function__  # type: ignore[attr-defined]  # just looked
-    recorder = Recorder()
+    recorder = Recorder(partial(wording, digest_of=short_digest, says_itself=says_itself))
     walker = Walker(REGISTRY, Ownership(track, no_track), root=_innermost(function), recorder=recorder)
     data = walker.write(function)
     versions = tracked(track_versions, versions_where_used, frozenset(recorder.libraries))

@@ -1,21 +1,61 @@
 """What changed inside a value of which only a text was recorded: the one key of a table, the one field of an object."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ezpyp.hashing._secrets import SECRET
+
+if TYPE_CHECKING:
+    import ast
 
 _MOST = 5
 _SHOWN = 60
 _MISSING = object()
-# Where a text names what has no literal: <add>, <secret>.
-_NAMED = re.compile(r"<[\w.]+>")
+# Where a text names what has no expression: <add>, <secret>, <outer.<locals>.inner>.
+_NAMED = re.compile(r"<(?:[\w. ]|<\w+>)+>")
+_NAMED_OR_QUOTED = re.compile(rf"""(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|{_NAMED.pattern}""", re.DOTALL)
 _SECRET_DIGEST = re.compile(r"<secret\.[0-9a-f]{16}>")
-# The text of an object: its class, then its attributes.
-_OBJECT = re.compile(r"<([\w.]+) (\{.*\})>", re.DOTALL)
+# The last argument of what is known by its content.
+_DIGEST = re.compile(r"(?:, )?'#[0-9a-f]{16}'")
+_TOLD_BY_DIGEST = re.compile(r"[\w.]+\((?![\w]+=)[^{\[]*\)")
 
 # Path below the whole, what was there, what is there; "" for nothing.
 Inner = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object with the attributes that its text names."""
+
+    name: str
+    fields: dict[str, object]
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={_text(part)}' for name, part in self.fields.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """What has a text and no parts."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def is_told_by_digest(text: str) -> bool:
+    """Tell whether a text is that of something of which the content is in a digest alone.
+
+    Example:
+        >>> [is_told_by_digest(text) for text in ("File('a.csv')", "ndarray('int64', (9,))", "Conf(lr=1)", "{1: 2}")]
+        [True, True, False, False]
+    """
+    return _TOLD_BY_DIGEST.fullmatch(text) is not None
 
 
 def inside(old: str, new: str) -> list[Inner]:
@@ -31,35 +71,69 @@ def inside(old: str, new: str) -> list[Inner]:
     Example:
         >>> inside("{'a': 1, 'b': [2, 3]}", "{'a': 1, 'b': [2, 4]}")
         [("['b'][1]", '3', '4')]
+        >>> inside("Conf(lr=0.1, seed=1)", "Conf(lr=0.2, seed=1)")
+        [('.lr', '0.1', '0.2')]
     """
-    path, values = "", (_parsed(old), _parsed(new))
-    objects = _OBJECT.fullmatch(old), _OBJECT.fullmatch(new)
-    if objects[0] and objects[1] and objects[0][1] == objects[1][1]:
-        path, values = ".", (_parsed(objects[0][2]), _parsed(objects[1][2]))
+    values = _parsed(old), _parsed(new)
     if _MISSING in values:
         return [("", *_both_shortened(old, new))]
-    found = [(place, *_both_shortened(was, now)) for place, was, now in _differences(path, *values)]
+    found = [(place, *_both_shortened(was, now)) for place, was, now in _differences("", *values)]
     return found if 0 < len(found) <= _MOST else [("", *_both_shortened(old, new))]
 
 
 def _parsed(text: str) -> object:
-    from ast import literal_eval  # a few milliseconds that only a difference is worth
+    import ast  # a few milliseconds that only a difference is worth
 
     try:
-        return literal_eval(_NAMED.sub(lambda name: repr(name[0]), text))
+        tree = ast.parse(_NAMED_OR_QUOTED.sub(lambda found: found["quoted"] or repr(found[0]), text), mode="eval")
+        return _value(tree.body)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return _MISSING
 
 
+def _value(node: ast.expr) -> object:
+    import ast
+
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.List(elts=parts):
+            return [_value(part) for part in parts]
+        case ast.Tuple(elts=parts):
+            return tuple(_value(part) for part in parts)
+        case ast.Dict(keys=keys, values=values):
+            return {_key(key): _value(part) for key, part in zip(keys, values, strict=True) if key is not None}
+        case ast.Call(func=kind, args=[], keywords=[_, *_] as fields):
+            return _Object(ast.unparse(kind), {str(field.arg): _value(field.value) for field in fields})
+        case ast.Call(args=[ast.Dict() | ast.List() as only], keywords=[]):
+            return _value(only)
+        case _:
+            return _Leaf(ast.unparse(node))
+
+
+def _key(node: ast.expr) -> object:
+    import ast
+
+    value = _value(node)
+    # Numbers of other types are other keys in a text, if not in a table.
+    return value if isinstance(value, str | bytes) else _Leaf(ast.unparse(node))
+
+
 def _differences(path: str, old: object, new: object) -> Iterator[Inner]:
-    if type(old) is type(new) is dict:
-        for key in dict.fromkeys([*old, *new]):
-            place = f".{key}" if path == "." else f"{path}[{_text(key)}]"
-            yield from _differences(place, old.get(key, _MISSING), new.get(key, _MISSING))
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from _by_name([(f"{path}[{_text(key)}]", key) for key in dict.fromkeys([*old, *new])], old, new)
+    elif isinstance(old, _Object) and isinstance(new, _Object) and old.name == new.name:
+        names = dict.fromkeys([*old.fields, *new.fields])
+        yield from _by_name([(f"{path}.{name}", name) for name in names], old.fields, new.fields)
     elif isinstance(old, list | tuple) and type(old) is type(new):
         yield from _in_order(path, old, new)
     elif not _same(_text(old), _text(new)):
         yield path, _text(old), _text(new)
+
+
+def _by_name(places: list[tuple[str, Any]], old: dict[Any, object], new: dict[Any, object]) -> Iterator[Inner]:
+    for place, name in places:
+        yield from _differences(place, old.get(name, _MISSING), new.get(name, _MISSING))
 
 
 def _in_order(
@@ -86,7 +160,7 @@ def _same(old: str, new: str) -> bool:
 
 def _without_digests(text: str) -> str:
     """A text as it may be shown."""
-    return _SECRET_DIGEST.sub(SECRET, text)
+    return _DIGEST.sub("", _SECRET_DIGEST.sub(SECRET, text))
 
 
 def _text(value: object) -> str:
@@ -99,7 +173,7 @@ def _text(value: object) -> str:
 def _both_shortened(old: str, new: str) -> tuple[str, str]:
     """Cut texts to a line, so that the place where they differ is seen."""
     old, new = _without_digests(old), _without_digests(new)
-    if max(len(old), len(new)) <= _SHOWN:
+    if max(len(old), len(new)) <= _SHOWN or (old == new and is_told_by_digest(new)):
         return old, new
     same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     start = 0 if same < _SHOWN - 10 else same - 21

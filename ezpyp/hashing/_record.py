@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType
@@ -15,7 +15,6 @@ from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._secrets import SECRET, is_secret, without_secrets
 from ezpyp.hashing._source import line_of, lines_of, source_of
 from ezpyp.hashing._unseen import unseen
-from ezpyp.hashing._wording import wording
 from ezpyp.hashing._words import Token
 
 
@@ -106,9 +105,14 @@ class Part:
 
 
 class Recorder:
-    """Collects the parts of one walk, in the order in which it meets them."""
+    """Collects the parts of one walk, in the order in which it meets them.
 
-    def __init__(self) -> None:
+    Args:
+        words: Gives the text of a value.
+    """
+
+    def __init__(self, words: Callable[[object], str]) -> None:
+        self._words = words
         self.parts: list[Part] = []
         self.not_tracked: dict[str, None] = {}
         # Names of what is being walked; None for the environment, of which each variable is noted.
@@ -143,7 +147,7 @@ class Recorder:
         """Note a value that code reads; of one that looks like a secret only the digest."""
         if name.rpartition(".")[2] == "argv" and isinstance(value, list):
             value = without_secrets([str(word) for word in value])
-        text = SECRET if is_secret(name) else wording(value)
+        text = SECRET if is_secret(name) else self._words(value)
         self.parts.append(Part(kind, name, self.absolute(place[0]), place[1], digest(data).hex(), text))
 
     def name(self, name: str, place: tuple[str, int], value: object) -> None:

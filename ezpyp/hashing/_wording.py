@@ -1,43 +1,165 @@
 """The text of a value that code reads, long enough to tell later which part of it changed."""
 
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 from functools import partial
-from types import ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from xxhash import xxh3_64_hexdigest
 
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._file import File
-
-FILE = "<File "
-"""How the text of a file begins, of which the content counts."""
+from ezpyp.hashing._secrets import is_secret
 
 _ROOM = 1000
+_DEPTH = 6
+_LONG = 200
+"""Characters of a text, or of an object's own words, of which the rest is told by a digest."""
+_SMALL_ARRAY = 12
 _LONGEST_SECRET = 10_000
-_CONTAINERS = frozenset({list, tuple, dict})
+_BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}
+_UNORDERED = (set, frozenset)
+_NUMBERS = frozenset({int, float, complex, bool, type(None)})
+# Their texts say all, and are the standard library's own.
+_SAID_BY_REPR = frozenset({"datetime", "decimal", "fractions", "uuid", "ipaddress", "zoneinfo", "re"})
+# Named only: what they lead to is told of by itself.
+_WITHOUT_PARTS = (FunctionType, BuiltinFunctionType, ModuleType, type, classmethod, staticmethod, property)
+_LEADS_ON = frozenset({"dataclasses", "functools", "types"})
 _NO_OBJECTS = frozenset({"builtins", "functools", "types"})
 _PLAIN_OBJECTS = frozenset({"SimpleNamespace"})
 
 
-def wording(value: object) -> str:
-    """Return a bounded text of a value: tables and the attributes of objects in some detail, the rest in short."""
+def wording(value: object, *, digest_of: Callable[[object], str], says_itself: Callable[[type], bool]) -> str:
+    """Return a bounded text of a value, as an expression of Python: no code of the user's runs.
+
+    Args:
+        value: Anything.
+        digest_of: Gives what stands for the content of a part of which the text does not say all; "" for nothing.
+        says_itself: Whether instances of a class say themselves what counts, so that their attributes mean nothing.
+
+    Example:
+        >>> wording({"rate": 0.1, "raw": bytearray(3)}, digest_of=lambda part: "1f", says_itself=lambda kind: False)
+        "{'rate': 0.1, 'raw': bytearray('#1f')}"
+    """
+    return _Writer(digest_of, says_itself).whole(value)
+
+
+class _Writer:
+    """Writes one value. What no longer fits is an ellipsis: the text stays an expression."""
+
+    def __init__(self, digest_of: Callable[[object], str], says_itself: Callable[[type], bool]) -> None:
+        self._digest_of = digest_of
+        self._says_itself = says_itself
+        self._room = _ROOM
+
+    def whole(self, value: object) -> str:
+        # Its digest is recorded beside the text.
+        return self._opened(value, _DEPTH) or _leaf(value, _ROOM, lambda _: "")
+
+    def _text(self, value: object, depth: int) -> str:
+        if self._room <= 0 or not depth:
+            return "..."
+        opened = self._opened(value, depth)
+        if opened is not None:
+            return opened
+        text = _leaf(value, _LONG, self._digest_of)
+        self._room -= len(text)
+        return text
+
+    def _opened(self, value: object, depth: int) -> str | None:
+        """The text of what has parts; None for other things."""
+        kind = type(value)
+        if kind is dict:
+            return self._table(value, depth)  # type: ignore[arg-type]  # just looked
+        if kind in _BRACKETS:
+            return self._row(value, *_BRACKETS[kind], depth)  # type: ignore[arg-type]  # just looked
+        if kind is frozenset:
+            return f"frozenset({self._row(value, '{', '}', depth) if value else ''})"  # type: ignore[arg-type]
+        return self._object(value, kind, depth)
+
+    def _table(self, table: dict[object, object], depth: int) -> str:
+        return "{" + ", ".join(self._pairs(dict.items(table), depth)) + "}"
+
+    def _pairs(self, items: Iterable[tuple[object, object]], depth: int) -> Iterator[str]:
+        for key, part in items:
+            shown = _told_apart(part) if is_secret(key) else None
+            yield f"{self._text(key, depth - 1)}: {shown or self._text(part, depth - 1)}"
+            if self._room <= 0:
+                return
+
+    def _row(self, parts: Iterable[object], opening: str, closing: str, depth: int) -> str:
+        texts = []
+        for part in parts:
+            texts.append(self._text(part, depth - 1))
+            if self._room <= 0:
+                break
+        if isinstance(parts, _UNORDERED):
+            texts.sort()
+            if not texts:
+                return "set()"
+        comma = "," if opening == "(" and len(texts) == 1 else ""
+        return opening + ", ".join(texts) + comma + closing
+
+    def _object(self, value: object, kind: type, depth: int) -> str | None:
+        if kind is partial:
+            facts = {"func": value.func, "args": value.args, "keywords": value.keywords}  # type: ignore[attr-defined]
+            return self._call(kind, facts.items(), depth)
+        if isinstance(value, tuple) and isinstance(fields := getattr(kind, "_fields", None), tuple):
+            return self._call(kind, zip(fields, tuple.__iter__(value), strict=False), depth)
+        if isinstance(value, dict):
+            return f"{kind.__qualname__}({self._table(value, depth)})"
+        if kind is deque:
+            return f"deque({self._row(value, '[', ']', depth)})"  # type: ignore[arg-type]  # just looked
+        state = {} if self._says_itself(kind) else _state(value, kind)
+        return self._call(kind, state.items(), depth) if state else None
+
+    def _call(self, kind: type, facts: Iterable[tuple[object, object]], depth: int) -> str | None:
+        texts = []
+        for name, part in facts:
+            if not (type(name) is str and name.isidentifier()):
+                return None
+            shown = _told_apart(part) if is_secret(name) else self._text(part, depth - 1)
+            texts.append(f"{name}={shown}")
+        return f"{kind.__qualname__.replace('<locals>.', '')}({', '.join(texts)})"
+
+
+def _leaf(value: object, most: int, digest_of: Callable[[object], str]) -> str:
+    """What has no parts to look into, with a digest where the text does not say all."""
     kind = type(value)
+    if kind in _NUMBERS or isinstance(value, _WITHOUT_PARTS) or kind.__module__ in _LEADS_ON:
+        return describe(value)
+    if kind is str or kind is bytes:
+        if len(value) <= most:  # type: ignore[arg-type]  # a text
+            return repr(value)
+        return _marked(kind.__name__, [repr(value[:40]), str(len(value))], digest_of(value))  # type: ignore[index,arg-type]
+    if kind.__module__ in _SAID_BY_REPR or kind is range:
+        text = repr(value)
+        return text if len(text) <= most else _marked(kind.__name__, [], digest_of(value))
+    if kind.__module__.startswith("pathlib"):
+        return repr(str(value))
+    if isinstance(value, Enum):
+        return f"{kind.__qualname__}.{value.__dict__.get('_name_')}"
     if kind is File:
-        return f"{FILE}{value.path!r}>"  # type: ignore[attr-defined]  # just looked
-    if kind in _CONTAINERS:
-        return _parts(value)
-    if kind is partial:
-        return _of_partial(value)  # type: ignore[arg-type]  # just looked
-    state = _state(value, kind)
-    return f"<{kind.__qualname__} {_parts(state)}>" if state else describe(value)
+        return _marked("File", [repr(value.path)], digest_of(value))  # type: ignore[attr-defined]  # just looked
+    return _other(value, kind, digest_of)
 
 
-def _of_partial(value: "partial[object]") -> str:
-    facts = {"func": value.func, "args": value.args, "keywords": value.keywords}
-    return f"<partial {_parts(facts)}>"
+def _other(value: object, kind: type, digest_of: Callable[[object], str]) -> str:
+    shown = describe(value)
+    if not shown.startswith("<"):
+        return shown
+    array = re.fullmatch(r"<ndarray (\S+) (\([\d, ]*\))>", shown)
+    if not array:
+        return shown if shown != f"<{kind.__qualname__}>" else _marked(kind.__qualname__, [], digest_of(value))
+    if kind.__module__ == "numpy" and value.dtype.kind in "biuf" and value.size <= _SMALL_ARRAY:  # type: ignore[attr-defined]
+        return f"ndarray({array[1]!r}, {value.tolist()})"  # type: ignore[attr-defined]  # an array
+    return _marked("ndarray", [repr(array[1]), array[2]], digest_of(value))
 
 
-def _parts(value: object) -> str:
-    return describe(value, _ROOM, secret=_told_apart)
+def _marked(name: str, facts: list[str], digest: str) -> str:
+    return f"{name.replace('<locals>.', '')}({', '.join([*facts, *([repr('#' + digest)] if digest else [])])})"
 
 
 def _told_apart(value: object) -> str:
@@ -49,7 +171,7 @@ def _state(value: object, kind: type) -> dict[str, object]:
     """Return the attributes of an object written in Python, without waking any of its own code."""
     if kind.__module__ in _NO_OBJECTS and kind.__name__ not in _PLAIN_OBJECTS:
         return {}
-    if isinstance(value, ModuleType | type):
+    if isinstance(value, ModuleType | type | Enum | File):
         return {}
     try:
         state = object.__getattribute__(value, "__dict__")
