@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from ezpyp.execution import _lines as lines
 from ezpyp.execution._capture import Capture
 from ezpyp.execution._console import Console
+from ezpyp.execution._counted import Counted
 from ezpyp.execution._outcome import DONE, FAILED, RUNNING, SKIPPED, Outcome
 from ezpyp.execution._progress_line import ProgressLine
 from ezpyp.execution._progress_tally import CACHED
@@ -31,6 +32,7 @@ from ezpyp.store import (
     insert_outputs,
     insert_results,
     insert_step_rows,
+    record_counts,
 )
 
 GROUP_S = 0.02
@@ -47,11 +49,13 @@ class Recorder:
         step_ids: Row id of each step, by position.
         console: Where lines go; None where none are wanted.
         follow: Gives what says how far the run is; None where nothing does.
+        counted: Kept in the run's row while it goes on; None where the run is small.
     """
 
     def __init__(
         self, index: Index, program: Program, run: int, step_ids: list[int], console: Console | None, *,
         follow: Callable[[Capture], ProgressLine | None] = lambda _: None,
+        counted: Counted | None = None,
     ) -> None:  # fmt: skip
         self._index = index
         self._program = program
@@ -60,6 +64,7 @@ class Recorder:
         self._verbose = console is not None
         self._console = console
         self._follow = follow
+        self._counted = counted
         self._line: ProgressLine | None = None
         self._lock = threading.Lock()
         self._results: list[tuple[int, int, NewResult]] = []
@@ -101,7 +106,7 @@ class Recorder:
         """A step gave a result; the id of its row."""
         with self._lock:
             id_ = self._add_result(result)
-            self._add_row(self._row(outcome, DONE, id_))
+            self._add_row(outcome.position, self._row(outcome, DONE, id_))
             self._ended(outcome.position, DONE, outcome.seconds)
             if self._verbose:
                 name = self._program.names[outcome.position]
@@ -115,7 +120,7 @@ class Recorder:
         assert failure is not None
         name = self._program.names[outcome.position]
         with self._lock:
-            self._add_row(self._row(outcome, FAILED, None))
+            self._add_row(outcome.position, self._row(outcome, FAILED, None))
             self._ended(outcome.position, FAILED, outcome.seconds)
             self._errors.append(
                 ErrorRow(self._step_ids[outcome.position], self._run, *failure[:4], failure.traceback, None)
@@ -130,21 +135,9 @@ class Recorder:
         """A step cannot run, because of ``blame``."""
         step_id = self._step_ids[position]
         with self._lock:
-            self._add_row(
-                StepRow(
-                    step_id,
-                    self._run,
-                    SKIPPED,
-                    0,
-                    None,
-                    *texts,
-                    time.time(),
-                    None,
-                    None,
-                    None,
-                    f"needs {blame}",
-                )
-            )
+            now, reason = time.time(), f"needs {blame}"
+            row = StepRow(step_id, self._run, SKIPPED, 0, None, *texts, now, None, None, None, reason)
+            self._add_row(position, row)
             self._errors.append(ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame))
             self._ended(position, SKIPPED)
             self.say(lines.skipped(0, *self._titled(position), blame))
@@ -168,7 +161,7 @@ class Recorder:
         """A step was found in the cache, and its row does not say so yet."""
         row = StepRow(self._step_ids[position], self._run, DONE, 1, result, *texts, time.time(), 0.0, 0, None, reason)
         with self._lock:
-            self._add_row(row)
+            self._add_row(position, row)
             self._ended(position, CACHED)
             if say:
                 self.say(lines.cached(0, *self._titled(position), reason))
@@ -225,7 +218,8 @@ class Recorder:
         started, rank, host = self._running[position]
         started_at = time.time() - (time.perf_counter() - started)
         step = self._step_ids[position]
-        self._add_row(StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None))
+        row = StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None)
+        self._add_row(position, row)
         self._begin(position, rank)
         self._announced.add(position)
 
@@ -253,7 +247,9 @@ class Recorder:
         self._results.append((id_, self._run, result))
         return id_
 
-    def _add_row(self, row: StepRow) -> None:
+    def _add_row(self, position: int, row: StepRow) -> None:
+        if self._counted is not None:
+            self._counted.becomes(position, row.status)
         if not self._rows:
             self._oldest = time.perf_counter()
         self._rows.append(row)
@@ -266,6 +262,8 @@ class Recorder:
             insert_step_rows(connection, self._rows)
             insert_errors(connection, self._errors)
             insert_outputs(connection, self._outputs)
+            if self._counted is not None:
+                record_counts(connection, self._run, self._counted.by_phase())
         self._results.clear()
         self._rows.clear()
         self._errors.clear()

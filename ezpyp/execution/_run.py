@@ -17,6 +17,7 @@ from ezpyp.execution._capture import Capture
 from ezpyp.execution._communicator import Communicator
 from ezpyp.execution._console import Console
 from ezpyp.execution._coordinator import Coordinator
+from ezpyp.execution._counted import Counted
 from ezpyp.execution._durations import Durations
 from ezpyp.execution._mpi import coordinate
 from ezpyp.execution._outcome import FAILED, SKIPPED
@@ -115,7 +116,8 @@ class _Run:
         run = self._start(len(self._program))
         console = self._console if self._request.output == "steps" else None
         follow = partial(self._follow, state.found, step_ids)
-        recorder = Recorder(self._index, self._program, run, step_ids, console, follow=follow)
+        counted = Counted.of(state)
+        recorder = Recorder(self._index, self._program, run, step_ids, console, follow=follow, counted=counted)
         cached = sum(result is not None for result in state.found)
         if cached < len(self._program):
             self._repository.look()

@@ -34,7 +34,7 @@ def phases(reader: Reader, view: View) -> list[Phase]:
 
 
 def phases_of_run(reader: Reader, run: Run) -> list[Phase]:
-    """What the run itself wrote down when it ended; nothing while it has not, or where an older ezpyp ran."""
+    """What a large run wrote down with its last rows, any run when it ended; nothing where neither is so."""
     (text,) = reader.must("SELECT phases FROM runs WHERE run = ?", [run.run])
     with reader.translated():
         return [

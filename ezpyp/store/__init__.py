@@ -58,6 +58,7 @@ from ezpyp.store._runs import (
     insert_errors,
     insert_step_rows,
     latest_rows,
+    record_counts,
     recorded_durations,
     start_run,
 )
@@ -159,6 +160,7 @@ __all__ = [
     "payload_of",
     "read_private",
     "record_changed_files",
+    "record_counts",
     "record_circumstances",
     "record_functions",
     "record_markers",

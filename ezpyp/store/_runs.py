@@ -50,9 +50,6 @@ def finish_run(
 ) -> None:
     """Record how a run ended; ``by_phase`` has the number of steps by phase and status."""
     now = time.time()
-    phases: dict[int, dict[int, int]] = {}
-    for (phase, end), number in sorted((by_phase or {}).items()):
-        phases.setdefault(phase, {})[end] = number
     connection.execute(
         "UPDATE runs SET status = ?, finished_at = ?, seconds = ? - started_at, cached = ?, done = ?, failed = ?,"
         " skipped = ?, busy_seconds = ?, phases = ?, git_dirty = ? WHERE run = ?",
@@ -65,11 +62,23 @@ def finish_run(
             counts.failed,
             counts.skipped,
             counts.busy_seconds,
-            json.dumps(phases) if phases else None,
+            _phases_text(by_phase) if by_phase else None,
             git_dirty,
             run,
         ),
     )
+
+
+def record_counts(connection: sqlite3.Connection, run: int, by_phase: Mapping[tuple[int, int], int]) -> None:
+    """Record how many steps are how while a run goes on, by phase and status."""
+    connection.execute("UPDATE runs SET phases = ? WHERE run = ?", (_phases_text(by_phase), run))
+
+
+def _phases_text(by_phase: Mapping[tuple[int, int], int]) -> str:
+    phases: dict[int, dict[int, int]] = {}
+    for (phase, status), number in sorted(by_phase.items()):
+        phases.setdefault(phase, {})[status] = number
+    return json.dumps(phases)
 
 
 def insert_step_rows(connection: sqlite3.Connection, rows: Iterable[StepRow]) -> None:
