@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ezpyp.pipeline._reading import Reader, plain_params
+from ezpyp.pipeline._settings import path_text
 from ezpyp.pipeline._telling import tersely
 from ezpyp.store import KnownStep
 
@@ -112,6 +113,7 @@ def open_cache(location: str | os.PathLike[str], *, trust: bool = False) -> Cach
             says the same.
 
     Raises:
+        OptionError: ``location`` is no path.
         CacheNotFoundError: There is no cache.
         CacheFormatError: The index is none of ezpyp, or is of a newer format.
 
@@ -128,4 +130,4 @@ def open_cache(location: str | os.PathLike[str], *, trust: bool = False) -> Cach
         >>> cache.get_result("abs", x=-2)
         2
     """
-    return Cache(Path(os.path.realpath(os.fspath(location))), trust=trust)
+    return Cache(Path(os.path.realpath(path_text(location, "location"))), trust=trust)

@@ -40,6 +40,23 @@ def checked_id(pipeline_id: object) -> str:
     return pipeline_id
 
 
+def path_text(path: str | os.PathLike[str], name: str) -> str:
+    """The text of a path that a user gave as the argument of that name.
+
+    Raises:
+        OptionError: It is no path, or an empty one.
+    """
+    try:
+        text: object = os.fspath(path)
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise OptionError(f"{name} must be the path of a folder, such as 'cache', not {path!r}")
+    if not text:
+        raise OptionError(f"{name} is empty: name a folder, such as 'cache'")
+    return text
+
+
 def resolved(cache_location: str | os.PathLike[str]) -> Path:
     """The location's one spelling: links resolved, as SQLite does, so that exports and views agree.
 
@@ -47,14 +64,7 @@ def resolved(cache_location: str | os.PathLike[str]) -> Path:
         OptionError: It is no path, or an empty one.
         StoreError: It is a file, or cannot be a path at all.
     """
-    try:
-        is_text = isinstance(os.fspath(cache_location), str)
-    except TypeError:
-        is_text = False
-    if not is_text:
-        raise OptionError(f"cache_location must be the path of a folder, such as 'cache', not {cache_location!r}")
-    if not os.fspath(cache_location):
-        raise OptionError("cache_location is empty: name a folder, such as 'cache'")
+    path_text(cache_location, "cache_location")
     try:
         location = Path(os.path.realpath(cache_location))
         str(location).encode()  # the index holds paths as text
