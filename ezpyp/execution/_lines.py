@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ezpyp.execution._report import Report
+from ezpyp.store import KilledRun
 
 CACHED_LINES = 20
 """Cached steps of one phase that are named one by one; more are counted in one line."""
+_NAMED = 4
 
 
 def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, int, int]) -> str:
@@ -22,6 +24,19 @@ def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, i
         f"Pipeline {pipeline_id!r} @ {location}, revision {revision}: "
         f"{total} step{'s' * (total != 1)}, {cached} cached, {to_run} to run\n"
     )
+
+
+def killed(before: KilledRun) -> str:
+    r"""What a run that was killed was at: it could not say so itself.
+
+    Example:
+        >>> killed(KilledRun(3, "node1", [("fit[x=1]", 7, "node2")]))
+        "Run 3 was killed on node1 while it ran 'fit[x=1]' on rank 7 of node2; what had finished is kept\n"
+    """
+    at = [f"{name!r} on rank {rank} of {host}" for name, rank, host in before.steps]
+    more = f" and {len(at) - _NAMED} more" if len(at) > _NAMED else ""
+    running = f" while it ran {', '.join(at[:_NAMED])}{more}" if at else ""
+    return f"Run {before.run} was killed on {before.host}{running}; what had finished is kept\n"
 
 
 def footer(location: Path, report: Report) -> str:

@@ -37,6 +37,7 @@ from ezpyp.graph import Program
 from ezpyp.hashing import without_secrets
 from ezpyp.store import (
     Index,
+    KilledRun,
     KnownResult,
     ObjectStore,
     RunRow,
@@ -45,6 +46,7 @@ from ezpyp.store import (
     damaged_results,
     ended_in_order,
     finish_run,
+    killed_run,
     latest_rows,
     newest_results,
     record_changed_files,
@@ -110,6 +112,7 @@ class _Run:
         self._repository = repository()
         self._started = time.perf_counter()
         self._durations: dict[int, float] | None = None
+        self._killed: KilledRun | None = None
 
     def execute(self) -> Report:
         state, step_ids = self._state()
@@ -157,6 +160,7 @@ class _Run:
         return RunState(program, known, found, rows, str(self._index.location), damaged), step_ids
 
     def _start(self, total: int) -> int:
+        self._killed = killed_run(self._index.connection)
         if not ended_in_order(self._index.connection):
             ObjectStore(self._index.location).sweep()
         row = RunRow(
@@ -214,6 +218,7 @@ class _Run:
         counts = (total, cached, total - cached)
         self._console.write(
             lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
+            + (lines.killed(self._killed) if self._killed else "")
         )
 
     def _expected(self, step_ids: list[int]) -> Durations:

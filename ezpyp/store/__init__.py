@@ -50,6 +50,7 @@ from ezpyp.store._results import (
     results_by_id,
 )
 from ezpyp.store._runs import (
+    KilledRun,
     RunCounts,
     all_rows_current,
     ended_in_order,
@@ -57,6 +58,7 @@ from ezpyp.store._runs import (
     finish_run,
     insert_errors,
     insert_step_rows,
+    killed_run,
     latest_rows,
     record_counts,
     recorded_durations,
@@ -99,6 +101,7 @@ __all__ = [
     "Encoded",
     "ErrorRow",
     "Index",
+    "KilledRun",
     "KnownResult",
     "KnownStep",
     "Manifest",
@@ -147,6 +150,7 @@ __all__ = [
     "is_cache",
     "is_in_revision",
     "latest_revision",
+    "killed_run",
     "latest_rows",
     "load_file_digests",
     "manifest_of",

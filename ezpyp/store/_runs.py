@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ezpyp.store._records import ErrorRow, RunRow, StepRow
 from ezpyp.store._text import storable
@@ -23,10 +24,31 @@ class RunCounts:
     busy_seconds: float
 
 
+class KilledRun(NamedTuple):
+    """A run that ended without a word, with name, rank and host of each step that was running for over a second."""
+
+    run: int
+    host: str
+    steps: list[tuple[str, int, str]]
+
+
 def ended_in_order(connection: sqlite3.Connection) -> bool:
     """Whether the newest run came to its end, or there was none; a run that was killed says ``running`` for ever."""
     row = connection.execute("SELECT status FROM runs ORDER BY run DESC LIMIT 1").fetchone()
     return row is None or row[0] in ("completed", "failed")
+
+
+def killed_run(connection: sqlite3.Connection) -> KilledRun | None:
+    """What the newest run was at when it ended without a word; None where it did not."""
+    row = connection.execute("SELECT run, status, host FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    if row is None or row[1] != "running":
+        return None
+    steps = connection.execute(
+        "SELECT s.name, w.rank, w.host FROM step_rows w JOIN steps s ON s.id = w.step"
+        " WHERE w.status <> 0 AND w.status = -2 AND w.run = ? ORDER BY w.rank",
+        [row[0]],
+    )
+    return KilledRun(row[0], row[2], steps.fetchall())
 
 
 def start_run(connection: sqlite3.Connection, row: RunRow) -> int:

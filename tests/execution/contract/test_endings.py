@@ -105,6 +105,25 @@ def test_a_rank_that_ends_in_a_step_ends_the_job(tmp_path: Path, case: Case) -> 
     kept(tmp_path)
 
 
+@pytest.mark.parametrize("size", [2, 4])
+def test_the_next_run_names_the_steps_ranks_and_hosts_of_one_that_was_killed(tmp_path: Path, size: int) -> None:
+    """MPICH's launcher kills all ranks when one is killed: nobody is left to say it at once."""
+    with running(tmp_path, size) as (process, read):
+        time.sleep(1.5)
+        for pid in job_members(read.mark):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(LIMIT_S)
+
+    job = victim(tmp_path, 0, "nowhere", 0, "nothing")
+    host = re.escape(os.uname().nodename)
+    at = ", ".join(rf"'held\[x=\d\]' on rank {rank} of {host}" for rank in range(size))
+    assert re.search(
+        rf"^Run 2 was killed on {host} while it ran {at}; what had finished is kept$", job.stdout, re.MULTILINE
+    )
+    assert job.stdout.count("was killed") == 1
+
+
 @pytest.mark.parametrize("how", ["KeyboardInterrupt", "os._exit(3)", "SIGTERM"])
 def test_a_serial_run_ends_with_the_same_codes(tmp_path: Path, how: str) -> None:
     job = victim(tmp_path, 0, "step", 0, how)
