@@ -37,6 +37,7 @@ from ezpyp.store import (
 
 GROUP_S = 0.02
 LONG_S = 1.0
+_NEVER_CACHED = "cache=False, so it runs in every run"
 
 
 class Recorder:
@@ -236,9 +237,13 @@ class Recorder:
         self._running.pop(outcome.position, None)
         if outcome.said is not None:
             self._outputs.append(OutputRow(self._step_ids[outcome.position], self._run, *outcome.said))
+        reason = outcome.reason
+        if not self._program.steps[outcome.position].function.options.cache:
+            # It is in no key: the row of a step that was cached once does not have it among its settings.
+            reason = "; ".join(filter(None, (_NEVER_CACHED, reason)))
         return StepRow(
             self._step_ids[outcome.position], self._run, status, 0, result, outcome.args, outcome.kwargs,
-            outcome.started_at, outcome.seconds, outcome.rank, outcome.host, outcome.reason,
+            outcome.started_at, outcome.seconds, outcome.rank, outcome.host, reason,
         )  # fmt: skip
 
     def _add_result(self, result: NewResult) -> int:
