@@ -6,7 +6,7 @@ an error.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from ezpyp.errors import UnknownStepError
 
@@ -15,6 +15,8 @@ LISTED = 10
 COMPARED = 2_000
 
 ParamsOf = Callable[[str], Mapping[str, str]]
+# An argument that is another step, perhaps a part of its result: what stands in the brackets of that one's name.
+HANDED_DOWN = re.compile(r"TMP for [^\[]*\[(.*?)\](?=$|\[)", re.DOTALL)
 
 
 def find_names(
@@ -30,8 +32,9 @@ def find_names(
     Args:
         wanted: A step's name, its function's name, a glob or a prefix.
         names: The names there are.
-        params: Parameter -> text of its value; the step must have them all. Text is compared as it stands,
-            then without quotes and as a number (``1e-3`` finds ``0.001``).
+        params: Parameter -> text of its value; the step must have them all, itself or in what its name or its
+            upstreams' names say. Text is compared as it stands, then without quotes and as a number (``1e-3``
+            finds ``0.001``).
         params_of: Name -> parameters of that step, as text; by default what stands in the name's brackets.
 
     Returns:
@@ -94,11 +97,12 @@ def params_in_name(name: str) -> dict[str, str]:
         >>> params_in_name("fit")
         {}
     """
-    _, bracket, inside = name.partition("[")
-    if not bracket:
-        return {}
+    return _params_in_label(name.partition("[")[2].removesuffix("]"))
+
+
+def _params_in_label(label: str) -> dict[str, str]:
     # A comma parts two parameters only where another "word=" follows: values hold commas of their own.
-    parts = re.split(r",(?=[^\W\d]\w*=)", inside.removesuffix("]"))
+    parts = re.split(r",(?=[^\W\d]\w*=)", label)
     return {param: value for param, equals, value in (part.partition("=") for part in parts) if equals}
 
 
@@ -123,23 +127,41 @@ def _meant(wanted: str, names: Collection[str]) -> list[str]:
 
 
 def _with_params(names: Sequence[str], params: Mapping[str, str], params_of: ParamsOf) -> list[str]:
-    """The names whose steps have the parameters; those that have them letter by letter go first."""
-    having = {name: params_of(name) for name in names}
+    """The names whose steps have the parameters: of their own and letter by letter go first."""
+    own = {name: [params_of(name)] for name in names}
+    return _fitting(own, params) or _fitting(
+        {name: [had, *_handed_down(name, had)] for name, (had,) in own.items()}, params
+    )
+
+
+def _fitting(having: Mapping[str, Sequence[Mapping[str, str]]], params: Mapping[str, str]) -> list[str]:
     for same in (str.__eq__, _is_same_value):
-        fitting = [
-            name
-            for name, had in having.items()
-            if all(param in had and same(had[param], value) for param, value in params.items())
-        ]
-        if fitting:
+        if fitting := [name for name, sources in having.items() if _has_all(params, sources, same)]:
             return fitting
     return []
+
+
+def _handed_down(name: str, had: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """What a step has from its upstreams: a label goes down into its name, or stands in the names of those."""
+    yield params_in_name(name)
+    for text in had.values():
+        if upstream := HANDED_DOWN.match(text):
+            yield _params_in_label(upstream[1])
+
+
+def _has_all(params: Mapping[str, str], sources: Sequence[Mapping[str, str]], same: Callable[[str, str], bool]) -> bool:
+    return all(
+        any(param in source and same(source[param], asked) for source in sources) for param, asked in params.items()
+    )
 
 
 def _is_same_value(had: str, asked: str) -> bool:
     had, asked = _unquoted(had), _unquoted(asked)
     if had == asked:
         return True
+    if had[:1] in ("(", "[", "{"):
+        # Names have (1,2) where the record has (1, 2).
+        return had.replace(" ", "") == asked.replace(" ", "")
     try:
         return float(had) == float(asked)
     except ValueError:

@@ -65,6 +65,45 @@ def test_the_value_letter_by_letter_wins_over_an_equal_number():
     assert find_names("f", ["f[x=3]", "f[x=3.0,y=1]"], {"x": "3.0"}) == "f[x=3.0,y=1]"
 
 
+HANDED_DOWN = {
+    "slow[x=0,s=300.0]": {"y": "TMP for quick[x=0]", "s": "300.0"},
+    "slow[x=1,s=300.0]": {"y": "TMP for quick[x=1]", "s": "300.0"},
+    "slow[x=2,s=7.5]": {"y": "TMP for quick[x=2]", "s": "7.5"},
+    "slow[81c77fa7fb709a1b]": {"y": "TMP for quick[x=4,w=[1]]['mean']", "s": "7.5"},
+    "slow[5d1f0a7e6c3b2a19]": {"y": "TMP for quick[w=(5,6)]", "s": "7.5"},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"x": "0"}, "slow[x=0,s=300.0]"),
+        ({"x": "0", "s": "300"}, "slow[x=0,s=300.0]"),
+        ({"s": "300.0", "x": "1"}, "slow[x=1,s=300.0]"),
+        ({"s": "3e2", "x": "1.0"}, "slow[x=1,s=300.0]"),
+        ({"y": "TMP for quick[x=1]"}, "slow[x=1,s=300.0]"),
+        ({"x": "2"}, "slow[x=2,s=7.5]"),
+        ({"x": "4"}, "slow[81c77fa7fb709a1b]"),
+        ({"w": "[1]"}, "slow[81c77fa7fb709a1b]"),
+        ({"w": "(5, 6)"}, "slow[5d1f0a7e6c3b2a19]"),
+        ({"w": "(5,6)"}, "slow[5d1f0a7e6c3b2a19]"),
+    ],
+)
+def test_what_came_down_from_an_upstream_finds_a_step_too(given, found):
+    assert find_names("slow", HANDED_DOWN, given, HANDED_DOWN.__getitem__) == found
+
+
+def test_a_parameter_of_its_own_goes_before_one_of_an_upstream():
+    params = {"fit[x=1]": {"x": "1"}, "fit[0000]": {"data": "TMP for load[x=1]", "x": "2"}}
+
+    assert find_names("fit", params, {"x": "1"}, params.__getitem__) == "fit[x=1]"
+
+
+def test_what_is_given_must_all_fit():
+    with pytest.raises(UnknownStepError, match=r"there is no step 'slow\[x=0,s=7.5\]'; 'slow' has 5"):
+        find_names("slow", HANDED_DOWN, {"x": "0", "s": "7.5"}, HANDED_DOWN.__getitem__)
+
+
 def test_several_candidates_are_ten_and_the_count():
     names = [f"alpha[x={x}]" for x in range(25)]
 
