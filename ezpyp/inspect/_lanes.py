@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ezpyp.inspect._reader import Reader, Value
 from ezpyp.inspect._rows import Run, Status
 
-# A step that runs still has no seconds, and lasts until now.
+# A step that did not end has no seconds, and lasts as long as its run is known to have lasted.
 COMPUTED = """
 SELECT w.step, w.status, w.rank, coalesce(w.host, '') AS host, w.started_at - :start AS start,
-    coalesce(w.seconds, max(0.0, :now - w.started_at)) AS seconds
+    coalesce(w.seconds, max(0.0, :finish - w.started_at)) AS seconds
 FROM step_rows w WHERE w.run = :run AND w.cached = 0 AND w.rank IS NOT NULL
     AND w.started_at IS NOT NULL AND (w.seconds IS NOT NULL OR w.status = :running)
 """
@@ -27,7 +27,6 @@ UNION ALL
     GROUP BY c.rank, cast(c.start / :cell AS int), s.function, c.status
 ) b JOIN steps s ON s.id = b.step JOIN functions f ON f.id = s.function ORDER BY b.start
 """
-FINISH = f"SELECT max(start + seconds) FROM ({COMPUTED})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +71,18 @@ class Lane:
         return f"rank {first} {self.host}" if first == last else f"ranks {first}-{last}"
 
 
-def bars_of(reader: Reader, run: Run, now: float, cell: float | None = None) -> Iterator[Bar]:
+def bars_of(reader: Reader, run: Run, finish: float, cell: float | None = None) -> Iterator[Bar]:
     """The steps that a run computed, in order of their start.
 
     Args:
         reader: The open cache.
         run: Which run.
-        now: The end of those that run still.
+        finish: The end of those that did not end, in seconds since 1970.
         cell: Seconds in which several short steps of one function become one bar; by default each step has its own.
     """
-    for row in reader.ask(BARS, _values(run, now) | {"cell": cell}):
+    values: dict[str, Value] = {"start": run.started_at, "finish": finish, "cell": cell}
+    for row in reader.ask(BARS, values | {"run": run.run, "running": int(Status.RUNNING)}):
         yield Bar(*row)
-
-
-def wall_of(reader: Reader, run: Run, now: float) -> float:
-    """How long a run took; of one whose end nobody wrote down, until its last step ended."""
-    if run.seconds:
-        return run.seconds
-    (finish,) = reader.must(FINISH, _values(run, now))
-    return float(finish or 0.0)
-
-
-def _values(run: Run, now: float) -> dict[str, Value]:
-    return {"start": run.started_at, "now": now, "run": run.run, "running": int(Status.RUNNING)}
 
 
 def lanes_of(run: Run, bars: Iterable[Bar]) -> list[Lane]:

@@ -4,9 +4,15 @@ import json
 import time
 from dataclasses import dataclass, replace
 
-from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._reader import Reader, Value
 from ezpyp.inspect._rows import Run, Status, StepRow
 from ezpyp.store import Owner
+
+# The row that says of a step that it runs is written so long after its start.
+ANNOUNCED_S = 1.0
+LAST_ROW = """
+SELECT max(started_at + coalesce(seconds, (status = :running) * :announced)) FROM step_rows WHERE run = :run
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,28 @@ def with_truth(runs: list[Run], holder: Holder | None) -> list[Run]:
     ]
 
 
+def end_of(reader: Reader, run: Run, holder: Holder | None) -> float:
+    """Until when a run is known to have gone on, in seconds since 1970.
+
+    Args:
+        reader: The open cache.
+        run: With the truth about its status.
+        holder: Who holds the location.
+
+    Returns:
+        Its end; now, while it runs; of one that was killed the last thing that was heard of it, be it a row or a
+        heartbeat: it may have lived on for some seconds, but nobody knows.
+    """
+    if run.seconds is not None:
+        return run.started_at + run.seconds
+    if run.status == "running":
+        return max(run.started_at, time.time())
+    values: dict[str, Value] = {"run": run.run, "running": int(Status.RUNNING), "announced": ANNOUNCED_S}
+    (last,) = reader.must(LAST_ROW, values)
+    heartbeat = holder.heartbeat if holder is not None and _holds(run, holder) else None
+    return max(run.started_at, last or 0.0, heartbeat or 0.0)
+
+
 def live_run(reader: Reader) -> int | None:
     """The run that goes on right now."""
     last = reader.run()
@@ -59,6 +87,8 @@ def state(step: StepRow, live: int | None) -> str:
 
 
 def _is_alive(run: Run, holder: Holder | None) -> bool:
-    if holder is None or holder.is_dead:
-        return False
+    return holder is not None and not holder.is_dead and _holds(run, holder)
+
+
+def _holds(run: Run, holder: Holder) -> bool:
     return (run.host, run.pid) == (holder.owner.host, holder.owner.pid)

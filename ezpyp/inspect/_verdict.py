@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from ezpyp.inspect._facts import error_of
+from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status, StepRow
+
+# How a step stands that did not end, and the words for it.
+UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,8 @@ class Verdict:
     """The answer.
 
     Args:
-        kind: "new", "changed", "again", "cached", "cutoff", "failed", "skipped", "pending" or "running".
+        kind: "new", "changed", "again", "cached", "cutoff", "failed", "skipped", "pending", "running" or
+            "killed".
         text: The answer in words.
         compared_with: Number of the step of that name that was known before, where the key is another one.
     """
@@ -51,19 +56,18 @@ def _earlier(reader: Reader, step: StepRow) -> int | None:
 
 
 def _ran(reader: Reader, step: StepRow, earlier: int | None) -> Verdict:
-    running = step.status is Status.RUNNING
-    ran = f"{'is running' if running else 'ran'} in run {step.run}"
+    unended = state(step, live_run(reader)) if step.status is Status.RUNNING else None
+    ran = (UNENDED[unended] if unended else "ran in run {}").format(step.run)
     before = reader.one(
         "SELECT run, status, result FROM step_rows WHERE step = ? AND run < ? ORDER BY run DESC",
         [step.step, step.run],
     )
     if before is not None:
-        kind, because = "again", f"{ran}, again: {_again(reader, step, before)}"
-        return Verdict(step.name, step.run, kind, because)
+        because = f"{ran}, again: {_again(reader, step, before)}"
+        return Verdict(step.name, step.run, unended or "again", because)
     if earlier is None:
-        return Verdict(step.name, step.run, "new", f"{ran}: nothing of that name was known before")
-    kind = "running" if running else "changed"
-    return Verdict(step.name, step.run, kind, f"{ran}, because since it was last known:", earlier)
+        return Verdict(step.name, step.run, unended or "new", f"{ran}: nothing of that name was known before")
+    return Verdict(step.name, step.run, unended or "changed", f"{ran}, because since it was last known:", earlier)
 
 
 def _again(reader: Reader, step: StepRow, before: tuple[int, int, int | None]) -> str:

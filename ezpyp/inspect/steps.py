@@ -7,8 +7,8 @@ import click
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import Column, Row, format_option, write_rows
 from ezpyp.inspect._reader import DECLARED, FUNCTION, Reader
-from ezpyp.inspect._rows import Status, StepRow
-from ezpyp.inspect._select import Where, glob, statuses
+from ezpyp.inspect._rows import StepRow
+from ezpyp.inspect._select import Where, add_states, glob, states
 from ezpyp.inspect._text import duration
 from ezpyp.inspect._verb import reads
 
@@ -39,13 +39,13 @@ SORTS = {
 }
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache steps --status failed,skipped --sort name")
+@click.command(epilog="Example: python -m ezpyp.inspect cache steps --status failed,killed")
 @format_option
 @click.option(
     "--status",
     metavar="STATUS",
-    callback=statuses,
-    help="done 0, failed 1, skipped 2, pending -1, running -2.",
+    callback=states,
+    help="done 0, failed 1, skipped 2, pending -1, running -2, killed.",
 )
 @click.option("--phase", type=int, help="Only this phase.")
 @click.option("--name", metavar="GLOB", help="Only these names; brackets are literal.")
@@ -62,15 +62,16 @@ def command(
 ) -> None:
     """Steps: what became of each, how long it took, its result."""
     view = reader.view(run=run, revision=revision)
-    where = _where(filters)
+    live = live_run(reader)
+    where = _where(filters, live)
     order = SORTS[str(filters["sort"])]
     if filters["reverse"]:
         order = tuple(f"{column} DESC" for column in order)
     asked = filters["status"]
-    have_run = isinstance(asked, list) and Status.PENDING not in asked
+    have_run = isinstance(asked, frozenset) and "pending" not in asked
     rows = reader.steps(view, where.text, where.values, order=order, limit=limit, have_run=have_run)
     write_rows(
-        as_rows(rows, live_run(reader)),
+        as_rows(rows, live),
         COLUMNS,
         form,
         fields=FIELDS,
@@ -78,13 +79,10 @@ def command(
     )
 
 
-def _where(filters: dict[str, object]) -> Where:
+def _where(filters: dict[str, object], live: int | None) -> Where:
     where = Where("", {})
-    if isinstance(asked := filters["status"], list):
-        numbers = ", ".join(str(int(status)) for status in asked)
-        # `<> 0` is how the partial index says it: SQLite uses it only where it reads the same words.
-        is_few = not {Status.PENDING, Status.DONE} & set(asked)
-        where.add(f"w.status <> 0 AND w.status IN ({numbers})" if is_few else f"coalesce(w.status, -1) IN ({numbers})")
+    if isinstance(asked := filters["status"], frozenset):
+        add_states(where, asked, live)
     if isinstance(phase := filters["phase"], int):
         where.add("s.phase = :phase", phase=phase)
     if isinstance(name := filters["name"], str):

@@ -1,14 +1,13 @@
 """``timeline``: which rank did what when."""
 
 import shutil
-import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
 
-from ezpyp.inspect._lanes import Lane, bars_of, efficiency, lanes_of, merged, wall_of
-from ezpyp.inspect._liveness import holder, with_truth
+from ezpyp.inspect._lanes import Lane, bars_of, efficiency, lanes_of, merged
+from ezpyp.inspect._liveness import Holder, end_of, holder, with_truth
 from ezpyp.inspect._output import Column, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Run
@@ -33,33 +32,35 @@ def command(reader: Reader, run: int | None, form: str) -> None:
     In the table a column is dark where the rank worked all the time; svg has a bar a step. JSON and CSV have
     one row a step: its start counts in seconds from the start of the run.
     """
-    found = _run(reader, run)
-    now = time.time()
+    held = holder(reader)
+    found = _run(reader, run, held)
+    finish = end_of(reader, found, held) if found else 0.0
     if form in ("json", "csv"):
-        bars = bars_of(reader, found, now) if found else iter(())
+        bars = bars_of(reader, found, finish) if found else iter(())
         write_rows(map(asdict, bars), [Column("name")], form, fields=FIELDS)
         return
     if found is None:
         click.echo("no run yet", err=form == "svg")
         return
-    wall = wall_of(reader, found, now)
-    lanes = lanes_of(found, bars_of(reader, found, now, wall / CELLS))
+    wall = finish - found.started_at
+    lanes = lanes_of(found, bars_of(reader, found, finish, wall / CELLS))
     for line in _svg(found, lanes, wall) if form == "svg" else _text(found, lanes, wall):
         click.echo(line)
 
 
-def _run(reader: Reader, number: int | None) -> Run | None:
+def _run(reader: Reader, number: int | None, held: Holder | None) -> Run | None:
     """The run that is asked for, with the truth about its end."""
     if number is None:
         number = reader.number("SELECT max(run) FROM step_rows WHERE cached = 0 AND rank IS NOT NULL") or None
     run = reader.run(reader.view(run=number).run or None)
-    return with_truth([run], holder(reader))[0] if run else None
+    return with_truth([run], held)[0] if run else None
 
 
 def _title(run: Run, lanes: list[Lane], wall: float) -> str:
     steps = sum(bar.steps for lane in lanes for bar in lane.bars)
+    took = f"{'at least ' if run.status == 'killed' else ''}{duration(wall)}"
     return (
-        f"Run {run.run}: {run.status}, {count(steps, 'step')} on {count(run.ranks, 'rank')} in {duration(wall)}"
+        f"Run {run.run}: {run.status}, {count(steps, 'step')} on {count(run.ranks, 'rank')} in {took}"
         f"{f', efficiency {efficiency(lanes, wall):.0%}' if steps else ', nothing was computed'}"
     )
 

@@ -232,6 +232,40 @@ def test_timeline_shows_the_last_run_that_computed_something(tmp_path, ask):
     )
 
 
+def beta_of(folder, ask) -> dict[str, object]:
+    (row,) = [row for row in ask(folder, "timeline", "--format", "json").rows if row["name"] == "beta"]
+    return row
+
+
+def test_the_timeline_of_a_killed_run_ends_where_it_was_last_heard_of(tmp_path, ask):
+    cache = build.running(tmp_path, build.dead_owner())
+    cache.db.execute("UPDATE holder SET heartbeat = ?", [build.START + 20])
+    folder = cache.close()
+
+    assert beta_of(folder, ask)["seconds"] == 20.0
+    assert ask(folder, "timeline").lines[0] == "Run 1: killed, 2 steps on 2 ranks in at least 20.00 s, efficiency 51%"
+    assert "killed, 2 steps on 2 ranks in at least 20.00 s" in ask(folder, "timeline", "--format", "svg").out
+    assert "beta,beta,-2,0,node1,0.0,20.0\n" in ask(folder, "timeline", "--format", "csv").out
+
+
+def test_a_heartbeat_of_a_later_run_tells_nothing_of_a_killed_one(tmp_path, ask):
+    cache = build.running(tmp_path, build.dead_owner())
+    cache.run("running", started_at=build.START + 500, **dict.fromkeys(("finished_at", "seconds")))
+    cache.hold()
+    folder = cache.close()
+
+    # A row that says running is written a second after the start of its step.
+    assert beta_of(folder, lambda *words: ask(*words, "--run", "1"))["seconds"] == 1.0
+
+
+def test_the_timeline_of_an_interrupted_run_ends_with_it(tmp_path, ask):
+    cache = build.running(tmp_path)
+    cache.db.execute("UPDATE holder SET owner = NULL")
+    cache.db.execute("UPDATE runs SET status = 'interrupted', finished_at = started_at + 3, seconds = 3")
+
+    assert beta_of(cache.close(), ask)["seconds"] == 3.0
+
+
 def test_timeline_of_nothing(declared, ask):
     assert ask(declared, "timeline").out == "no run yet\n"
     assert ask(declared, "timeline", "--format", "json").rows == []

@@ -1,10 +1,14 @@
 """``show NAME``: everything about one step."""
 
 import json
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.inspect import build
+
+SCHEMAS = Path(__file__).absolute().parents[2] / "docs" / "schemas"
 
 
 def facts(ask, cache, *words):
@@ -196,3 +200,37 @@ def test_show_says_who_made_it_with_what(tmp_path, ask):
     assert (made["git_commit"], made["git_dirty"], made["python"]) == ("ab" * 20, True, "3.11.7")
     assert made["libraries"] == {"numpy": "2.1.0"}
     assert facts(ask, folder, "beta")["provenance"] is None
+
+
+def killed_twice(folder, owner):
+    """beta was killed with run 1, and with run 2 again."""
+    cache = build.running(folder, owner)
+    cache.run("running", host=owner.host, pid=owner.pid, finished_at=None, seconds=None)
+    cache.row("beta", 2, -2, seconds=None)
+    return cache
+
+
+def why(ask, folder, *words):
+    found = json.loads(ask(folder, "why", "beta", *words, "--format", "json").out)
+    jsonschema.validate(found, json.loads((SCHEMAS / "why.json").read_text()))
+    return found
+
+
+def test_why_says_killed_where_show_does(tmp_path, ask):
+    folder = killed_twice(tmp_path, build.dead_owner()).close()
+
+    assert ask(folder, "show", "beta").out.startswith("beta: killed (run 2, ")
+    assert ask(folder, "why", "beta").lines[0] == (
+        "beta: was killed with run 2; it ran, again: run 1 ended while it was running"
+    )
+    assert ask(folder, "why", "beta", "--run", "1").lines[0] == (
+        "beta: was killed with run 1; it ran: nothing of that name was known before"
+    )
+    assert why(ask, folder)["kind"] == why(ask, folder, "--run", "1")["kind"] == "killed"
+
+
+def test_why_says_running_of_the_run_that_goes_on(tmp_path, ask):
+    cache = killed_twice(tmp_path, build.current_owner())
+
+    assert ask(cache.folder, "why", "beta").lines[0].startswith("beta: is running in run 2, again: run 1 ended ")
+    assert why(ask, cache.folder)["kind"] == "running"

@@ -112,7 +112,7 @@ def test_brackets_are_literal_in_a_glob(tmp_path, ask):
     [
         (
             ["--status", "broken"],
-            r"'broken' is no status; there are running \(-2\), pending \(-1\), done \(0\)",
+            r"'broken' is no status; there are running \(-2\), pending \(-1\), done \(0\), .*\(2\), killed \(-2\)",
         ),
         (["--status", "3"], "is no status"),
         (["--run", "9"], "no run 9 at .*; runs 1 to 1 are there"),
@@ -183,6 +183,27 @@ def test_rows_of_a_live_run_are_visible(tmp_path, ask):
 
 def test_a_step_that_ran_when_its_run_was_killed_is_not_running(killed, ask):
     assert [line.split()[2] for line in ask(killed, "steps").lines[1:]] == ["done", "killed", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("killed", ["beta"]),
+        ("KILLED,done", ["alpha", "beta"]),
+        ("running", []),
+        ("-2", ["beta"]),
+        ("running,pending", ["gamma"]),
+    ],
+)
+def test_what_was_killed_is_found_by_that_word(status, found, killed, ask):
+    assert names(ask(killed, "steps", "--status", status, "--format", "json")) == found
+
+
+def test_what_runs_was_not_killed(tmp_path, ask):
+    cache = build.running(tmp_path)
+
+    assert names(ask(cache.folder, "steps", "--status", "running", "--format", "json")) == ["beta"]
+    assert names(ask(cache.folder, "steps", "--status", "killed,pending", "--format", "json")) == ["gamma"]
 
 
 def test_taken_over_results_point_to_the_object_they_share(tmp_path, ask):
