@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ezpyp.errors import (
+    CacheFormatError,
     DamagedResultError,
     OptionError,
     ResultUnavailableError,
@@ -23,6 +24,7 @@ from ezpyp.graph import find_names
 from ezpyp.hashing import describe, is_secret
 from ezpyp.schema import plain, secret_text
 from ezpyp.store import (
+    RECOVERY,
     SQL_ERRORS,
     KnownStep,
     ObjectStore,
@@ -43,6 +45,7 @@ from ezpyp.store import (
     results_by_id,
     steps_named,
     steps_of_revision,
+    steps_recorded,
     translated,
     unsound_steps,
 )
@@ -149,6 +152,7 @@ class Reader:
 
         Raises:
             UnknownStepError: None or several do; the message lists what was meant perhaps.
+            CacheFormatError: None does, and rows of steps are missing.
         """
         if revision is not None and not isinstance(revision, int):
             raise OptionError(f"revision is a whole number, not {revision!r}")
@@ -159,9 +163,21 @@ class Reader:
         try:
             return by_name[find_names(name, by_name, texts, lambda found: params_of(by_name[found]))]
         except UnknownStepError as error:
+            self._check_complete(len(by_name), revision)
             if revision is None:
                 raise
             raise UnknownStepError(f"in revision {revision}: {error}", **vars(error)) from None
+
+    def _check_complete(self, found: int, revision: int | None) -> None:
+        """A step that is not there is one thing, one whose row cannot be read any more is another."""
+        newest = latest_revision(self.connection)[0]
+        recorded = steps_recorded(self.connection, newest if revision is None else revision)
+        if found < recorded:
+            mark_doubt(self._location)
+            raise CacheFormatError(
+                f"the index {index_path(self._location)} has rows of {found} of its {recorded} steps: it is damaged. "
+                f"Run the pipeline once more, which writes a row that is missing; if it does not come back, {RECOVERY}"
+            )
 
     def _exactly(self, name: str, revision: int | None) -> KnownStep | None:
         """The step of that very name, without a look at all the others."""

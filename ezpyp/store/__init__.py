@@ -23,7 +23,7 @@ from ezpyp.store._index import Index, is_cache, replace_file
 from ezpyp.store._manifests import Manifest, manifest_of, packed_manifest, shared_text
 from ezpyp.store._mapping import read_private
 from ezpyp.store._objects import INLINE_LIMIT, ObjectStore
-from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index
+from ezpyp.store._opening import SQL_ERRORS, OpenIndex, check_there, open_as_owner, open_index, unreadable
 from ezpyp.store._outputs import OutputRow, insert_outputs, output_of
 from ezpyp.store._records import (
     Edge,
@@ -77,6 +77,7 @@ from ezpyp.store._schema_rows import (
     record_steps,
     steps_named,
     steps_of_revision,
+    steps_recorded,
 )
 from ezpyp.store._step_seals import columns_of, mend_steps, step_checksum, unsound_steps
 from ezpyp.store._tables import FORMAT, SCRIPT
@@ -85,6 +86,7 @@ from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
 
 __all__ = [
+    "unreadable",
     "unsound_steps",
     "mend_steps",
     "columns_of",
@@ -183,6 +185,7 @@ __all__ = [
     "step_checksum",
     "steps_named",
     "steps_of_revision",
+    "steps_recorded",
     "storable",
     "tell_damage",
     "translated",

@@ -26,6 +26,12 @@ def latest_revision(connection: sqlite3.Connection) -> tuple[int, bytes]:
     return row or (0, b"")
 
 
+def steps_recorded(connection: sqlite3.Connection, revision: int) -> int:
+    """How many steps a revision had when it was recorded."""
+    row = connection.execute("SELECT steps FROM revisions WHERE revision = ?", (revision,)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def steps_of_revision(connection: sqlite3.Connection, revision: int) -> list[KnownStep]:
     """The steps of one revision, in order of their first declaration."""
     return _steps(

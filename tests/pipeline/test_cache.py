@@ -1,9 +1,12 @@
-"""What is no path is told so, whoever asks for a cache."""
+"""What is no cache, no step, or no whole index is told apart, whoever asks."""
+
+import contextlib
+import sqlite3
 
 import pytest
 
 import ezpyp
-from ezpyp.errors import OptionError
+from ezpyp.errors import CacheFormatError, OptionError, UnknownStepError
 
 
 @pytest.mark.parametrize("location", [123, None, b"cache", "", ["cache"]])
@@ -11,3 +14,36 @@ from ezpyp.errors import OptionError
 def test_what_is_no_path_is_told_so(ask, location):
     with pytest.raises(OptionError, match=r"location (must be the path of a folder|is empty)"):
         ask(location)
+
+
+def recorded(location):
+    """A study of three steps, and what reads it."""
+    pipeline = ezpyp.Pipeline(location, "study")
+    pipeline.step(abs).map([-1, -2, -3])
+    assert pipeline.execute(output="none").ok
+    return ezpyp.open_cache(location)
+
+
+def spoil_the_page_of_steps(location):
+    """One bit of the number of rows in the page: SQLite counts the rows, and finds none of them."""
+    index = location / "ezpyp.sqlite"
+    with contextlib.closing(sqlite3.connect(index)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'steps'")
+        ((size,),) = connection.execute("PRAGMA page_size")
+    content = bytearray(index.read_bytes())
+    content[(page - 1) * size + 4] ^= 0x80
+    index.write_bytes(content)
+
+
+def test_steps_whose_rows_cannot_be_read_are_no_unknown_ones(tmp_path):
+    recorded(tmp_path / "cache")
+    spoil_the_page_of_steps(tmp_path / "cache")
+
+    with pytest.raises(CacheFormatError, match=r"has rows of 0 of its 3 steps: it is damaged.*\.recover"):
+        ezpyp.open_cache(tmp_path / "cache").get_result("abs", x=-1)
+
+
+def test_an_unknown_step_of_a_sound_index_is_unknown(tmp_path):
+    with pytest.raises(UnknownStepError):
+        recorded(tmp_path / "cache").get_result("abs", x=-4)
