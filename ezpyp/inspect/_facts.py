@@ -10,6 +10,8 @@ from ezpyp.inspect._reader import PRESENT, Columns, Reader
 from ezpyp.inspect._rows import Status, StepRow
 from ezpyp.store import manifest_of
 
+BLAME = "SELECT e.blame FROM steps s JOIN errors e ON e.step = s.id WHERE s.name = ? AND e.run = ?"
+
 # As various as JSON.
 Fact = dict[str, Any]
 
@@ -111,11 +113,25 @@ def _result(reader: Reader, step: StepRow) -> Fact | None:
 
 
 def error_of(reader: Reader, step: StepRow) -> Fact | None:
-    """Why a step failed, or which one made it skip."""
+    """Why a step failed, or which one that failed made it skip."""
     names = "type message file line blame traceback"
     columns = names.replace(" ", ", ")
     row = reader.one(f"SELECT {columns} FROM errors WHERE step = ? AND run = ?", [step.step, step.run])
-    return _dicts(names, [row])[0] if row else None
+    if row is None:
+        return None
+    return _dicts(names, [row])[0] | {"blame": (blamed_chain(reader, step) or [None])[-1]}
+
+
+def blamed_chain(reader: Reader, step: StepRow) -> list[str]:
+    """From the step that a skipped one needs up to the one that failed."""
+    chain: list[str] = []
+    name = step.name
+    while row := reader.one(BLAME, [name, step.run]):
+        (name,) = row
+        if name is None or name in chain:
+            break
+        chain.append(name)
+    return chain
 
 
 def _history(reader: Reader, name: str) -> list[Fact]:

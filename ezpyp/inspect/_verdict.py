@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ezpyp.inspect._facts import error_of
+from ezpyp.inspect._facts import blamed_chain, error_of
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status, StepRow
@@ -113,13 +113,7 @@ def _failure(reader: Reader, step: StepRow) -> str:
 
 def _blamed(reader: Reader, step: StepRow) -> str:
     """From a skipped step up to the one that failed."""
-    chain, blamed, seen = [], step, {step.name}
-    while (error := error_of(reader, blamed)) and error["blame"] and error["blame"] not in seen:
-        chain.append(str(error["blame"]))
-        seen.add(chain[-1])
-        above = reader.step(reader.view(run=step.run), "s.name = :name", {"name": chain[-1]})
-        if above is None or above.status is Status.FAILED:
-            root = f"; {chain[-1]} {_failure(reader, above)}" if above else ""
-            return f"was skipped in run {step.run}, because {' <- '.join(chain)} failed{root}"
-        blamed = above
-    return f"was skipped in run {step.run}, because {' <- '.join(chain) or 'something it needs'} failed"
+    chain = blamed_chain(reader, step)
+    said = f"was skipped in run {step.run}, because {' <- '.join(chain) or 'something it needs'} failed"
+    root = reader.step(reader.view(run=step.run), "s.name = :name", {"name": chain[-1]}) if chain else None
+    return f"{said}; {root.name} {_failure(reader, root)}" if root else said

@@ -80,7 +80,7 @@ from ezpyp.store._schema_rows import (
     steps_recorded,
 )
 from ezpyp.store._step_seals import columns_of, mend_steps, step_checksum, unsound_steps
-from ezpyp.store._tables import FORMAT, SCRIPT
+from ezpyp.store._tables import EARLIER_VIEWS, FORMAT, SCRIPT
 from ezpyp.store._text import storable
 from ezpyp.store._trust import check_trust, trust_for_good
 from ezpyp.store.codecs import Codec, get_codec, register_codec
@@ -96,6 +96,7 @@ __all__ = [
     "INLINE_LIMIT",
     "RECOVERY",
     "SCRIPT",
+    "EARLIER_VIEWS",
     "SQL_ERRORS",
     "Codec",
     "Damage",

@@ -19,6 +19,7 @@ from pathlib import Path
 from ezpyp.errors import StoreError
 from ezpyp.store._connection import index_path, transaction
 from ezpyp.store._tables import FORMAT, RENAMED, SCRIPT
+from ezpyp.store._views import has_todays_views, renew_views
 
 
 def format_of(connection: sqlite3.Connection) -> int:
@@ -27,7 +28,7 @@ def format_of(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection, location: Path, check: Callable[[], None]) -> None:
-    """Bring an index to today's format; nothing where it has that already.
+    """Bring an index to today's format, and its views to today's; nothing where it has them already.
 
     Args:
         connection: The writing connection of the job that holds the location.
@@ -39,6 +40,10 @@ def migrate(connection: sqlite3.Connection, location: Path, check: Callable[[], 
     """
     found = format_of(connection)
     if found >= FORMAT:
+        if not has_todays_views(connection):
+            with transaction(connection):
+                check()
+                renew_views(connection)
         return
     _back_up(connection, location, found)
     with transaction(connection), closing(sqlite3.connect(":memory:")) as fresh:

@@ -169,9 +169,22 @@ CREATE VIEW latest AS
         run, started_at, seconds, rank, host, args, kwargs, result, key, codec, file, line, reason
     FROM current_steps ORDER BY phase, step;
 
+-- From each step that failed down to those that were skipped for it, each of which names the one above it. LIMIT keeps
+-- SQLite from taking the rows of `unhappy` from the tables again and again: it indexes them once.
 CREATE VIEW failures AS
-    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
-    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2);
+    WITH RECURSIVE unhappy(step, run, name, blame) AS (
+        SELECT e.step, e.run, s.name, e.blame FROM errors e JOIN steps s ON s.id = e.step LIMIT -1
+    ),
+    below(step, run, name, root) AS (
+        SELECT step, run, name, NULL FROM unhappy WHERE blame IS NULL
+        UNION ALL
+        SELECT u.step, u.run, u.name, coalesce(b.root, b.name)
+        FROM below b JOIN unhappy u ON u.run = b.run AND u.blame = b.name
+    )
+    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, coalesce(b.root, e.blame) AS blame,
+        e.traceback
+    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run
+    LEFT JOIN below b ON b.step = e.step AND b.run = e.run WHERE c.status IN (1, 2);
 
 CREATE VIEW timeline AS
     SELECT w.run, w.rank, w.host, s.name, f.name AS function, s.phase, w.status, w.started_at,
@@ -184,5 +197,12 @@ CREATE VIEW edges AS
     FROM schema_now n JOIN steps s ON s.id = n.step JOIN step_edges e ON e.step = s.id JOIN steps u ON u.id = e.upstream
     ORDER BY s.phase, s.id, e.ordinal;
 """
+
+EARLIER_VIEWS = (
+    """CREATE VIEW failures AS
+    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
+    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2)""",
+)
+"""Views that ezpyp made in this format once. They are no damage; the next run makes today's."""
 
 SCRIPT = TABLES + TRIGGERS + VIEWS

@@ -3,12 +3,15 @@
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from ezpyp.store import Index
 from tests.inspect import build
 from tests.inspect.test_real_runs import SCRIPT, run
 
@@ -80,6 +83,95 @@ def test_views_are_of_the_newest_revision(tmp_path, ask):
     assert [(row["name"], row["state"]) for row in rows_of(folder, "latest", ask)] == [
         ("alpha", "done"), ("gamma", "pending"),
     ]  # fmt: skip
+
+
+SKIPPED = {"type": "Skipped", "message": "", "file": None, "line": None, "traceback": ""}
+
+
+def fails(cache: build.Cache, chain: list[str], revision: int = 1) -> None:
+    """A run in which the first step fails, and each other one is skipped for the one before it."""
+    run = cache.run("failed", revision=revision)
+    for above, name in zip([None, *chain], chain, strict=False):
+        cache.row(name, run, 2 if above else 1)
+        cache.error(name, run, **({**SKIPPED, "blame": above} if above else {}))
+
+
+def chain_of_failures(folder: Path) -> build.Cache:
+    """alpha fails and takes b, c and d along; in run 2 beta fails, and c and d are skipped for it."""
+    cache = build.declared(folder)
+    for name, above in (("b", "alpha"), ("c", "b"), ("d", "c")):
+        cache.step(name, phase=1, upstream=[(above, "value", "args[0]")])
+    cache.revision(added=[cache.ids[name] for name in "bcd"])
+    for chain in (["alpha", "b", "c", "d"], ["beta", "c", "d"]):
+        fails(cache, chain, revision=2)
+    return cache
+
+
+def test_a_skipped_step_blames_the_one_that_failed_at_any_distance(tmp_path, ask):
+    folder = chain_of_failures(tmp_path).close()
+
+    assert {row["name"]: row["blame"] for row in rows_of(folder, "failures", ask)} == {
+        "alpha": None, "b": "alpha", "beta": None, "c": "beta", "d": "beta",
+    }  # fmt: skip
+    for verb, step, blamed in (("show", "d", "beta"), ("log", "d", "beta"), ("show", "b", "alpha")):
+        assert f"because {blamed} failed" in ask(folder, verb, step).out
+    assert json.loads(ask(folder, "show", "d", "--run", "1", "--format", "json").out)["error"]["blame"] == "alpha"
+    assert "because c <- beta failed; beta failed in run 2: ZeroDivisionError" in ask(folder, "why", "d").out
+
+
+def test_a_long_chain_of_skipped_steps_is_gone_once(tmp_path, ask):
+    cache = build.Cache(tmp_path)
+    cache.db.execute("BEGIN")
+    for number in range(5_000):
+        cache.step(f"s{number}", phase=number, function="s")
+    cache.revision(added=list(cache.ids.values()))
+    fails(cache, list(cache.ids))
+    cache.db.execute("COMMIT")
+    folder = cache.close()
+
+    # A step of SQLite's virtual machine for each row and not for each pair of rows, of which there are 12 million.
+    with closing(sqlite3.connect(folder / "ezpyp.sqlite")) as connection:
+        connection.set_progress_handler(lambda: 1, 5_000_000)
+        assert connection.execute("SELECT count(*) FROM failures WHERE blame = 's0'").fetchone() == (4_999,)
+
+
+EARLIER = """CREATE VIEW failures AS
+    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
+    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2)"""
+
+
+def blames(file: Path) -> list[str]:
+    """As any program sees it."""
+    with closing(sqlite3.connect(file)) as connection:
+        return [blame for (blame,) in connection.execute("SELECT blame FROM failures WHERE name = 'd'")]
+
+
+def test_a_view_of_an_earlier_ezpyp_is_no_damage_and_read_as_it_is_today(tmp_path, ask):
+    cache = chain_of_failures(tmp_path)
+    cache.db.execute("DROP VIEW failures")
+    cache.db.execute(EARLIER)
+    folder = cache.close()
+    before = (folder / "ezpyp.sqlite").read_bytes()
+
+    assert "beta" in [row["blame"] for row in rows_of(folder, "failures", ask) if row["name"] == "d"]
+    assert [row for row in ask(folder, "verify", "--format", "json", code=1).rows if row["what"] == "view"] == []
+    assert (folder / "ezpyp.sqlite").read_bytes() == before
+    assert blames(folder / "ezpyp.sqlite") == ["c"]
+
+
+@pytest.mark.parametrize("view", [EARLIER, "CREATE VIEW failures AS SELECT 1 AS blame, 'd' AS name"])
+def test_the_next_run_makes_todays_views(view, tmp_path, ask):
+    cache = chain_of_failures(tmp_path)
+    cache.db.execute("DROP VIEW failures")
+    cache.db.execute(view)
+    folder = cache.close()
+
+    index = Index(folder)
+    with index.held():
+        pass
+    index.close()
+
+    assert blames(folder / "ezpyp.sqlite") == ["beta"]
 
 
 def test_the_timeline_leaves_out_what_was_cached(tmp_path, ask):
