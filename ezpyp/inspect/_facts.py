@@ -119,7 +119,8 @@ def error_of(reader: Reader, step: StepRow) -> Fact | None:
     row = reader.one(f"SELECT {columns} FROM errors WHERE step = ? AND run = ?", [step.step, step.run])
     if row is None:
         return None
-    return _dicts(names, [row])[0] | {"blame": (blamed_chain(reader, step) or [None])[-1]}
+    chain = blamed_chain(reader, step)
+    return _dicts(names, [row])[0] | {"blame": chain[-1] if chain else None}
 
 
 def blamed_chain(reader: Reader, step: StepRow) -> list[str]:

@@ -169,8 +169,8 @@ CREATE VIEW latest AS
         run, started_at, seconds, rank, host, args, kwargs, result, key, codec, file, line, reason
     FROM current_steps ORDER BY phase, step;
 
--- From each step that failed down to those that were skipped for it, each of which names the one above it. LIMIT keeps
--- SQLite from taking the rows of `unhappy` from the tables again and again: it indexes them once.
+-- From each step that failed down to those that were skipped for it, each of which names the one above it. `unhappy` is
+-- indexed once, where the tables themselves would be searched for each row again; before SQLite 3.35 LIMIT sees to that.
 CREATE VIEW failures AS
     WITH RECURSIVE unhappy(step, run, name, blame) AS (
         SELECT e.step, e.run, s.name, e.blame FROM errors e JOIN steps s ON s.id = e.step LIMIT -1
