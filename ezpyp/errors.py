@@ -23,6 +23,7 @@
     │   ├── CacheNotFoundError                  no cache there
     │   ├── CacheBusyError                      another job holds the location
     │   ├── CacheFormatError                    not a cache this version reads
+    │   │   └── DamagedIndexError               the index is not as it was written
     │   ├── UntrustedCacheError                 somebody else could have written the pickles
     │   └── DamagedResultError                  what is stored is not what was stored
     ├── CodecError (ValueError)                 a result cannot become bytes, or bytes a result
@@ -170,6 +171,10 @@ class CacheBusyError(StoreError):
 
 class CacheFormatError(StoreError):
     """The index is not one that this version of ezpyp reads."""
+
+
+class DamagedIndexError(CacheFormatError):
+    """The index is not as it was written: SQLite says so, or its rows do."""
 
 
 class UntrustedCacheError(StoreError, PermissionError):

@@ -2,13 +2,15 @@
 
 import io
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import click
 
-from ezpyp.errors import EzpypError
-from ezpyp.inspect._text import one_line
-from ezpyp.inspect._verb import Failure, open_reader
+from ezpyp.inspect._ending import PROGRAM, Failure, exit_code
+from ezpyp.inspect._output import has_colours
 
 # The first sentence of each verb's help, so that the help of all need not import them.
 GROUPS = {
@@ -67,12 +69,16 @@ class Verbs(click.Group):
                 formatter.write(f"  {verb:<8}  {summary}\n")
         formatter.write(f"{self.epilog}\n")
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the verb; an error of ours becomes one line and exit code 2."""
-        try:
-            return super().invoke(ctx)
-        except EzpypError as error:
-            raise Failure(one_line(str(error))) from error
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **options: Any) -> Any:
+        """Answer and exit; click's own way has four lines for a wrong word, and exit code 1 for Ctrl-C."""
+        words = list(sys.argv[1:] if args is None else args)
+
+        def answer() -> None:
+            colour = None if has_colours() else False
+            with self.make_context(prog_name or PROGRAM, words, color=colour, **options) as ctx:
+                self.invoke(ctx)
+
+        sys.exit(exit_code(answer))
 
 
 @click.command(
@@ -88,11 +94,22 @@ class Verbs(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, cache: str) -> None:
     """Ask the cache in folder CACHE; without a VERB, about its last run. Read-only."""
-    ctx.obj = cache
+    ctx.obj = _folder(cache)
     if ctx.invoked_subcommand is None:
+        from ezpyp.inspect._verb import open_reader
         from ezpyp.inspect.overview import overview
 
         overview(open_reader(ctx))
+
+
+def _folder(cache: str) -> str:
+    """The folder, where it can be one."""
+    if cache in VERBS and not Path(cache).exists():
+        raise Failure(f"give the folder of the cache before the verb: {PROGRAM} CACHE {cache}")
+    try:
+        return str(Path(cache).absolute())
+    except FileNotFoundError:
+        raise Failure(f"the working directory is gone, and {cache!r} with it: cd to where it is") from None
 
 
 def main() -> None:
@@ -101,4 +118,4 @@ def main() -> None:
         # An ASCII terminal must not turn a name into a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    cli(prog_name="python -m ezpyp.inspect")
+    cli.main()

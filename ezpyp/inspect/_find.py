@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from ezpyp.errors import CacheFormatError, UnknownStepError
+from ezpyp.errors import DamagedIndexError, UnknownStepError
 from ezpyp.graph import find_names
 from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._rows import StepRow, View
@@ -64,7 +64,7 @@ def _texts(reader: Reader, params: str) -> dict[str, str]:
 
 def _found(reader: Reader, step: StepRow | None, view: View, *, is_present: bool = True) -> Found:
     if step is None:
-        raise CacheFormatError(f"{reader.file} is damaged: the index of its names and its rows disagree")
+        raise DamagedIndexError(f"{reader.file} is damaged: the index of its names and its rows disagree")
     return Found(step, view, is_present)
 
 

@@ -1,14 +1,15 @@
 """Rows as a table for people, and as JSON or CSV for programs."""
 
-import json
+import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TextIO
 
 import click
 
+from ezpyp.inspect._json import json_text
 from ezpyp.inspect._text import one_line
 
 GAP = "  "
@@ -33,8 +34,8 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """What stands above the column."""
-        return self.title or self.name
+        """What stands above the column; in ``sql`` whatever a query or the index calls it."""
+        return one_line(self.title or self.name)
 
     def show(self, value: object) -> str:
         """The value on one line."""
@@ -77,31 +78,39 @@ def write_rows(
 
 def write_json_rows(rows: Iterable[Row]) -> None:
     """A JSON array, one row a line, so that a million rows stream and ``grep`` works."""
-    out, between = sys.stdout, "[\n"
+    out, between, is_ascii = sys.stdout, "[\n", not _is_utf8()
     for row in rows:
-        out.write(between + json.dumps(row, ensure_ascii=not _is_utf8(out)))
+        out.write(between + json_text(row, is_ascii=is_ascii))
         between = ",\n"
     out.write("[]\n" if between == "[\n" else "\n]\n")
 
 
 def write_json(value: object) -> None:
     """One JSON value, indented."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not _is_utf8(sys.stdout)) + "\n")
+    sys.stdout.write(json_text(value, indent=2, is_ascii=not _is_utf8()) + "\n")
 
 
-def _is_utf8(out: TextIO) -> bool:
-    return (out.encoding or "").lower().replace("-", "") == "utf8"
+def _is_utf8() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
     import csv
 
     out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(fields)
-    # 0 and 1 as in SQLite, not Python's True and False.
-    out.writerows(
-        [int(value) if isinstance(value, bool) else value for value in map(row.__getitem__, fields)] for row in rows
-    )
+    cell = _seen_cell if sys.stdout.isatty() else _cell
+    out.writerow(map(cell, fields))
+    out.writerows(map(cell, map(row.__getitem__, fields)) for row in rows)
+
+
+def _cell(value: object) -> object:
+    """0 and 1 as in SQLite, not Python's True and False."""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _seen_cell(value: object) -> object:
+    """For a terminal; programs get the very text."""
+    return one_line(value) if isinstance(value, str) else _cell(value)
 
 
 def _write_table(rows: Iterable[Row], columns: Sequence[Column], empty: str) -> None:
@@ -114,6 +123,11 @@ def _write_table(rows: Iterable[Row], columns: Sequence[Column], empty: str) -> 
         sys.stdout.write("\n")
 
 
+def has_colours() -> bool:
+    """Whether the output goes to a terminal that shows colours, and nobody asked for none (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def terminal_width() -> int | None:
     """Columns of the terminal, or None where the output goes to a pipe or a file and nothing is left out."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -124,11 +138,13 @@ def table_lines(cells: list[list[str]], columns: Sequence[Column], room: int | N
     widths = [max(map(width, column)) for column in zip([column.heading for column in columns], *cells, strict=True)]
     shown = len(columns) if room is None else _fitting(widths, room)
     yield _line([column.heading for column in columns[:shown]], widths, columns)
+    is_coloured = room is not None and has_colours()
     for row in cells:
-        yield _line(row[:shown], widths, columns, is_coloured=room is not None)
-    if shown < len(columns):
+        yield _line(row[:shown], widths, columns, is_coloured=is_coloured)
+    if room is not None and shown < len(columns):
         left_out = ", ".join(column.heading for column in columns[shown:])
-        yield f"(this terminal has no room for {left_out}; a pipe, --format json and csv show all)"
+        note = f"(this terminal has no room for {left_out}; a pipe, --format json and csv show all)"
+        yield from textwrap.wrap(note, room, break_on_hyphens=False)
 
 
 def _fitting(widths: Sequence[int], room: int) -> int:

@@ -1,12 +1,11 @@
 """A page about one thing: labels with values, headings, code and tracebacks."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from ezpyp.inspect._output import COLOURS
+from ezpyp.inspect._output import COLOURS, has_colours
 from ezpyp.inspect._text import block, one_line
 
 LABEL_WIDTH = 10
@@ -50,7 +49,7 @@ def error_heading(error: Mapping[str, Any]) -> None:
 def code(text: str, language: str) -> None:
     """Source or a traceback: coloured on a terminal, as it stands elsewhere."""
     text = block(text).rstrip("\n")
-    if not sys.stdout.isatty():
+    if not has_colours():
         click.echo(text)
         return
     from rich.console import Console

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ezpyp.errors import CacheFormatError, StoreError
+from ezpyp.errors import DamagedIndexError, StoreError
 from ezpyp.inspect._rows import Revision, Run, Status, StepRow, View
 from ezpyp.store import INDEX_NAME as INDEX
-from ezpyp.store import RECOVERY, SQL_ERRORS, OpenIndex, open_index
+from ezpyp.store import SQL_ERRORS, OpenIndex, open_index, unreadable
 
 Value = str | int | float | bytes | None
 # What a column holds is known by the query alone.
@@ -106,7 +106,7 @@ class Reader:
         """The one row of a query that other rows promise."""
         row = self.one(query, values)
         if row is None:
-            raise CacheFormatError(f"{self.file} is damaged: a row that others refer to is not there")
+            raise DamagedIndexError(f"{self.file} is damaged: a row that others refer to is not there")
         return row
 
     @contextmanager
@@ -115,11 +115,11 @@ class Reader:
         try:
             yield
         except (*SQL_ERRORS, ValueError) as error:
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
+                raise KeyboardInterrupt from error
             if self._index.is_frozen and self._stat() != self._stamp:
                 raise StoreError(f"a run changed {self.file} in this very moment: ask again") from error
-            raise CacheFormatError(
-                f"{self.file} cannot be read to its end, it is damaged: {error}; {RECOVERY}"
-            ) from error
+            raise unreadable(self.file, error, "cannot be read to its end, it is damaged") from error
 
     def meta(self) -> dict[str, str]:
         """Facts about the cache: format, pipeline_id, created_at, ezpyp."""

@@ -9,8 +9,8 @@ from ezpyp.inspect._reader import Reader
 from ezpyp.store import ObjectStore
 
 
-def content(reader: Reader, result: int) -> memoryview:
-    """The bytes of a result.
+def content(reader: Reader, result: int) -> tuple[memoryview, str]:
+    """The bytes of a result, and how the name of a file of that codec ends.
 
     Raises:
         DamagedResultError: They are missing, or not those that were stored.
@@ -21,9 +21,9 @@ def content(reader: Reader, result: int) -> memoryview:
         [result],
     )
     if payload is None:
-        return content_of_object(reader.location, digest, suffix, size)
+        return content_of_object(reader.location, digest, suffix, size), suffix
     check(digest, size, payload)
-    return memoryview(payload)
+    return memoryview(payload), suffix
 
 
 def content_of_object(location: Path, digest: bytes, suffix: str, size: int) -> memoryview:

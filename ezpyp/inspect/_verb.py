@@ -1,30 +1,35 @@
-"""What every verb has in common: the open cache, and how it ends."""
+"""What every verb has in common: the open cache, and an example in its help."""
 
 from collections.abc import Callable
-from typing import NoReturn
 
 import click
 
+from ezpyp.inspect._ending import PROGRAM, Failure, Problem, problem
 from ezpyp.inspect._reader import Reader
 
-PROBLEM, WRONG_USE = 1, 2
+__all__ = ["Failure", "Problem", "example", "open_reader", "problem", "reads"]
+
+# So many steps of SQLite's machine take a millisecond, and the call between them a ten-thousandth of that.
+STEPS_BETWEEN_LOOKS = 100_000
 
 
-class Failure(click.ClickException):
-    """Wrong use, or no cache: one line, and exit code 2."""
+def example(words: str) -> str:
+    """The end of a verb's help: a command to paste, which click must not wrap.
 
-    exit_code = WRONG_USE
-
-
-class Problem(click.ClickException):
-    """Something in the cache is not as it should be: one line, and exit code 1."""
-
-    exit_code = PROBLEM
+    Example:
+        >>> example("cache why gamma").splitlines()[-1]
+        '  python -m ezpyp.inspect cache why gamma'
+    """
+    return f"\b\nExample:\n  {PROGRAM} {words}"
 
 
 def open_reader(ctx: click.Context) -> Reader:
     """The cache that the command line names; closed when the verb ends."""
-    return ctx.with_resource(Reader(ctx.obj))
+    reader = ctx.with_resource(Reader(ctx.obj))
+    # Python sees Ctrl-C between its own steps only, and SQLite may take minutes to answer. What the signal raises in
+    # here SQLite tells as SQLITE_INTERRUPT, and the reader as KeyboardInterrupt.
+    reader.connection.set_progress_handler(lambda: 0, STEPS_BETWEEN_LOOKS)
+    return reader
 
 
 def reads(verb: Callable[..., None]) -> Callable[..., None]:
@@ -38,8 +43,3 @@ def reads(verb: Callable[..., None]) -> Callable[..., None]:
     opened.__name__ = verb.__name__
     opened.__dict__.update(verb.__dict__)
     return opened
-
-
-def problem() -> NoReturn:
-    """End with the exit code that says: looked, and found something wrong."""
-    click.get_current_context().exit(PROBLEM)

@@ -10,7 +10,7 @@ from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import heading
 from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._text import count, one_line
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 from ezpyp.schema import Cause
 
 SHOWN_NAMES = 5
@@ -34,7 +34,7 @@ class Difference:
         return sorted(grouped.values(), key=lambda entry: (entry[0].kind == "upstream", -len(entry[1])))
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache diff 3 4")
+@click.command(epilog=example("cache diff 3 4"))
 @click.argument("revisions", metavar="[REV1 [REV2]]", nargs=-1, type=int)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
 @reads

@@ -9,7 +9,7 @@ import click
 from ezpyp.inspect._output import Column, Row, format_option, write_rows
 from ezpyp.inspect._reader import PRESENT, Reader
 from ezpyp.inspect._text import count, size
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 
 # A file that several results share is counted once, for the first of them. The rows are grouped by result
 # before they are joined: nothing else than a result's number leads to its step, and that has no index.
@@ -32,7 +32,7 @@ BY = {
 FIELDS = ("what", "results", "bytes", "files", "largest")
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache du --by step --limit 10")
+@click.command(epilog=example("cache du --by step --limit 10"))
 @format_option
 @click.option("--by", type=click.Choice(list(BY)), default="function", show_default=True, help="What to sum up.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N largest.")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from html import escape
 
 import click
 
@@ -11,12 +12,14 @@ from ezpyp.inspect._palette import FILLS
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import View
 from ezpyp.inspect._text import count, one_line
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 
+# Mermaid takes a label for HTML, or for Markdown between backticks, and writes a character by its number as "#60;".
+MERMAID = {ord(sign): f"#{ord(sign)};" for sign in '"#&<>`\\'}
 FORMS = ("text", "mermaid", "dot", "svg", "json")
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache graph --format svg > graph.svg")
+@click.command(epilog=example("cache graph --format svg > graph.svg"))
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True, help="What to write.")
 @click.option("--by", type=click.Choice(BY), help="A box for each step, function in a phase, or function.")
 @click.option("--revision", type=int, help="Of this revision of the schema.")
@@ -70,8 +73,7 @@ def _mermaid(boxes: Boxes) -> Iterator[str]:
     numbers = {name: f"s{number}" for number, name in enumerate(boxes)}
     yield "graph LR"
     for name, box in boxes.items():
-        # Mermaid reads "#quot;" as a quotation mark; a bare one would end the label.
-        label = one_line(box.text).replace('"', "#quot;")
+        label = one_line(box.text).translate(MERMAID)
         yield f'  {numbers[name]}["{label}"]:::{box.word}'
         for above, for_value in box.needs.items():
             yield f"  {numbers[above]} {'-->' if for_value else '-.->'} {numbers[name]}"
@@ -84,7 +86,7 @@ def _dot(boxes: Boxes) -> Iterator[str]:
     yield "digraph pipeline {"
     yield '  rankdir=LR; node [shape=box, style="rounded,filled", fontname="sans-serif"];'
     for name, box in boxes.items():
-        label = json.dumps(one_line(box.text), ensure_ascii=False)
+        label = json.dumps(escape(one_line(box.text), quote=False), ensure_ascii=False)
         fill, edge = FILLS[box.word]
         yield f'  {numbers[name]} [label={label}, fillcolor="{fill}", color="{edge}"];'
         for above, for_value in box.needs.items():

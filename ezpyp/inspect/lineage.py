@@ -13,7 +13,7 @@ from ezpyp.inspect._output import write_json_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import StepRow, View
 from ezpyp.inspect._text import one_line
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 
 SHOWN_CHILDREN = 12
 DEEPEST = 40
@@ -35,7 +35,7 @@ class Tree:
         return f"{self.arrow} {step.name}  ({state(step, self.live)}, {where})"
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache lineage gamma --up")
+@click.command(epilog=example("cache lineage gamma --up"))
 @name_words()
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what was made from it.")

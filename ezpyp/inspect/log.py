@@ -12,13 +12,13 @@ from ezpyp.inspect._page import code, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import StepRow, View
 from ezpyp.inspect._text import block, moment
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 from ezpyp.store import output_of
 
 _STREAMS = {"stdout": "Output", "stderr": "Error output", "log": "Log records"}
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache log --failed")
+@click.command(epilog=example("cache log --failed"))
 @name_words(required=False)
 @click.option("--failed", is_flag=True, help="Of every step that failed.")
 @click.option("--run", type=int, help="As it stood after this run.")

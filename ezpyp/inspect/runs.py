@@ -9,7 +9,7 @@ from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Run
 from ezpyp.inspect._text import duration, moment
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 
 COLUMNS = (
     Column("run", is_number=True),
@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache runs --format json")
+@click.command(epilog=example("cache runs --format json"))
 @format_option
 @reads
 def command(reader: Reader, form: str) -> None:

@@ -12,7 +12,7 @@ from ezpyp.inspect._page import code, commit, entry, error_heading, heading, tit
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Status
 from ezpyp.inspect._text import duration, moment, plain, size
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 from ezpyp.schema import leaves_of
 
 SHOWN_NEIGHBOURS = 20
@@ -30,7 +30,7 @@ HISTORY = (
 )
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache show alpha x=3")
+@click.command(epilog=example("cache show alpha x=3"))
 @name_words()
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,

@@ -4,42 +4,48 @@ import sqlite3
 
 import click
 
-from ezpyp.errors import CacheFormatError
 from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._verb import reads
-from ezpyp.store import RECOVERY
+from ezpyp.inspect._verb import Failure, example, reads
 
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 READING_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list"}
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache sql 'SELECT name, seconds FROM current_steps'")
+# What is not the fault of the query: the reader tells of it.
+OF_THE_INDEX = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT}
+OF_THE_INDEX |= {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY}
+
+
+@click.command(epilog=example("cache sql 'SELECT name, seconds FROM latest'"))
 @click.argument("query")
 @format_option
 @reads
 def command(reader: Reader, query: str, form: str) -> None:
     """Any question in SQL; it can only read.
 
-    Views for it: current_steps (every step of the newest revision with its latest row), summary (the
-    columns of pipeline.summary), failures. Keys and digests are bytes in the tables: lower(hex(key)).
+    Views for it: latest (how every step stands), summary (the columns of
+    pipeline.summary), failures, timeline, edges; docs/views.md has their columns.
     """
     reader.connection.set_authorizer(_authorize)
-    try:
-        cursor = reader.connection.execute(query)
-        if cursor.description is None:
-            raise click.UsageError("SQL: there is no query in it")
-        names = _unique([entry[0] for entry in cursor.description])
-        rows = (dict(zip(names, map(_plain, row), strict=True)) for row in cursor)
-        write_rows(rows, [Column(name) for name in names], form, fields=names)
-    except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.Warning) as error:
-        raise click.UsageError(f"SQL: {error}") from error
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        if "not authorized" in str(error) or "prohibited" in str(error):
-            raise click.UsageError("SQL: only queries that read are allowed here") from error
-        raise CacheFormatError(
-            f"{reader.file} cannot be read to its end, it is damaged: {error}; {RECOVERY}"
-        ) from error
+    with reader.translated():
+        try:
+            cursor = reader.connection.execute(query)
+            if cursor.description is None:
+                raise Failure("SQL: there is no query in it")
+            names = _unique([entry[0] for entry in cursor.description])
+            rows = (dict(zip(names, map(_plain, row), strict=True)) for row in cursor)
+            write_rows(rows, [Column(name) for name in names], form, fields=names)
+        except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_INDEX:
+                raise
+            raise Failure(f"SQL: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    if "not authorized" in str(error) or "prohibited" in str(error):
+        return "only queries that read are allowed here"
+    return str(error)
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

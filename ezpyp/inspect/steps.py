@@ -10,7 +10,7 @@ from ezpyp.inspect._reader import DECLARED, FUNCTION, Reader
 from ezpyp.inspect._rows import StepRow
 from ezpyp.inspect._select import Where, add_states, glob, states
 from ezpyp.inspect._text import duration
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 
 COLUMNS = (
     Column("name"),
@@ -39,7 +39,7 @@ SORTS = {
 }
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache steps --status failed,killed")
+@click.command(epilog=example("cache steps --status failed,killed --sort name"))
 @format_option
 @click.option(
     "--status",

@@ -12,7 +12,7 @@ from ezpyp.inspect._output import Column, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import Run
 from ezpyp.inspect._text import count, duration, one_line
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 
 SHADES = " ▁▂▃▄▅▆▇█"
 WIDEST, MOST_LANES = 120, 64
@@ -22,7 +22,7 @@ FIELDS = ("name", "function", "status", "rank", "host", "start", "seconds")
 CELLS = 960
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache timeline --format svg > timeline.svg")
+@click.command(epilog=example("cache timeline --format svg > timeline.svg"))
 @click.option("--run", type=int, help="Of this run; by default the last that computed something.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="table", show_default=True, help="What to write.")
 @reads

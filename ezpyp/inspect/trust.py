@@ -6,11 +6,12 @@ import click
 
 from ezpyp.errors import StoreError
 from ezpyp.inspect._text import one_line
+from ezpyp.inspect._verb import example
 from ezpyp.store import INDEX_NAME as INDEX
 from ezpyp.store import check_there, trust_for_good
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect /shared/cache trust")
+@click.command(epilog=example("cache trust"))
 @click.pass_obj
 def command(cache: str) -> None:
     """Allow loading results of a folder of somebody else.

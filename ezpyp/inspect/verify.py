@@ -13,7 +13,7 @@ from ezpyp.inspect._output import Column, format_option, write_rows
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import check, content_of_object
 from ezpyp.inspect._rows_check import contradictions
-from ezpyp.inspect._verb import problem, reads
+from ezpyp.inspect._verb import example, problem, reads
 from ezpyp.store import Sealed, has_checksum, mark_damage, unsound_steps
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
@@ -42,7 +42,7 @@ class Damage:
     known: bool = False
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache verify --quick")
+@click.command(epilog=example("cache verify --quick"))
 @click.option("--quick", is_flag=True, help="Leave out the digests of large results, and SQLite's longest check.")
 @click.option("--repair", is_flag=True, help="Mark what is damaged, so that the next run makes it again.")
 @format_option

@@ -14,7 +14,7 @@ from ezpyp.inspect._page import code, heading
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import StepRow
 from ezpyp.inspect._text import one_line
-from ezpyp.inspect._verb import reads
+from ezpyp.inspect._verb import example, reads
 from ezpyp.inspect._verdict import Verdict, verdict
 from ezpyp.schema import Cause
 
@@ -22,7 +22,7 @@ DEEPEST = 20
 SHOWN_CAUSES = 12
 
 
-@click.command(epilog="Example: python -m ezpyp.inspect cache why gamma")
+@click.command(epilog=example("cache why gamma"))
 @name_words()
 @click.option("--run", type=int, help="As it stood after this run.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ezpyp.errors import CacheFormatError, StoreError
+from ezpyp.errors import CacheFormatError, DamagedIndexError, StoreError
 from ezpyp.store._tables import FORMAT, SCRIPT
 
 INDEX_NAME = "ezpyp.sqlite"
@@ -150,8 +150,8 @@ def translated(location: Path) -> Iterator[None]:
         raise _malformed(location, error) from error
 
 
-def _malformed(location: Path, error: Exception) -> CacheFormatError:
-    return CacheFormatError(f"{index_path(location)} is damaged or no SQLite database ({error}); {RECOVERY}")
+def _malformed(location: Path, error: Exception) -> DamagedIndexError:
+    return DamagedIndexError(f"{index_path(location)} is damaged or no SQLite database ({error}); {RECOVERY}")
 
 
 def _advice(message: str) -> str:

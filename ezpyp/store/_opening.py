@@ -14,17 +14,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
+from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError, StoreError
 from ezpyp.store._connection import INDEX_NAME as INDEX
 from ezpyp.store._connection import RECOVERY, version_to_install
 from ezpyp.store._holder import Owner, living_owner
 from ezpyp.store._older import show_as_today
 from ezpyp.store._tables import FORMAT
+from ezpyp.store._views import has_todays_views
 
 # A rollback-journal writer locks readers out for the milliseconds of its commit.
 BUSY_TIMEOUT_S = 10.0
 # An index with a flipped byte can make messages of SQLite that are no UTF-8.
 SQL_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+# What SQLite says of other processes, of the disk or of rights, and not of what a file holds.
+_NOT_OF_THE_FILE = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY,
+}  # fmt: skip
 WAL_VERSION = 2
 """Byte 18 of a database's header when it is in WAL mode (SQLite file format, section 1.3.3)."""
 
@@ -62,6 +68,7 @@ def open_index(cache: str | Path) -> OpenIndex:
     Raises:
         CacheNotFoundError: There is no such folder, it is a file, or no index is in it.
         CacheFormatError: The index is none, or of a newer format.
+        DamagedIndexError: It cannot be read as one.
         StoreError: The index cannot be read, for want of permission or of room for a copy.
     """
     location = Path(os.path.abspath(cache))
@@ -72,13 +79,27 @@ def open_index(cache: str | Path) -> OpenIndex:
     except OSError as error:
         raise StoreError(f"the index {file} cannot be read: {error.strerror or error}") from error
     except SQL_ERRORS as error:
-        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}; {RECOVERY}") from error
+        raise unreadable(file, error, "is no index of ezpyp, or a damaged one") from error
     try:
         _check_format(index)
     except BaseException:
         index.close()
         raise
     return index
+
+
+def unreadable(file: Path, error: Exception, damage: str) -> StoreError:
+    """What a failed reading of an index means: the file is damaged, or just cannot be read at the moment.
+
+    Args:
+        file: The index.
+        error: What SQLite said to a query of ours, or what a value of a row could not be.
+        damage: How to say that it is damaged.
+    """
+    # The low byte is the kind. Errors without a code are of texts and values: of what the file holds.
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_OF_THE_FILE:
+        return StoreError(f"{file} cannot be read now: {error}; ask again, and look at the disk if it stays so")
+    return DamagedIndexError(f"{file} {damage}: {error}; {RECOVERY}")
 
 
 def open_as_owner(cache: str | Path) -> OpenIndex:
@@ -199,20 +220,20 @@ def _check_format(index: OpenIndex) -> None:
             raise CacheNotFoundError(
                 f"no cache at {index.location}: its {INDEX} is no index of ezpyp yet, it is empty"
             ) from error
-        raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}; {RECOVERY}") from error
+        raise unreadable(file, error, "is no index of ezpyp, or a damaged one") from error
     number = str(row[0]) if row else "none"
     if not number.isdecimal():
-        raise CacheFormatError(f"{file} is no index of ezpyp: its format is {number}")
+        raise DamagedIndexError(f"{file} is no index of ezpyp: its format is {number}")
     if int(number) > FORMAT:
         raise CacheFormatError(
             f"{file} has format {number}; this ezpyp reads up to {FORMAT}: "
             f"install {version_to_install(index.connection)}"
         )
-    if int(number) < FORMAT:
-        try:
+    try:
+        if int(number) < FORMAT or not has_todays_views(index.connection):
             show_as_today(index.connection)
-        except SQL_ERRORS as error:
-            raise CacheFormatError(f"{file} is no index of ezpyp, or a damaged one: {error}; {RECOVERY}") from error
+    except SQL_ERRORS as error:
+        raise unreadable(file, error, "is no index of ezpyp, or a damaged one") from error
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ezpyp.errors import StoreError
+from ezpyp.errors import DamagedIndexError
 
 WORTH_BYTES = 200
 """Shorter texts are stored as they are: zlib would make hardly less of them, and they read well in ``sqlite3``."""
@@ -33,7 +33,7 @@ def output_of(connection: sqlite3.Connection, step: int, run: int) -> OutputRow 
     """What a step said in a run; None where it was silent, or ran before its words were kept.
 
     Raises:
-        StoreError: The row is damaged.
+        DamagedIndexError: The row is damaged.
     """
     try:
         row = connection.execute(
@@ -46,7 +46,9 @@ def output_of(connection: sqlite3.Connection, step: int, run: int) -> OutputRow 
     try:
         return None if row is None else OutputRow(step, run, *map(_unpacked, row))
     except zlib.error as error:
-        raise StoreError(f"what step {step} said in run {run} cannot be read: its row is damaged ({error})") from error
+        raise DamagedIndexError(
+            f"what step {step} said in run {run} cannot be read: its row is damaged ({error})"
+        ) from error
 
 
 def _packed(text: bytes) -> bytes | None:

@@ -4,11 +4,12 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ezpyp.errors import CacheFormatError, CacheNotFoundError, StoreError
+from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError, StoreError
 from ezpyp.inspect._reader import Reader
 from tests.inspect import build
 
@@ -158,8 +159,10 @@ def test_what_is_no_cache_is_said_in_one_line(what, message, tmp_path, ask):
 
     with pytest.raises(StoreError, match=message):
         Reader(place)
-    for verb in ((), ("steps",), ("runs",), ("show", "alpha"), ("sql", "SELECT 1")):
-        answer = ask(place, *verb, code=2)
+    # A file that nobody can read as an index is a problem found, and not a wrong name.
+    code = 1 if what in ("garbage", "other database", "truncated", "odd format") else 2
+    for verb in ((), ("steps",), ("runs",), ("show", "alpha"), ("verify",), ("sql", "SELECT 1")):
+        answer = ask(place, *verb, code=code)
         assert answer.out == ""
         assert answer.err.startswith("Error: ")
         assert answer.err.count("\n") == 1
@@ -194,8 +197,25 @@ def test_the_kinds_of_error_can_be_told_apart(tmp_path):
     with pytest.raises(CacheNotFoundError, match="no cache"):
         Reader(tmp_path)
     spoil("garbage", tmp_path / "garbage")
-    with pytest.raises(CacheFormatError, match="not a database"):
+    with pytest.raises(DamagedIndexError, match="not a database"):
         Reader(tmp_path / "garbage")
+    spoil("newer", tmp_path / "newer")
+    with pytest.raises(CacheFormatError, match="has format 99") as caught:
+        Reader(tmp_path / "newer")
+    assert not isinstance(caught.value, DamagedIndexError)
+
+
+def test_an_index_that_somebody_locks_is_not_called_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr("ezpyp.store._opening.BUSY_TIMEOUT_S", 0.0)
+    folder = build.finished(tmp_path / "cache").close()
+    with closing(sqlite3.connect(folder / "ezpyp.sqlite", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(StoreError, match="cannot be read now: database is locked") as caught:
+            Reader(folder)
+
+    assert not isinstance(caught.value, CacheFormatError)
 
 
 def test_an_index_damaged_in_the_middle_is_one_line(tmp_path, ask):
@@ -205,7 +225,7 @@ def test_an_index_damaged_in_the_middle_is_one_line(tmp_path, ask):
     data[8192:] = b"\xff" * (len(data) - 8192)
     index.write_bytes(data)
 
-    for verb in ((), ("steps",), ("runs",), ("show", "alpha"), ("sql", "SELECT * FROM steps")):
-        answer = ask(folder, *verb, code=2)
+    for verb in ((), ("steps",), ("runs",), ("show", "alpha"), ("verify",), ("sql", "SELECT * FROM steps")):
+        answer = ask(folder, *verb, code=1)
         assert "damaged" in answer.err
         assert answer.err.count("\n") == 1

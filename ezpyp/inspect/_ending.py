@@ -1,0 +1,89 @@
+"""How the command ends: an exit code that tells, and at most one line on stderr, whatever happened."""
+
+import errno
+import io
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+
+from ezpyp.errors import DamagedIndexError, DamagedResultError, EzpypError
+from ezpyp.inspect._text import one_line
+
+PROBLEM, WRONG_USE = 1, 2
+# As a shell tells of programs that SIGINT or SIGPIPE ends.
+INTERRUPTED, READER_GONE = 130, 141
+PROGRAM = "python -m ezpyp.inspect"
+
+
+class Failure(click.ClickException):
+    """Wrong use, or no cache: one line, and exit code 2."""
+
+    exit_code = WRONG_USE
+
+
+class Problem(click.ClickException):
+    """Something in the cache is not as it should be: one line, and exit code 1."""
+
+    exit_code = PROBLEM
+
+
+def problem() -> NoReturn:
+    """End with the exit code that says: looked, and found something wrong."""
+    click.get_current_context().exit(PROBLEM)
+
+
+def exit_code(answer: Callable[[], object]) -> int:
+    """Answer, and give the exit code; what went wrong is told on stderr.
+
+    Args:
+        answer: Writes to standard output.
+    """
+    # Python has no such stream then; and a file that is opened next would get its number.
+    if sys.stdout is None:
+        return _say("standard output is closed: there is nowhere to write to", WRONG_USE)
+    try:
+        try:
+            return _code(answer)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more at its end, and would tell the same in words of its own.
+        sys.stdout = io.StringIO()
+        if error.errno == errno.EPIPE:
+            return READER_GONE
+        return _say(f"{error.filename or 'standard output'}: {error.strerror or error}", WRONG_USE)
+
+
+def _code(answer: Callable[[], object]) -> int:
+    try:
+        answer()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        return _say(error.format_message() + _way_on(error), error.exit_code)
+    except EzpypError as error:
+        is_damage = isinstance(error, DamagedIndexError | DamagedResultError)
+        return _say(str(error), PROBLEM if is_damage else WRONG_USE)
+    except MemoryError:
+        return _say("that needs more memory than there is", WRONG_USE)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("Interrupted", INTERRUPTED, start="")
+    return 0
+
+
+def _way_on(error: click.ClickException) -> str:
+    """What to type instead, after a wrong word on the command line."""
+    if not isinstance(error, click.UsageError):
+        return ""
+    verb = error.ctx.info_name if error.ctx and error.ctx.parent else None
+    return f"; see {PROGRAM} {f'{verb} ' if verb else ''}--help"
+
+
+def _say(message: str, code: int, *, start: str = "Error: ") -> int:
+    try:
+        click.echo(start + one_line(message.rstrip(".")), err=True)
+    except OSError:
+        sys.stderr = io.StringIO()  # nobody is there to be told
+    return code
