@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ezpyp.errors import CacheFormatError
+from ezpyp.errors import DamagedIndexError
 from ezpyp.hashing import FunctionIdentity, circumstances
 from ezpyp.inspect._facts import trees_of, unpacked
 from ezpyp.inspect._reader import Reader
@@ -32,11 +32,11 @@ class Differ:
     def recorded(self, step: int) -> Known:
         """A step as it was recorded."""
         row = self._reader.must(
-            "SELECT s.name, lower(hex(s.key)), s.codec, s.params, s.settings, s.function, f.python"
-            " FROM steps s JOIN functions f ON f.id = s.function WHERE s.id = ?",
+            "SELECT s.name, lower(hex(s.key)), s.codec, s.params, s.settings, s.function, f.python, s.args, s.kwargs,"
+            " f.file, f.line FROM steps s JOIN functions f ON f.id = s.function WHERE s.id = ?",
             [step],
         )
-        name, key, codec, params, settings, function, python = row
+        name, key, codec, params, settings, function, python, *call = row
         edges = self._reader.ask(
             "SELECT e.slot, u.id, u.name, lower(hex(u.key)) FROM step_edges e"
             " JOIN steps u ON u.id = e.upstream WHERE e.step = ? ORDER BY e.ordinal",
@@ -45,7 +45,7 @@ class Differ:
         upstream = upstream_of((slot, Upstream(*other)) for slot, *other in edges)
         load = self._reader.load
         made_of = load(params), trees_of(self._reader, step), load(settings)
-        return Known(step, function, Recorded(name, key, codec, *made_of, python, upstream))
+        return Known(step, function, Recorded(name, key, codec, *made_of, python, upstream, *call))
 
     def causes(self, old: Known, new: Known) -> list[Cause]:
         """What differs, the most telling first; empty where the keys are the same."""
@@ -89,7 +89,7 @@ class Differ:
         try:
             return FunctionIdentity.from_json(text) if text else None
         except (KeyError, TypeError, ValueError) as error:
-            raise CacheFormatError(
+            raise DamagedIndexError(
                 f"{self._reader.file} is damaged: what it says of a function means nothing"
             ) from error
 

@@ -114,6 +114,9 @@ def steps_differ(details: Mapping[int, Mapping[int, Detail]], position: int, *, 
     return lines
 
 
+_OF_UPSTREAMS = ("dependency", "upstream")
+
+
 def _causes(one: Detail, other: Detail, *, upstream: bool) -> list[Cause]:
     codes = {**one.codes, **other.codes}
     functions = function_causes(*map(FunctionIdentity.from_json, (one.function, other.function)))
@@ -121,7 +124,7 @@ def _causes(one: Detail, other: Detail, *, upstream: bool) -> list[Cause]:
         one.recorded, other.recorded, functions,
         lambda digest: FunctionIdentity.from_json(codes[digest]) if digest in codes else None,
     )  # fmt: skip
-    return [cause for cause in causes if (cause.kind == "upstream") == upstream]
+    return [cause for cause in causes if (cause.kind in _OF_UPSTREAMS) == upstream]
 
 
 def _argument(step: str, having: Mapping[int, Cause]) -> str:

@@ -161,7 +161,9 @@ class _Freezing:
         record = self._records[position]
         then = [(edge.slot, self._upstream(self._by_id[edge.upstream])) for edge in edges_of(self._connection, old.id)]
         now = [(slot, self._upstream(self._records[up])) for up, _, slot in record.edges]
-        stored = Stored(lambda step: manifest_of(self._connection, step), self._argument_code)
+        function = self._program.identities[self._program.steps[position].function]
+        place = (function.file, function.line)
+        stored = Stored(lambda step: manifest_of(self._connection, step), self._argument_code, place)
         return changes_of(record, old, self._function_causes(old.function, position), (then, now), stored)
 
     def _upstream(self, step: KnownStep | StepRecord) -> Upstream:

@@ -10,7 +10,8 @@ class Cause:
     """One thing that differs.
 
     Attributes:
-        kind: "argument", "upstream", "codec", "setting", "python", or a kind of `ezpyp.hashing.Change`: "constant",
+        kind: "argument", "dependency" (it needs other steps, or other parts of their results), "upstream" (a step that
+            it needs changed), "codec", "setting", "python", or a kind of `ezpyp.hashing.Change`: "constant",
             "helper", "method", "default", "global", "closure", "class", ...
         text: The difference in one line.
         name: What differs: a function, the path of an argument (``x[2]``), an upstream step, a setting.

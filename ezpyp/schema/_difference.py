@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import basename
 
 from ezpyp.hashing import FunctionIdentity, difference
 from ezpyp.schema._cause import Cause
 from ezpyp.schema._compare import Comparison, IdentityOf
-
-SHOWN_NAMES = 4
-ORDER_ONLY = "depends_on[]"
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """A step that another one needs; ``step`` is its row, 0 where it has none."""
-
-    step: int
-    name: str
-    key: str
+from ezpyp.schema._upstreams import Changed, Upstream, changed_upstreams, dependency_causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +19,13 @@ class Recorded:
     Attributes:
         params: Parameter -> short text of its argument.
         trees: Parameter -> tree of its argument, where the text does not say all.
-        settings: ``version``, ``ignore``, ``cache``, as far as they were given.
+        settings: ``version``, ``ignore``, ``cache``, ``track`` and so on, as far as they were given.
         python: Tag of the Python that it was recorded with.
         upstream: Slot -> name -> step; a collection of steps is one slot.
+        args: What the call gave by position, as text.
+        kwargs: What it gave by name, as text.
+        file: Where the function is defined; "" where that is not known.
+        line: Its line there.
     """
 
     name: str
@@ -42,14 +36,17 @@ class Recorded:
     settings: Mapping[str, object]
     python: str
     upstream: Mapping[str, Mapping[str, Upstream]]
+    args: str = ""
+    kwargs: str = ""
+    file: str = ""
+    line: int = 0
 
-
-def upstream_of(edges: Iterable[tuple[str, Upstream]]) -> dict[str, dict[str, Upstream]]:
-    """Upstreams by slot and name."""
-    found: dict[str, dict[str, Upstream]] = {}
-    for slot, upstream in edges:
-        found.setdefault(slot or ORDER_ONLY, {})[upstream.name] = upstream
-    return found
+    def takes_default(self, parameter: str) -> bool:
+        """Whether the call gave no argument for a parameter; False too where its text is too long to tell."""
+        texts = [plain(text) for text in self.params.values()]
+        before = list(self.params).index(parameter)
+        is_known = any(self.args == f"[{', '.join(texts[:given])}]" for given in range(before + 1))
+        return is_known and not self.kwargs.endswith("...}") and f"{parameter!r}: " not in self.kwargs
 
 
 def function_causes(old: FunctionIdentity | None, new: FunctionIdentity | None) -> tuple[Cause, ...]:
@@ -70,12 +67,13 @@ def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], identity
     """
     if old.key == new.key:
         return []
-    upstream = list(_upstream_changes(old, new))
+    comparison = Comparison(identity_of)
     found = [
         *functions,
-        *_argument_changes(old, new, Comparison(identity_of)),
+        *_argument_changes(old, new, comparison),
         *_plain_changes(old, new, is_told=any(cause.kind == "python" for cause in functions)),
-        *upstream,
+        *dependency_causes(old.upstream, new.upstream, comparison.placed),
+        *map(_followed, changed_upstreams(old.upstream, new.upstream)),
     ]
     # Steps that changed places only are told of as arguments.
     found = found or list(_argument_changes(old, new, Comparison(identity_of, with_steps=True)))
@@ -91,11 +89,33 @@ def _argument_changes(old: Recorded, new: Recorded, comparison: Comparison) -> I
             yield Cause("argument", f"argument {name} is new: {plain(now)}", name, new=plain(now))
         elif now is None:
             yield Cause("argument", f"argument {name} is gone: it was {plain(was)}", name, old=plain(was))
-        elif _has_all(old, name) and _has_all(new, name):
-            yield from comparison.causes(name, old.trees.get(name, was), new.trees.get(name, now))
-        # Digests of another length were made in another way (format 1): they say nothing.
-        elif len(was) - len(plain(was)) == len(now) - len(plain(now)) or plain(was) != plain(now):
-            yield from comparison.causes(name, was, now)
+        else:
+            causes = _leaf_changes(old, new, name, comparison)
+            is_default = old.takes_default(name) and new.takes_default(name)
+            yield from [_of_default(cause, new) for cause in causes] if is_default else causes
+
+
+def _leaf_changes(old: Recorded, new: Recorded, name: str, comparison: Comparison) -> Iterator[Cause]:
+    was, now = old.params[name], new.params[name]
+    if _has_all(old, name) and _has_all(new, name):
+        yield from comparison.causes(name, old.trees.get(name, was), new.trees.get(name, now))
+    # Digests of another length were made in another way (format 1): they say nothing.
+    elif len(was) - len(plain(was)) == len(now) - len(plain(now)) or plain(was) != plain(now):
+        yield from comparison.causes(name, was, now)
+
+
+def _of_default(cause: Cause, new: Recorded) -> Cause:
+    """A change in what the function's own default gave, which is told by the function's place."""
+    function, text = new.name.partition("[")[0], f"default{cause.text.removeprefix('argument')}"
+    if cause.file or not new.file:
+        return replace(cause, kind="default", text=text)
+    text = f"{text} in {function} ({basename(new.file)}:{new.line})"
+    return replace(cause, kind="default", text=text, file=new.file, line=new.line)
+
+
+def _followed(upstream: Changed) -> Cause:
+    place, old, new = upstream
+    return Cause("upstream", f"upstream {new.name} changed ({place})", new.name, old=old.key, new=new.key)
 
 
 def _has_all(recorded: Recorded, name: str) -> bool:
@@ -129,28 +149,3 @@ def _plain_changes(old: Recorded, new: Recorded, *, is_told: bool) -> Iterator[C
 
 def _setting(recorded: Recorded, name: str) -> str:
     return repr(recorded.settings[name]) if name in recorded.settings else ""
-
-
-def _upstream_changes(old: Recorded, new: Recorded) -> Iterator[Cause]:
-    for slot in dict.fromkeys([*old.upstream, *new.upstream]):
-        was, now = old.upstream.get(slot, {}), new.upstream.get(slot, {})
-        came = [name for name in now if name not in was]
-        went = [name for name in was if name not in now]
-        if len(came) == len(went) == len(was) == len(now) == 1:
-            text = f"upstream at {slot}: {went[0]} -> {came[0]}"
-            yield Cause("upstream", text, came[0], old=went[0], new=came[0])
-            continue
-        if came:
-            yield Cause("upstream", f"upstream {listed(came)} came to {slot}", came[0], new=", ".join(came))
-        if went:
-            yield Cause("upstream", f"upstream {listed(went)} left {slot}", went[0], old=", ".join(went))
-        for name, upstream in now.items():
-            if name in was and was[name].key != upstream.key:
-                text = f"upstream {name} changed ({slot})"
-                yield Cause("upstream", text, name, old=was[name].key, new=upstream.key)
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(names[:SHOWN_NAMES]) + more

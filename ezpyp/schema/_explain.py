@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ezpyp.hashing import FunctionIdentity
 from ezpyp.schema._cause import Cause
 from ezpyp.schema._compare import IdentityOf
-from ezpyp.schema._difference import Recorded, Upstream, causes_of, upstream_of
+from ezpyp.schema._difference import Recorded, causes_of
+from ezpyp.schema._upstreams import Upstream, upstream_of
 from ezpyp.store import KnownStep, StepRecord
 
 Edges = Iterable[tuple[str, Upstream]]
@@ -20,10 +22,17 @@ _NAMED_ROOTS = 5
 
 
 class Stored(NamedTuple):
-    """What an index has of arguments: the trees of a step's, and the code that they brought along, by its digest."""
+    """What is known beside a step's own row.
+
+    Attributes:
+        trees_of: Gives the trees of a recorded step's arguments.
+        identity_of: Gives the code that arguments brought along, by its digest.
+        place: File and line of the function as it is now.
+    """
 
     trees_of: Callable[[int], Mapping[str, object]]
     identity_of: IdentityOf
+    place: tuple[str, int] = ("", 0)
 
 
 def changes_of(
@@ -40,7 +49,7 @@ def changes_of(
         known: The step as recorded.
         functions: What changed in its function; see `function_causes`.
         upstreams: Upstreams by slot, then and now.
-        stored: What the index has of the arguments.
+        stored: What is known beside.
     """
     codes = dict(record.manifest.shared) if record.manifest else {}
 
@@ -48,7 +57,9 @@ def changes_of(
         return FunctionIdentity.from_json(codes[digest]) if digest in codes else stored.identity_of(digest)
 
     was = _recorded(known, upstreams[0], stored.trees_of(known.id))
-    return causes_of(was, recorded_of(record, upstreams[1]), functions, identity)
+    file, line = stored.place
+    now = replace(recorded_of(record, upstreams[1]), file=file, line=line)
+    return causes_of(was, now, functions, identity)
 
 
 def recorded_of(record: StepRecord, edges: Edges) -> Recorded:
@@ -64,7 +75,7 @@ def recorded_of(record: StepRecord, edges: Edges) -> Recorded:
 def _recorded(row: StepRecord | KnownStep, edges: Edges, trees: Mapping[str, object]) -> Recorded:
     loaded = json.loads(row.params), trees, json.loads(row.settings or "{}")
     # A promise holds one key a Python: two that are compared here are of the same one.
-    return Recorded(row.name, row.key.hex(), row.codec, *loaded, "", upstream_of(edges))
+    return Recorded(row.name, row.key.hex(), row.codec, *loaded, "", upstream_of(edges), row.args, row.kwargs)
 
 
 def _trees(record: StepRecord) -> dict[str, object]:

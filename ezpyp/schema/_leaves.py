@@ -2,15 +2,20 @@
 
 A leaf is a text such as ``3``, ``'adam'`` or ``ndarray float64 (3, 4) #91d9490aff3114e0``; a branch is a pair of a
 text (``list of 3``, ``Model``) and of its parts by their place (``[2]``, ``['lr']``, ``.alpha``). Behind the text
-stand, where it does not say all, `` @`` with the digest of the code that comes along and `` #`` with the value's.
+stand, where it does not say all, `` @`` with the digest of the code that comes along, `` ~`` with the sketch of a
+long value, from which the place of a change is told, and `` #`` with the value's digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
+from json.encoder import encode_basestring_ascii as quoted
+from typing import NamedTuple
 
 from ezpyp.hashing import SECRET, FunctionIdentity, Hole, code_identity, describe, is_secret, short_digest
 from ezpyp.schema._arrays import array_text, is_table, table_parts, table_text
+from ezpyp.schema._long import sketch
 from ezpyp.schema._parts import CODE, CONTAINERS, Parts, atom_text, is_open, length, parts_of, size_text
 
 Tree = str | tuple[str, dict[str, "Tree"]]
@@ -20,6 +25,30 @@ LEAVES_LIMIT = 4096
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _AROUND = 5  # what JSON puts around a text
+_ANY_DEPTH = 10**9
+
+
+class _Detail(NamedTuple):
+    """How much of an argument is written down.
+
+    Attributes:
+        whole: Whether long texts are written out.
+        depth: Below how many containers others are told by their digest.
+        sketched: Whether what is cut or not written out has a sketch.
+    """
+
+    whole: bool
+    depth: int
+    sketched: bool
+
+
+# The first that does not take too much room.
+_DETAILS = (
+    _Detail(True, _ANY_DEPTH, True),
+    _Detail(False, _ANY_DEPTH, False),
+    _Detail(False, 1, True),
+    _Detail(False, 1, False),
+)
 
 
 class _TooLargeError(Exception):
@@ -39,41 +68,77 @@ class Leaves:
         self.codes: dict[str, FunctionIdentity] = {}
         self._identities: dict[int, FunctionIdentity | None] = {}
         self._upstream: Callable[[int], str] = str
+        self._whole: tuple[object, str] = None, ""
         self._room = 0
+        self._detail = _DETAILS[0]
         self._above: list[int] = []
 
-    def tree(self, value: object, upstream: Callable[[int], str]) -> Tree:
-        """The tree of one argument; its first line alone where it would be too large.
+    def tree(self, value: object, upstream: Callable[[int], str], digest: str = "") -> Tree:
+        """The tree of one argument, as far down as there is room; at the least its first line.
 
         Args:
             value: The argument.
             upstream: Gives the name of the step that a hole stands for, by the hole's index.
+            digest: Its short digest, where that is known: of a large argument it takes the most time.
         """
-        self._room, self.holds_steps, self.codes = LEAVES_LIMIT, False, {}
         self._upstream = upstream
-        self._above.clear()
-        try:
-            return self._tree(value)
-        except _TooLargeError:
-            return f"{size_text(value)} #{short_digest(value)}"
+        self._whole = value, digest
+        for self._detail in _DETAILS:
+            self._room, self.holds_steps, self.codes = LEAVES_LIMIT, False, {}
+            self._above.clear()
+            try:
+                return self._tree(value)
+            except _TooLargeError:
+                continue
+        self.codes = {}
+        return self._closed(value, is_sketched=True)
 
     def _tree(self, value: object) -> Tree:
         kind = type(value)
         if kind in _PLAIN:
-            return self._spent(plain_text(value))
+            return self._spent(self._plain(value))
         if kind is Hole:
             self.holds_steps = True
             return self._spent(step_text(self._upstream(value.index), value))  # type: ignore[attr-defined,arg-type]  # a Hole
-        text = atom_text(value) or array_text(value)
+        text = self._enum(value) if isinstance(value, Enum) else atom_text(value) or array_text(value)
         if text is not None:
             return self._spent(text)
         if id(value) in self._above:
             return self._spent("the same as what holds it")
+        if len(self._above) >= self._detail.depth:
+            return self._spent(self._closed(value, is_sketched=self._detail.sketched))
         self._above.append(id(value))
         text = self._spent(self._header(value, kind))
         parts = self._parts(table_parts(value) if is_table(value) else parts_of(value))
         self._above.pop()
         return (text, parts) if parts else text
+
+    def _plain(self, value: object) -> str:
+        text = describe(value)
+        if says_all(text):
+            return text
+        if isinstance(value, str | bytes) and self._detail.whole and len(value) <= LEAVES_LIMIT:
+            text = repr(value)
+            # JSON makes six characters of one that is not ASCII.
+            self._room -= len(quoted(text)) - len(text)
+        elif self._detail.sketched:
+            text += _sketched(value)
+        return f"{text} #{self._digest(value)}"
+
+    def _closed(self, value: object, *, is_sketched: bool) -> str:
+        """What is not looked into: kind and size, and a digest."""
+        if type(value) in (list, tuple) and value and all(type(part) is Hole for part in value):  # type: ignore[attr-defined]  # a list
+            # Nothing else stands without a digest: which steps they are, the upstreams tell.
+            return size_text(value)
+        return f"{_size(value)}{_sketched(value) if is_sketched else ''} #{self._digest(value)}"
+
+    def _digest(self, value: object) -> str:
+        whole, digest = self._whole
+        return digest if digest and value is whole else short_digest(value)
+
+    def _enum(self, value: Enum) -> str:
+        kind = type(value)
+        return f"{kind.__name__}.{value.__dict__.get('_name_')}{self._code(kind)} #{short_digest(value)}"
 
     def _parts(self, parts: Parts) -> dict[str, Tree]:
         made = {}
@@ -87,8 +152,7 @@ class Leaves:
             raise _TooLargeError
         code = self._code(value if isinstance(value, CODE) else kind)
         digest = "" if is_open(value) else f" #{short_digest(value)}"
-        text = table_text(value) if is_table(value) else size_text(value)
-        return f"{text}{code}{digest}"
+        return f"{_size(value)}{code}{digest}"
 
     def _code(self, value: object) -> str:
         """The digest of a function or class of the user's, whose identity is recorded beside the tree."""
@@ -108,10 +172,18 @@ class Leaves:
         return text
 
 
-def plain_text(value: object) -> str:
-    """A plain value, with a digest where its text does not say all of it."""
-    text = describe(value)
-    return f"{text} #{short_digest(value)}" if text.endswith("...") or text[0] == "<" else text
+def _size(value: object) -> str:
+    return table_text(value) if is_table(value) else size_text(value)
+
+
+def _sketched(value: object) -> str:
+    found = sketch(value)
+    return f" ~{found}" if found else ""
+
+
+def says_all(text: str) -> bool:
+    """Whether the text of a plain value says all of it."""
+    return not text.endswith("...") and text[0] != "<"
 
 
 def step_text(name: str, hole: Hole) -> str:

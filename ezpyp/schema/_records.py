@@ -52,13 +52,16 @@ def records_of(program: Program, positions: Iterable[int] | None = None) -> list
 
 
 def _settings(function: StepFunction) -> str | None:
-    options = function.options
+    options, tracking = function.options, function.options.tracking
     settings = {
         name: value
         for name, value in (
             ("version", options.version),
             ("ignore", list(options.ignore)),
             ("cache", options.cache),
+            ("track", list(tracking.track)),
+            ("no_track", list(tracking.no_track)),
+            ("track_versions", sorted({*tracking.track_versions, *tracking.versions_where_used})),
         )
         if value not in (None, [], True)
     }

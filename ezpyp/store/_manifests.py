@@ -12,6 +12,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
 from xxhash import xxh3_64_hexdigest
@@ -43,16 +44,17 @@ def packed_manifest(trees: Mapping[str, str], codes: Mapping[str, str]) -> Manif
     """
     kept = dict(trees)
     shared = dict(codes)
-    for name in sorted(kept, key=lambda name: -len(kept[name])):
-        if len(_joined(kept)) <= ROW_LIMIT:
-            break
-        kept[name] = _moved(kept[name], shared)
     row = _joined(kept)
+    for name in sorted(kept, key=lambda name: -len(kept[name])) if len(row) > ROW_LIMIT else ():
+        kept[name] = _moved(kept[name], shared)
+        row = _joined(kept)
+        if len(row) <= ROW_LIMIT:
+            break
     return Manifest(row if len(row) <= ROW_LIMIT else _moved(row, shared), tuple(shared.items()))
 
 
 def _joined(trees: Mapping[str, str]) -> str:
-    return "{" + ",".join([f"{json.dumps(name)}:{tree}" for name, tree in trees.items()]) + "}"
+    return "{" + ",".join([f"{quoted(name)}:{tree}" for name, tree in trees.items()]) + "}"
 
 
 def _moved(text: str, shared: dict[str, str]) -> str:

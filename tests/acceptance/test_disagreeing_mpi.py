@@ -114,7 +114,7 @@ CASES = {
     "order in a set": r"argument x\[\d+\] of 'alpha' differs: rank 0 has 'member \d+', ranks? 1.*a set's order",
     "order of calls": r"the same steps in different orders: step \d+ is 'alpha\[.+\]' on rank 0 and 'alpha\[.*sort",
     "number": r"rank 0 declared 2 steps, rank 1 3 steps; 'alpha\[x=2\]' on rank 1 only",
-    "picked": r"'beta' differs from rank 0 to ranks? 1.*: upstream alpha (came to|left) x -> \[\d\]",
+    "picked": r"'beta' differs from rank 0 to ranks? 1.*: another part of upstream alpha at x: \[0\] -> \[\d\]",
     "depends_on": r"'gamma' differs from rank 0 to ranks? 1.*: upstream alpha came to depends_on",
     "codec": r"'gamma' differs from rank 0 to ranks? 1.*: codec pickle -> json",
     "version": r"'gamma' differs from rank 0 to rank 1: version= '0' -> '1'",

@@ -64,7 +64,7 @@ EXPECTED = {
     "below": [("upstream", "source", NOWHERE, KEY, KEY)],
     "given": [("argument", "x", NOWHERE, "1", "2")],
     "below_argument": [("upstream", "given", NOWHERE, KEY, KEY)],
-    "ordered": [("upstream", "first", NOWHERE, "other", "first")],
+    "ordered": [("dependency", "first", NOWHERE, "other", "first")],
     "tracked": [("version", "labtools", NOWHERE, "1.0", "1.1")],
     "environment": [("constant", "environment", study('os.environ["STUDY_MODE"]'), "3", "4")],
     "function_argument": [("argument", "f", helpers("x * «5"), "5", "6")],

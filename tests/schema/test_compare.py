@@ -6,12 +6,14 @@ import datetime as dt
 import enum
 import functools
 import json
+import random
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
+from ezpyp.hashing import Hole, describe
 from ezpyp.schema._compare import Comparison
 from ezpyp.schema._leaves import LEAVES_LIMIT, Leaves
 
@@ -81,8 +83,14 @@ def told(old, new):
     return [cause.text.removeprefix("argument ") for cause in Comparison(codes.get).causes("x", *trees)]
 
 
+def drawn(generator):
+    generator.random()
+    return generator
+
+
 FRAME = pd.DataFrame({"price": [1.0, 2.0], "name": ["a", "b"]})
 
+CUT = f"'{'a' * 56}..."
 GROWN = "x: list of 1 -> list of 7, x[1] = 2, x[2] = 3, x[3] = 4, x[4] = 5 and 2 more added"
 WIDER = "x: DataFrame (2, 2) -> DataFrame (2, 3), x['size'] = Series int64 (2,) added"
 
@@ -122,9 +130,37 @@ CASES = {
     "column dtype": (FRAME, FRAME.astype({"price": "f4"}), ["x['price']: Series (2,), dtype float64 -> float32"]),
     "rows": (FRAME, FRAME[:1], ["x: DataFrame (2, 2) -> DataFrame (1, 2)"]),
     "polars": (pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, 3]}), ["x['a']: Series Int64 (2,), values changed"]),
-    "long text": ("a" * 70 + "b", "a" * 70 + "c", [f"x: changed somewhere in x ('{'a' * 56}...)"]),
-    "huge": (list(range(5000)), [*range(4999), 0], ["x: changed somewhere in x (list of 5000)"]),
+    "array order": (np.ones((3, 4)), np.ones((3, 4), order="F"), ["x: ndarray float64 (3, 4), order C -> F"]),
+    "array order and shape": (np.ones((3, 4), order="F"), np.ones((4, 3)),
+                              ["x: ndarray float64, shape (3, 4) -> (4, 3), order F -> C"]),
+    "long text": ("a" * 70 + "b", "a" * 70 + "c", [f"x ...{'a' * 20}b' -> ...{'a' * 20}c'"]),
+    "long text in a table": ({"q": "a" * 99, "n": 1}, {"q": "a" * 98, "n": 1},
+                             [f"x['q'] ...{'a' * 21}' -> ...{'a' * 20}'"]),
+    "huge text": ("a" * 6000 + "b", "a" * 6000 + "c", [f"x: {CUT}, x[6000] changed"]),
+    "huge text grown": ("a" * 6000, "a" * 6001,
+                        [f"x: {CUT}, 6000 -> 6001 long, the first difference is in x[5888:6016]"]),
+    "huge text doubled": ("a" * 6000, "a" * 60000, [f"x: {CUT}, 6000 -> 60000 long"]),
+    "huge bytes": (bytes(10000), bytes(9999) + b"1", [f"x: {describe(bytes(99))}, x[9999] changed"]),
+    "huge": (list(range(5000)), [*range(4999), 0], ["x: list of 5000, x[4999] changed"]),
+    "huge in two places": (list(range(5000)), [-1, -1, *range(2, 5000)], ["x: list of 5000, x[0], x[1] changed"]),
+    "huge in many places": (list(range(5000)), list(range(5000))[::-1], ["x: list of 5000, changed in x[0:5000]"]),
     "huge grown": (list(range(5000)), list(range(5001)), ["x list of 5000 -> list of 5001"]),
+    "vast": (list(range(10**5)), [*range(77777), 0, *range(77778, 10**5)],
+             ["x: list of 100000, changed in x[76800:77824]"]),
+    "huge in a table": ({"data": list(range(5000)), "rate": 1}, {"data": [*range(4999), 0], "rate": 2},
+                        ["x['data']: list of 5000, x['data'][4999] changed", "x['rate'] 1 -> 2"]),
+    "huge of rows": ([(i, "a") for i in range(999)], [(i, "b" if i == 500 else "a") for i in range(999)],
+                     ["x: list of 999, x[500] changed"]),
+    "huge of objects": ([Point(1, 2)] * 999, [Point(1, 2)] * 998 + [Point(1, 3)],
+                        ["x: changed somewhere in x (list of 999)"]),
+    "generator": (np.random.default_rng(1), np.random.default_rng(2),
+                  ["x Generator(PCG64, seed 1) -> Generator(PCG64, seed 2)"]),
+    "generator that was drawn from": (np.random.default_rng(1), drawn(np.random.default_rng(1)),
+                                      ["x: Generator(PCG64, seed 1) in another state"]),
+    "generator of a spawned seed": (np.random.default_rng(1), np.random.default_rng(1).spawn(1)[0],
+                                    ["x Generator(PCG64, seed 1) -> Generator(PCG64, seed 1, spawned as (0,))"]),
+    "old generator": (np.random.RandomState(1), np.random.RandomState(2), ["x: RandomState in another state"]),
+    "python's generator": (random.Random(1), random.Random(2), ["x: Random in another state"]),
 }  # fmt: skip
 
 
@@ -156,6 +192,36 @@ def test_class_of_an_instance_is_told_by_its_method_and_line():
     source = "class M:\n    def __init__(self):\n        self.a = 1\n    def go(self):\n        return 2\n"
     edited = source.replace("return 2", "return 3")
     assert told(named(source, "M")(), named(edited, "M")()) == ["x: M, method M.go (study.py:5): constant 2 -> 3"]
+
+
+def test_class_of_an_enum_member_is_told_by_its_method_and_line():
+    source = "import enum\nclass M(enum.Enum):\n    A = 1\n    def go(self):\n        return 2\n"
+    before, after = (named(text, "M").A for text in (source, source.replace("return 2", "return 3")))
+    assert told(before, after) == ["x: M.A, method M.go (study.py:5): constant 2 -> 3"]
+    assert told([before], [after]) == ["x[0]: M.A, method M.go (study.py:5): constant 2 -> 3"]
+
+
+def test_step_in_the_place_of_a_value_is_told_in_words():
+    assert told([1], [Hole(0)]) == ["x[0]: the value 1 -> the result of step 0"]
+    assert told({"a": Hole(0, (("item", "k"),))}, {"a": None}) == [
+        "x['a']: the result of step 0['k'] -> the value None"
+    ]
+
+
+def test_steps_too_many_to_list_are_left_to_the_upstreams():
+    steps = [Hole(index) for index in range(900)]
+    assert told(steps, steps[:800]) == []
+    assert told({"runs": steps, "rate": 1}, {"runs": steps[:800], "rate": 2}) == ["x['rate'] 1 -> 2"]
+    assert told([1, 2], steps) == ["x: list of 2 -> list of 900, x[0] = 1, x[1] = 2 removed"]
+
+
+def test_same_value_recorded_in_other_words_is_no_change():
+    (cause,) = Comparison({}.get).causes(
+        "x",
+        ["dict of 2", {"['a']": "M.A #0123456789abcdef", "['b']": "1"}],
+        ["dict of 2", {"['a']": "M.A @0123456789abcdef #0123456789abcdef", "['b']": "2"}],
+    )
+    assert cause.text == "argument x['b'] 1 -> 2"
 
 
 def test_container_of_the_users_class_is_looked_through_without_its_methods():

@@ -5,7 +5,17 @@ import json
 import pytest
 
 from ezpyp.hashing import FunctionIdentity, function_identity
-from ezpyp.schema import Cause, Recorded, Stored, Upstream, causes_of, changes_of, conflict_message, function_causes
+from ezpyp.schema import (
+    Cause,
+    Recorded,
+    Stored,
+    Upstream,
+    causes_of,
+    changes_of,
+    conflict_message,
+    function_causes,
+    plain,
+)
 from ezpyp.store import KnownStep, Manifest, StepRecord
 
 
@@ -13,21 +23,29 @@ def identity(digest=b"f", name="alpha"):
     return FunctionIdentity(digest, name, "study", name, "study.py", 12, None, (), ())
 
 
-def record(params=None, codec="pickle", settings=None, manifest=None):
+def given(params):
+    return f"[{', '.join(plain(text) for text in params.values())}]"
+
+
+def record(params=None, codec="pickle", settings=None, manifest=None, args=None, kwargs="{}"):
     text = None if settings is None else json.dumps(settings)
-    return StepRecord("alpha", b"new", b"f", codec, 0, "[]", "{}", json.dumps(params or {}), text, None, (), manifest)
+    params = params or {}
+    args = given(params) if args is None else args
+    return StepRecord("alpha", b"new", b"f", codec, 0, args, kwargs, json.dumps(params), text, None, (), manifest)
 
 
-def known(params=None, codec="pickle", settings=None):
+def known(params=None, codec="pickle", settings=None, args=None, kwargs="{}"):
     text = None if settings is None else json.dumps(settings)
-    return KnownStep(1, "alpha", b"old", 1, codec, 0, "[]", "{}", json.dumps(params or {}), text, None)
+    params = params or {}
+    args = given(params) if args is None else args
+    return KnownStep(1, "alpha", b"old", 1, codec, 0, args, kwargs, json.dumps(params), text, None)
 
 
-def changes(new, old, *, identities=None, upstreams=({}, {}), trees=None):
+def changes(new, old, *, identities=None, upstreams=({}, {}), trees=None, place=("", 0)):
     """The texts of the causes; upstreams are given as name -> (slot, key)."""
     functions = function_causes(*identities) if identities else ()
     edges = tuple([(slot, Upstream(0, name, key)) for name, (slot, key) in each.items()] for each in upstreams)
-    stored = Stored(lambda step: trees or {}, lambda digest: None)
+    stored = Stored(lambda step: trees or {}, lambda digest: None, place)
     return [cause.text for cause in changes_of(new, old, functions, edges, stored)]
 
 
@@ -40,11 +58,33 @@ def changes(new, old, *, identities=None, upstreams=({}, {}), trees=None):
         ({"x": "1"}, {"x": "'1'"}, "argument x 1 -> '1'"),
         ({}, {"x": "4"}, "argument x is new: 4"),
         ({"x": "3"}, {}, "argument x is gone: it was 3"),
-        ({"x": "TMP for a"}, {"x": "3"}, "argument x TMP for a -> 3"),
+        ({"x": "TMP for a"}, {"x": "3"}, "argument x: the result of step a -> the value 3"),
+        ({"x": "None"}, {"x": "TMP for a"}, "argument x: the value None -> the result of step a"),
     ],
 )
 def test_changed_argument(before, after, line):
     assert changes(record(after), known(before)) == [line]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "line"),
+    [
+        ("[1]", "[1]", "default tol 3 -> 4 in alpha (study.py:7)"),
+        ("[1, 3]", "[1]", "argument tol 3 -> 4"),
+        ("[1]", "[1, 4]", "argument tol 3 -> 4"),
+        # Too long to tell whether the call gave it.
+        ("[1...]", "[1...]", "argument tol 3 -> 4"),
+    ],
+)
+def test_changed_default_of_the_step_itself_is_told_by_its_place(then, now, line):
+    new, old = record({"x": "1", "tol": "4"}, args=now), known({"x": "1", "tol": "3"}, args=then)
+    assert changes(new, old, place=("/lab/study.py", 7)) == [line]
+
+
+@pytest.mark.parametrize("kwargs", ["{'tol': 4}", "{'x': 1, 'y': 22222...}"])
+def test_argument_given_by_name_is_no_default(kwargs):
+    new, old = record({"tol": "4"}, args="[]", kwargs=kwargs), known({"tol": "3"}, args="[]")
+    assert changes(new, old, place=("/lab/study.py", 7)) == ["argument tol 3 -> 4"]
 
 
 OLD, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
@@ -82,7 +122,31 @@ def test_argument_that_is_a_step_is_told_among_the_upstreams():
         {"a": ("x", "2"), "b": ("y", "1"), "d": ("z", "1")},
     )
     found = changes(record({"x": "TMP for d"}), known({"x": "TMP for c"}), upstreams=upstreams)
-    assert found == ["upstream a changed (x)", "upstream at z: c -> d"]
+    assert found == ["upstream at z: c -> d", "upstream a changed (x)"]
+
+
+def test_value_that_is_a_step_now_is_told_once():
+    upstreams = ({"b": ("y", "1")}, {"a": ("x", "1"), "b": ("y", "1"), "c": ("y", "1")})
+    found = changes(record({"x": "TMP for a"}), known({"x": "3"}), upstreams=upstreams)
+    assert found == ["argument x: the value 3 -> the result of step a", "upstream c came to y"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "line"),
+    [
+        (" -> ['a']", " -> ['b']", "another part of upstream up at x: ['a'] -> ['b']"),
+        ("", " -> ['b']", "another part of upstream up at x: all of it -> ['b']"),
+    ],
+)
+def test_another_part_of_the_same_upstream_is_told_as_one(then, now, line):
+    upstreams = ({"up": (f"x{then}", "1")}, {"up": (f"x{now}", "1")})
+    assert changes(record(), known(), upstreams=upstreams) == [line]
+
+
+def test_upstream_that_changed_and_is_picked_from_elsewhere_is_told_twice():
+    upstreams = ({"up": ("x -> ['a']", "1")}, {"up": ("x -> ['b']", "2")})
+    found = changes(record(), known(), upstreams=upstreams)
+    assert found == ["another part of upstream up at x: ['a'] -> ['b']", "upstream up changed (x)"]
 
 
 def test_changed_codec_and_settings():
@@ -165,12 +229,27 @@ def test_another_python_is_told_once():
     assert causes_of(old, new, (found,), lambda digest: None) == [found]
 
 
-def test_steps_that_only_changed_places_are_told_as_arguments():
-    upstream = {"x[]": {"a": Upstream(0, "a", "1"), "b": Upstream(0, "b", "2")}}
-    trees = [{"x": ["list of 2", {"[0]": f"TMP for {one}", "[1]": f"TMP for {two}"}]} for one, two in ("ab", "ba")]
-    old, new = (
-        Recorded("alpha", key, "pickle", {"x": f"[...] #{key * 16}"}, tree, {}, "", upstream)
-        for key, tree in zip("12", trees, strict=True)
-    )
-    found = [cause.text for cause in causes_of(old, new, (), lambda digest: None)]
-    assert found == ["argument x[0] TMP for a -> TMP for b", "argument x[1] TMP for b -> TMP for a"]
+def in_order(names, key, slot="x[]"):
+    upstream = {slot: {name: Upstream(0, name, name) for name in names}}
+    parts = {f"[{place}]": f"TMP for {name}" for place, name in enumerate(names)}
+    trees = {"x": [f"list of {len(names)}", parts]}
+    return Recorded("alpha", key, "pickle", {"x": f"[...] #{key * 16}"}, trees, {}, "", upstream)
+
+
+def test_steps_in_another_order_are_told_once():
+    (found,) = causes_of(in_order("abc", "1"), in_order("cba", "2"), (), lambda digest: None)
+    assert found.kind == "dependency"
+    assert found.text == "another order of the steps at x[]: a, b, c -> c, b, a"
+
+
+def test_step_that_stands_twice_elsewhere_than_before_is_told_as_an_argument():
+    found = [cause.text for cause in causes_of(in_order("aab", "1"), in_order("abb", "2"), (), lambda digest: None)]
+    assert found == ["argument x[1]: the result of step a -> the result of step b"]
+
+
+@pytest.mark.parametrize("slot", ["x{}", "depends_on[]"])
+def test_order_that_means_nothing_is_not_told(slot):
+    upstream = [{slot: {name: Upstream(0, name, name) for name in names}} for names in ("ab", "ba")]
+    old, new = (recorded("", key, upstream=each) for key, each in zip("12", upstream, strict=True))
+    (found,) = causes_of(old, new, (), lambda digest: None)
+    assert found.kind == "unknown"

@@ -48,7 +48,7 @@ def test_small_manifest_stands_in_the_row(tmp_path):
 def test_large_argument_of_many_steps_is_looked_through_and_stored_once(tmp_path, monkeypatch):
     walks = []
     walk = leaves.Leaves.tree
-    monkeypatch.setattr(leaves.Leaves, "tree", lambda self, value, up: walks.append(value) or walk(self, value, up))
+    monkeypatch.setattr(leaves.Leaves, "tree", lambda self, value, *up: walks.append(value) or walk(self, value, *up))
     config = {f"name{number}": number for number in range(100)}
     frozen(tmp_path, study, *[(number, config) for number in range(500)])
     assert len(walks) == 1
