@@ -185,7 +185,8 @@ class Coordinator:
         name = self._program.names[outcome.position]
         self._status[outcome.position] = FAILED
         self.failures[name] = outcome.failure
-        command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {shlex.quote(name)}"
+        name = f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
+        command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {name}"
         self._recorder.failed(outcome, command)
 
     def _heal(self, position: int, damaged: Collection[int]) -> bool:

@@ -56,6 +56,9 @@ class Verbs(click.Group):
         """``VERB --help`` works without a cache."""
         if len(args) > 1 and args[0] in VERBS and args[1] in ctx.help_option_names:
             args = [".", *args]
+        # A group's options stand before its argument; the one of the overview is typed behind CACHE, as a verb's is.
+        if len(args) > 2 and args[1] == "--format":
+            args = [*args[1:3], args[0], *args[3:]]
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -86,20 +89,24 @@ class Verbs(click.Group):
     invoke_without_command=True,
     no_args_is_help=True,
     options_metavar="",
-    subcommand_metavar="[VERB [OPTIONS]]",
+    subcommand_metavar="[--format json | VERB [OPTIONS]]",
     epilog="Exit code: 0 fine, 1 a problem found, 2 wrong use or no cache. More: VERB --help\n"
-    "Example: python -m ezpyp.inspect cache steps --status failed",
+    "Example:\n  python -m ezpyp.inspect cache steps --status failed",
 )
 @click.argument("cache")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), help="Of the overview.")
 @click.pass_context
-def cli(ctx: click.Context, cache: str) -> None:
+def cli(ctx: click.Context, cache: str, form: str | None) -> None:
     """Ask the cache in folder CACHE; without a VERB, about its last run. Read-only."""
     ctx.obj = _folder(cache)
-    if ctx.invoked_subcommand is None:
+    verb = ctx.invoked_subcommand
+    if verb is None:
         from ezpyp.inspect._verb import open_reader
         from ezpyp.inspect.overview import overview
 
-        overview(open_reader(ctx))
+        overview(open_reader(ctx), form or "text")
+    elif form is not None:
+        raise Failure(f"give --format {form} behind the verb: {PROGRAM} CACHE {verb} --format {form}")
 
 
 def _folder(cache: str) -> str:

@@ -41,10 +41,3 @@ def phases_of_run(reader: Reader, run: Run) -> list[Phase]:
             Phase(int(phase), {Status(int(status)): int(number) for status, number in counts.items()})
             for phase, counts in reader.load(text).items()
         ]
-
-
-def totals(phases: list[Phase]) -> dict[Status, int]:
-    """All phases together, in the order of their numbers."""
-    return {
-        status: number for status in sorted(Status) if (number := sum(phase.counts.get(status, 0) for phase in phases))
-    }

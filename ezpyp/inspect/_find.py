@@ -1,7 +1,8 @@
 """Find the step that a person names on the command line."""
 
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import click
@@ -10,7 +11,7 @@ from ezpyp.errors import DamagedIndexError, UnknownStepError
 from ezpyp.graph import find_names
 from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._rows import StepRow, View
-from ezpyp.inspect._text import plain
+from ezpyp.inspect._text import one_line, plain
 
 KEY_PREFIX = re.compile("[0-9a-f]{4,32}")
 
@@ -20,6 +21,16 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 def name_words(*, required: bool = True) -> Decorator:
     """The argument of a verb that is about one step."""
     return click.argument("words", metavar="NAME [PARAM=VALUE]...", nargs=-1, required=required)
+
+
+def typed(name: str) -> str:
+    r"""A name as it can be typed or pasted on a command line, where this module finds it again.
+
+    Example:
+        >>> typed("fit[x=1]"), typed("--help"), typed("a\x1bb")
+        ("'fit[x=1]'", '-- --help', "'a\\x1bb'")
+    """
+    return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(one_line(name))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ def find_step(reader: Reader, words: tuple[str, ...], view: View) -> Found:
     if exact is not None:
         return Found(exact, view)
     recorded = dict(_recorded(reader, view))
+    wanted = _as_recorded(wanted, recorded)
     try:
         name = find_names(wanted, recorded, params, lambda name: _texts(reader, recorded[name]))
     except UnknownStepError:
@@ -56,6 +68,14 @@ def find_step(reader: Reader, words: tuple[str, ...], view: View) -> Found:
             raise
         return other
     return _found(reader, reader.step(view, "s.name = :name", {"name": name}), view)
+
+
+def _as_recorded(wanted: str, recorded: Mapping[str, str]) -> str:
+    """The name itself, of one that was copied from where its control characters stand escaped."""
+    if "\\" not in wanted or wanted in recorded:
+        return wanted
+    found = [name for name in recorded if one_line(name) == wanted]
+    return found[0] if len(found) == 1 else wanted
 
 
 def _texts(reader: Reader, params: str) -> dict[str, str]:

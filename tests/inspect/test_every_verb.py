@@ -168,7 +168,8 @@ def test_the_table_has_every_verb_and_every_format():
         options = {option.name: option for option in cli.get_command(None, verb.split()[0]).params}
         assert ("form" in options) == bool(forms)
         assert not forms or set(options["form"].type.choices) == set(forms)
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == {verb.split()[0] for verb, form in CALLS if form == "json"}
+    with_json = {verb.split()[0] for verb, form in CALLS if form == "json"}
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == with_json | {"overview"}
 
 
 def open_objects(schema, place=""):
@@ -194,6 +195,10 @@ def test_every_verb_on_every_kind_of_cache(kind, tmp_path):
     codes = PROBLEM[kind]
 
     check_answer([], codes.get("", 0), ask(folder, []))
+    overview = ask(folder, ["--format", "json"])
+    check_answer([], codes.get("", 0), overview)
+    if overview[1]:
+        check_form("overview", "json", overview[1])
     for verb, form in CALLS:
         words, expected = words_of(verb, form), codes.get(verb, 0)
         answer = ask(folder, words)

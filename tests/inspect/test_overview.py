@@ -2,10 +2,13 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from ezpyp.store._holder import current_owner
 from tests.inspect import build
@@ -129,7 +132,7 @@ def test_runs_are_listed_oldest_first(tmp_path, ask):
 
 
 def test_a_large_cache_is_counted_by_its_run(tmp_path, ask, monkeypatch):
-    monkeypatch.setattr("ezpyp.inspect.overview.COUNTED", 2)
+    monkeypatch.setattr("ezpyp.inspect._overview_facts.COUNTED", 2)
     cache = build.failed(tmp_path)
     counted = ask(cache.folder, code=1).out
     # What the run wrote down shows that it is read: the rows say otherwise.
@@ -161,3 +164,70 @@ def test_a_run_writes_down_what_became_of_each_phase(tmp_path, ask):
     (row,) = ask(tmp_path / "cache", "sql", "SELECT phases FROM runs", "--format", "json").rows
 
     assert json.loads(str(row["phases"])) == {"0": {"0": 2, "1": 1}, "1": {"0": 2, "2": 1}}
+
+
+def facts(ask, cache, code: int = 0):
+    return json.loads(ask(cache, "--format", "json", code=code).out)
+
+
+def test_programs_get_what_people_see(failed, ask):
+    told = facts(ask, failed, code=1)
+
+    assert (told["pipeline"], told["location"], told["revision"]) == ("toy", str(failed), 1)
+    assert (told["run"]["run"], told["run"]["status"], told["holder"]) == (1, "completed", None)
+    counts = {"total": 3, "killed": 0, "running": 0, "pending": 0, "done": 1, "failed": 1, "skipped": 1}
+    assert told["steps"] == counts
+    assert [(phase["phase"], phase["total"], phase["failed"]) for phase in told["phases"]] == [(0, 2, 1), (1, 1, 0)]
+    assert told["failures"] == [
+        {
+            "name": "beta", "type": "ZeroDivisionError", "message": "division by zero",
+            "file": "/home/me/script.py", "line": 12,
+        }
+    ]  # fmt: skip
+    assert [step["name"] for step in told["slowest"]] == ["alpha", "beta"]
+    assert told["size"]["files"] == 0
+    assert told["next"] == f"python -m ezpyp.inspect {failed} show beta"
+
+
+def test_programs_are_told_who_holds_the_cache(tmp_path, ask):
+    cache = build.running(tmp_path)
+    told = facts(ask, cache.folder)
+
+    assert (told["holder"]["pid"], told["run"]["status"]) == (os.getpid(), "running")
+    assert (told["steps"]["running"], told["steps"]["killed"]) == (1, 0)
+
+
+def test_the_format_of_a_verb_stands_behind_it(finished, ask):
+    said = ask(finished, "--format", "json", "steps", code=2).err
+
+    assert "give --format json behind the verb: python -m ezpyp.inspect CACHE steps --format json" in said
+    assert "is not one of" in ask(finished, "--format", "csv", code=2).err
+
+
+def typed_next(ask, cache) -> list[str]:
+    """The words behind the location in what is to be typed next, as a shell parts them."""
+    line = ask(cache, code=1).lines[-1]
+    return shlex.split(line.partition(f" {cache} ")[2])
+
+
+def test_next_of_a_killed_run_is_what_was_killed(killed, ask):
+    words = typed_next(ask, killed)
+
+    assert words == ["steps", "--status", "killed"]
+    assert [line.split()[0] for line in ask(killed, *words).lines[1:]] == ["beta"]
+
+
+@pytest.mark.parametrize(
+    "name", ["-x", "--help", "--", "a\nb", "\x1b[31mred", "it's *", "back\\slash", "[x=1]", " a ", "é\u202eb"]
+)
+def test_next_works_when_it_is_pasted(name, tmp_path, ask):
+    cache = build.Cache(tmp_path)
+    cache.revision(added=[cache.step(name, function="f"), cache.step("another", function="f")])
+    run = cache.run("failed")
+    cache.row(name, run, 1)
+    cache.error(name, run)
+    folder = cache.close()
+
+    words = typed_next(ask, folder)
+
+    assert json.loads(ask(folder, *words[:1], "--format", "json", *words[1:]).out)["name"] == name
