@@ -97,10 +97,18 @@ def _is_utf8() -> bool:
 def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
     import csv
 
-    out = csv.writer(sys.stdout, lineterminator="\n")
+    out = csv.writer(_Lines())
     cell = _seen_cell if sys.stdout.isatty() else _cell
     out.writerow(map(cell, fields))
     out.writerows(map(cell, map(row.__getitem__, fields)) for row in rows)
+
+
+class _Lines:
+    r"""Standard output for csv's own line ends: told of "\n" alone, it would leave a bare "\r" unquoted."""
+
+    def write(self, line: str) -> object:
+        r"""A line with "\n" at its end, which is what other programs of Unix take."""
+        return sys.stdout.write(line.removesuffix("\r\n") + "\n")
 
 
 def _cell(value: object) -> object:

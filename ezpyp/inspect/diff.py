@@ -34,7 +34,7 @@ class Difference:
         return sorted(grouped.values(), key=lambda entry: (entry[0].kind == "upstream", -len(entry[1])))
 
 
-@click.command(epilog=example("cache diff 3 4"))
+@click.command(epilog=example("cache diff 1 2"))
 @click.argument("revisions", metavar="[REV1 [REV2]]", nargs=-1, type=int)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
 @reads

@@ -16,7 +16,7 @@ from ezpyp.inspect._verb import Failure, Problem, example, reads
 
 @click.command(epilog=example("cache get gamma -o gamma.pickle"))
 @name_words()
-@click.option("-o", "--output", required=True, metavar="FILE", help="Or a folder; - is standard output.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Or a folder, or - for standard output.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("--run", type=int, help="As it stood after this run.")
 @click.option("--revision", type=int, help="As this revision of the schema has it.")

@@ -20,8 +20,8 @@ ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 INSPECT = [sys.executable, "-m", "ezpyp.inspect"]
 
 
-def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*INSPECT, *words], env={**ENVIRON, **environ}, capture_output=True, text=True, timeout=60)
+def run(*words: str, text: bool = True, **environ: str) -> subprocess.CompletedProcess:
+    return subprocess.run([*INSPECT, *words], env={**ENVIRON, **environ}, capture_output=True, text=text, timeout=60)
 
 
 def test_there_is_one_file_a_verb():
@@ -139,13 +139,13 @@ def test_an_ascii_terminal_gets_no_traceback(tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def on_terminal(columns: int, *words: str) -> str:
+def on_terminal(columns: int, *words: str, **more: str) -> str:
     """What the command shows on a terminal of that width."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environ = {name: value for name, value in ENVIRON.items() if name not in ("COLUMNS", "NO_COLOR")}
     with subprocess.Popen(
-        [*INSPECT, *words], env=environ | {"TERM": "xterm"}, stdout=follower, stderr=follower
+        [*INSPECT, *words], env=environ | {"TERM": "xterm"} | more, stdout=follower, stderr=follower
     ) as process:
         os.close(follower)
         shown = b""

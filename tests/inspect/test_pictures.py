@@ -1,5 +1,6 @@
 """The graph and the timeline as SVG: well-formed, nothing on top of another, readable at every size."""
 
+import html
 import json
 import re
 from itertools import combinations, pairwise
@@ -300,3 +301,22 @@ def test_what_is_summed_up_loses_no_step_and_no_failure(tmp_path, ask):
     assert [bar["fill"] for bar in drawn].count(FILLS["failed"][1]) == 1
     assert ask(folder, "timeline").lines[0] == "Run 1: completed, 20000 steps on 2 ranks in 10.00 s, efficiency 25%"
     assert len(ask(folder, "timeline", "--format", "json").rows) == 20_000
+
+
+@pytest.mark.parametrize("form", ["mermaid", "dot"])
+def test_no_label_is_taken_for_html_or_markdown(form, tmp_path, ask):
+    name = '<b onclick="x">&amp;`*a*` #35; \\N'
+    cache = build.Cache(tmp_path)
+    cache.revision(added=[cache.step(name)])
+
+    (line,) = [line for line in ask(cache.close(), "graph", "--format", form).lines if "onclick" in line]
+
+    # As the programs that draw these read them: Mermaid numbers of characters, Graphviz HTML's own words for three.
+    if form == "mermaid":
+        label = line.removeprefix('  s0["').removesuffix('"]:::pending')
+        assert set('"<>&`\\').isdisjoint(label)
+        assert re.sub("#(\\d+);", lambda match: chr(int(match[1])), label) == name
+    else:
+        label = json.loads(line[line.index("=") + 1 : line.index(", fillcolor")])
+        assert set("<>").isdisjoint(label)
+        assert html.unescape(label) == name
