@@ -7,9 +7,10 @@ change it leaves the digest alone. Where they fight, never-stale wins.
 from collections.abc import Callable
 
 from ezpyp.hashing._arguments import code_identity
+from ezpyp.hashing._change import Change
 from ezpyp.hashing._circumstances import circumstances
 from ezpyp.hashing._describe import describe
-from ezpyp.hashing._difference import Change, difference
+from ezpyp.hashing._difference import difference
 from ezpyp.hashing._file import File
 from ezpyp.hashing._file_memo import FILE_DIGESTS
 from ezpyp.hashing._framing import KEY_FORMAT

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ezpyp.hashing._difference import Change
+from ezpyp.hashing._change import Change
 from ezpyp.hashing._identity import FunctionIdentity
 
 

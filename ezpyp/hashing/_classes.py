@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from enum import EnumMeta
 from types import FunctionType
 
+from ezpyp.hashing._bindings import line_in_class
 from ezpyp.hashing._framing import tag, text
 from ezpyp.hashing._functions import noted
 from ezpyp.hashing._walk import Children, Walker
@@ -74,6 +75,8 @@ def walk_class(w: Walker, kind: type) -> Children:
     w.things[id(kind)] = kind
     w.emit(_CLASS + text(_name(kind)) + w.policy.extension_digest(kind.__module__))
     w.in_code += 1
+    if w.recorder is not None and "__dataclass_params__" in kind.__dict__:
+        w.recorder.options(kind.__qualname__, _place(w, kind, ""), kind.__dict__["__dataclass_params__"])
     yield from _ancestry(w, kind)
     yield from _enum_members(w, kind)
     yield from _contents(w, kind)
@@ -118,7 +121,7 @@ def _contents(w: Walker, kind: type) -> Children:
 
 def _place(w: Walker, kind: type, name: str) -> tuple[str, int]:
     file = file_of(kind)
-    return file, w.recorder.line_of(file, name, kind.__name__) if w.recorder is not None else 0
+    return file, line_in_class(w.recorder.lines(file), name, kind.__name__) if w.recorder is not None else 0
 
 
 def file_of(kind: type) -> str:

@@ -35,6 +35,9 @@ _CELLS = frozenset(opmap[name] for name in ("MAKE_CELL", "COPY_FREE_VARS"))
 # "np.sum(x)" is compiled as a method call or not, by whether the file imports np at its top.
 _PLAIN_LOADS = {opmap["LOAD_METHOD"]: _LOAD_ATTR} if opmap.get("LOAD_METHOD", 256) < 256 else {}
 _STORE_NAME = opmap["STORE_NAME"]
+# The keywords of a call: an operation of their own, or a constant in front of it.
+_KW_NAMES = opmap.get("KW_NAMES", -1)
+_CALL_KW = opmap.get("CALL_KW", -1)
 # Arguments that hold flags in their low bits, and the index of the name above them.
 _SHIFTS = {_LOAD_GLOBAL: 1, _LOAD_SUPER: 2} | ({} if "LOAD_METHOD" in opname[:256] else {_LOAD_ATTR: 1})
 # 3.11 has four instructions for one conditional jump, by direction.
@@ -244,7 +247,13 @@ class _Body:
         self.writer.uses.constant(value)
         value = self.adjusted(value, position, places)
         out += (op, plain_constant(value))
-        self.writer.operations.append(("constant", value, None, line))
+        kind = "keyword" if op == _KW_NAMES or self.is_called_with(position, places) else "constant"
+        self.writer.operations.append((kind, value, None, line))
+
+    def is_called_with(self, position: int, places: list[Place]) -> bool:
+        """Tell whether a constant is the keywords of the call that follows (3.13)."""
+        following = places[position + 1].instruction if position + 1 < len(places) else None
+        return following is not None and following.op == _CALL_KW
 
     def adjusted(self, value: object, position: int, places: list[Place]) -> object:
         """Take out of a class body what only tells where the class stands."""

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 
+from ezpyp.hashing._bindings import place_of
 from ezpyp.hashing._code import Form, canonical
 from ezpyp.hashing._containers import dict_items
 from ezpyp.hashing._environment import is_environment
@@ -148,6 +149,8 @@ def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
         if isinstance(lead.value, type):
             w.kinds[id(lead.value)] = lead.value
         w.emit(_LABEL + text(lead.label) if lead.label else b"")
+        if w.recorder is not None:
+            w.recorder.label(lead.name, _place(w, function, lead), lead.label)
         return
     w.emit(_LEAD)
     if lead.kind != "closure":
@@ -161,7 +164,9 @@ def _place(w: Walker, function: FunctionType, lead: Lead) -> tuple[str, int]:
     if w.recorder is None or lead.kind == "closure":
         return code.co_filename, code.co_firstlineno
     file = lead.file or str(function.__globals__.get("__file__") or code.co_filename)
-    return file, w.recorder.line_of(file, lead.name.rpartition(".")[2])
+    # "conf.RATE" is bound as RATE in the file of conf, "np.mean" as np in the file that reads it.
+    name = lead.name.rpartition(".")[2] if lead.file else lead.name.partition(".")[0]
+    return place_of(file, name, w.policy.is_user_module, w.recorder.lines)
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:

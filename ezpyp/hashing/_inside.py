@@ -76,9 +76,9 @@ def inside(old: str, new: str) -> list[Inner]:
     """
     values = _parsed(old), _parsed(new)
     if _MISSING in values:
-        return [("", *_both_shortened(old, new))]
-    found = [(place, *_both_shortened(was, now)) for place, was, now in _differences("", *values)]
-    return found if 0 < len(found) <= _MOST else [("", *_both_shortened(old, new))]
+        return [("", *both_shortened(old, new))]
+    found = [(place, *both_shortened(was, now)) for place, was, now in _differences("", *values)]
+    return found if 0 < len(found) <= _MOST else [("", *both_shortened(old, new))]
 
 
 def _parsed(text: str) -> object:
@@ -170,21 +170,26 @@ def _text(value: object) -> str:
     return text[1:-1] if isinstance(value, str) and _NAMED.fullmatch(value) else text
 
 
-def _both_shortened(old: str, new: str) -> tuple[str, str]:
-    """Cut texts to a line, so that the place where they differ is seen."""
+def both_shortened(old: str, new: str, most: int = _SHOWN) -> tuple[str, str]:
+    """Cut texts to a line of ``most`` characters, so that the place where they differ is seen.
+
+    Example:
+        >>> both_shortened("a" * 70 + "b", "a" * 70 + "c", 25)
+        ('...aaaaaaaaaaaaaaaaaaaaab', '...aaaaaaaaaaaaaaaaaaaaac')
+    """
     old, new = _without_digests(old), _without_digests(new)
-    if max(len(old), len(new)) <= _SHOWN or (old == new and is_told_by_digest(new)):
+    if max(len(old), len(new)) <= most or (old == new and is_told_by_digest(new)):
         return old, new
     same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    start = 0 if same < _SHOWN - 10 else same - 21
-    return _cut(old, start), _cut(new, start)
+    start = 0 if same < most - 10 else same - 21
+    return _cut(old, start, most), _cut(new, start, most)
 
 
 def shortened(text: str) -> str:
     """Cut a text to a line."""
-    return _cut(_without_digests(text), 0)
+    return _cut(_without_digests(text), 0, _SHOWN)
 
 
-def _cut(text: str, start: int) -> str:
-    piece = text[start : start + _SHOWN]
-    return ("..." if start else "") + piece + ("..." if start + _SHOWN < len(text) else "")
+def _cut(text: str, start: int, most: int) -> str:
+    piece = text[start : start + most]
+    return ("..." if start else "") + piece + ("..." if start + most < len(text) else "")

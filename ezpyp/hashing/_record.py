@@ -13,7 +13,7 @@ from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import digest
 from ezpyp.hashing._ownership import Ownership
 from ezpyp.hashing._secrets import SECRET, is_secret, without_secrets
-from ezpyp.hashing._source import line_of, lines_of, source_of
+from ezpyp.hashing._source import lines_of, source_of
 from ezpyp.hashing._unseen import unseen
 from ezpyp.hashing._words import Token
 
@@ -61,9 +61,10 @@ class Part:
     """One thing that a function's identity is made of.
 
     Attributes:
-        kind: "code" (the function itself), "helper", "method", "default", "global", "closure", "class", "name" (which
-            function or class a name leads to), "version" (of a package that is tracked), "library" (a version that is
-            only recorded), "environment" (a variable that is only recorded).
+        kind: "code" (the function itself), "helper", "method", "default", "global", "closure", "class", "options" (of a
+            dataclass), "name" (which function, class, builtin or library's thing a name leads to), "version" (of a
+            package that is tracked), "library" (a version that is only recorded), "environment" (a variable
+            that is only recorded).
         name: Name as a reader of the code knows it.
         file: Where it is defined; "" where that is unknown.
         line: First line there; 0 where that is unknown.
@@ -121,11 +122,7 @@ class Recorder:
         self.variables: dict[str, None] = {}
         # One look at each file a walk, not one for each name in it.
         self.absolute = cache(_absolute)
-        self._lines = cache(lines_of)
-
-    def line_of(self, path: str, name: str, owner: str = "") -> int:
-        """Return the line where a global, or an attribute of a class, is first bound; 0 if that is not seen."""
-        return line_of(self._lines(path), name, owner)
+        self.lines = cache(lines_of)
 
     def function(self, function: FunctionType, form: Form, kind: str) -> None:
         """Note the code of a function."""
@@ -154,6 +151,19 @@ class Recorder:
         """Note which function or class a name leads to."""
         text = getattr(value, "__qualname__", "")
         self.parts.append(Part("name", name, self.absolute(place[0]), place[1], digest(text.encode()).hex(), text))
+
+    def label(self, name: str, place: tuple[str, int], label: str) -> None:
+        """Note what a name of Python's or of a library's leads to."""
+        if label:
+            self.parts.append(
+                Part("name", name, self.absolute(place[0]), place[1], label, label.partition(":")[2] or label)
+            )
+
+    def options(self, name: str, place: tuple[str, int], options: object) -> None:
+        """Note what a dataclass was told to be; what comes of it counts, attribute by attribute."""
+        # Without the name of the class of the options, which is Python's business.
+        text = f"dataclass({repr(options).partition('(')[2]}"
+        self.parts.append(Part("options", name, self.absolute(place[0]), place[1], digest(text.encode()).hex(), text))
 
     def untracked(self, what: str) -> None:
         """Note that something counts by its type only."""

@@ -79,38 +79,3 @@ def _read(path: str, _mtime_ns: int, _size: int) -> tuple[str, ...]:
             return tuple(file)
     except (OSError, UnicodeError):
         return ()
-
-
-def line_of(lines: Lines, name: str, owner: str = "") -> int:
-    """Return the line where a global, or an attribute of the class ``owner``, is first bound; 0 if that is not seen."""
-    if not owner:
-        return _bindings(lines).get(name, 0) if isinstance(lines, tuple) else 0
-    start = next((place for place, line in enumerate(lines, 1) if _opens_class(line, owner)), 0)
-    if not start or not name:
-        return start
-    return next((place for place, line in enumerate(lines[start:], start + 1) if _binds(line, name)), start)
-
-
-@lru_cache(maxsize=64)
-def _bindings(lines: tuple[str, ...]) -> dict[str, int]:
-    """Return the first line on which each global is bound."""
-    found: dict[str, int] = {}
-    for place, line in enumerate(lines, 1):
-        if "=" in line and not line[0].isspace():
-            found.setdefault(line.partition("=")[0].partition(":")[0].strip(), place)
-    return found
-
-
-def _binds(line: str, name: str) -> bool:
-    # No pattern: compiling one for each name would cost more than the whole search.
-    if name not in line or not line[:1].isspace():
-        return False
-    before, _, after = line.partition("=")
-    return before.partition(":")[0].strip() == name and bool(after) and after[0] != "="
-
-
-def _opens_class(line: str, name: str) -> bool:
-    words = line.lstrip()
-    return (
-        words.startswith("class ") and words[6:].lstrip().startswith(name) and not words[6 + len(name) :][:1].isalnum()
-    )

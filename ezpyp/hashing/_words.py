@@ -4,15 +4,19 @@ import sys
 from opcode import _nb_ops, cmp_op, opmap, opname  # type: ignore[attr-defined]  # no other place has the operators
 from types import CodeType
 
+from xxhash import xxh3_64_hexdigest
+
 from ezpyp.hashing._bytecode import JUMPS
 from ezpyp.hashing._describe import describe
 
 _BINARY, _COMPARE = opmap["BINARY_OP"], opmap["COMPARE_OP"]
 _NOT = {opmap["IS_OP"]: ("is", "is not"), opmap["CONTAINS_OP"]: ("in", "not in")}
+# Most of a constant that is recorded, and most of it that counts for its digest.
+_LONG, _LONGEST = 400, 1 << 20
 _COMPARE_SHIFT = 0 if sys.version_info < (3, 12) else 4 if sys.version_info < (3, 13) else 5
 
-# One operation for people: kind ("constant", "name", "operator", "variable", "op"), what tells it from others of its
-# kind, its text, its line. A tuple, since there are thousands and they go into JSON.
+# One operation for people: kind ("constant", "keyword", "name", "operator", "variable", "op"), what tells it from
+# others of its kind, its text, its line. A tuple, since there are thousands and they go into JSON.
 Token = tuple[str, str, str, int]
 
 # The same before it is put into words: kind, two facts, line.
@@ -27,9 +31,20 @@ def in_words(operation: Operation) -> Token:
         return kind, str(first), str(second), line
     if kind == "op":
         kind, text = _spelled(first, second)  # type: ignore[arg-type]  # opcode and argument
+    elif kind == "constant":
+        return kind, *_constant(first), line
     else:
-        text = str(first) if kind == "name" else describe(first)
+        text = str(first) if kind == "name" else ", ".join(first)  # type: ignore[arg-type]  # names of keywords
     return kind, text, text, line
+
+
+def _constant(value: object) -> tuple[str, str]:
+    """Return what tells a constant from others, and its text."""
+    text = "..." if value is Ellipsis else describe(value, _LONG)
+    if len(text) < _LONG:
+        return text, text
+    # The last characters of a long text may be all that changes.
+    return text + xxh3_64_hexdigest(describe(value, _LONGEST).encode("utf-8", "surrogatepass")), text
 
 
 def _spelled(op: int, arg: int) -> tuple[str, str]:
