@@ -7,7 +7,16 @@ from ezpyp.errors import DamagedIndexError
 from ezpyp.hashing import FunctionIdentity, circumstances
 from ezpyp.inspect._facts import trees_of, unpacked
 from ezpyp.inspect._reader import Reader
-from ezpyp.schema import Cause, Recorded, Upstream, causes_of, function_causes, upstream_of
+from ezpyp.schema import (
+    Cause,
+    Changed,
+    Recorded,
+    Upstream,
+    causes_of,
+    changed_upstreams,
+    function_causes,
+    upstream_of,
+)
 from ezpyp.store import CIRCUMSTANCES, circumstances_at, shared_text
 
 
@@ -51,6 +60,10 @@ class Differ:
         """What differs, the most telling first; empty where the keys are the same."""
         functions = self._functions(old.function, new.function)
         return causes_of(old.recorded, new.recorded, functions, self._argument_code)
+
+    def followed(self, old: Known, new: Known) -> list[Changed]:
+        """The upstreams that changed."""
+        return list(changed_upstreams(old.recorded.upstream, new.recorded.upstream))
 
     def circumstances(self, old: Known, then: int, new: Known, now: int) -> list[Cause]:
         """What changed around the function from one run to another and counts in no key.

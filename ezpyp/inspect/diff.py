@@ -6,32 +6,25 @@ from dataclasses import asdict, dataclass, field
 import click
 
 from ezpyp.inspect._causes import Differ
+from ezpyp.inspect._grouping import by_cause
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import heading
 from ezpyp.inspect._reader import ALL_PRESENT, Reader
 from ezpyp.inspect._text import count, one_line
 from ezpyp.inspect._verb import example, reads
-from ezpyp.schema import Cause
+from ezpyp.schema import Cause, Changed
 
 SHOWN_NAMES = 5
 
 
 @dataclass(slots=True)
 class Difference:
-    """Steps that came, went, and changed; the latter by cause."""
+    """Steps that came, went, and changed; the latter with their causes, and with the upstreams that changed."""
 
     added: list[str]
     removed: list[str]
     changed: dict[str, list[Cause]] = field(default_factory=dict)
-
-    def by_cause(self) -> list[tuple[Cause, list[str]]]:
-        """Each cause with the steps that it changed, the one with the most first."""
-        grouped: dict[str, tuple[Cause, list[str]]] = {}
-        for name, causes in self.changed.items():
-            for cause in causes:
-                grouped.setdefault(cause.text, (cause, []))[1].append(name)
-        # What changed by itself comes before what changed only because of that.
-        return sorted(grouped.values(), key=lambda entry: (entry[0].kind == "upstream", -len(entry[1])))
+    followed: dict[str, list[Changed]] = field(default_factory=dict)
 
 
 @click.command(epilog=example("cache diff 1 2"))
@@ -64,7 +57,9 @@ def compare(reader: Reader, first: int, second: int) -> Difference:
     found = Difference([n for n in after if n not in before], [n for n in before if n not in after])
     for name, step in after.items():
         if before.get(name, step) != step:
-            found.changed[name] = differ.causes(differ.recorded(before[name]), differ.recorded(step))
+            pair = differ.recorded(before[name]), differ.recorded(step)
+            found.changed[name] = differ.causes(*pair)
+            found.followed[name] = differ.followed(*pair)
     return found
 
 
@@ -83,8 +78,8 @@ def _print(found: Difference, first: int, second: int) -> None:
         f"Revision {first} -> {second}: {len(found.added)} added, {len(found.removed)} left out, "
         f"{len(found.changed)} changed"
     )
-    for cause, names in found.by_cause():
-        click.echo(one_line(f"  {cause.text}: {count(len(names), 'step')}: {_listed(names)}"))
+    for text, names in by_cause(found.changed, found.followed):
+        click.echo(one_line(f"  {text}: {count(len(names), 'step')}: {_listed(names)}"))
     for label, names in (("Added", found.added), ("Left out", found.removed)):
         if names:
             heading(f"{label}: {count(len(names), 'step')}")

@@ -1,6 +1,6 @@
 """``why NAME``: what made a step run, or why it did not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ezpyp.inspect._causes import Differ, Known
+from ezpyp.inspect._chain import chain
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._output import write_json
 from ezpyp.inspect._page import code, heading
@@ -17,9 +18,6 @@ from ezpyp.inspect._text import one_line
 from ezpyp.inspect._verb import example, reads
 from ezpyp.inspect._verdict import Verdict, verdict
 from ezpyp.schema import Cause
-
-DEEPEST = 20
-SHOWN_CAUSES = 12
 
 
 @click.command(epilog=example("cache why gamma"))
@@ -46,7 +44,7 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
         write_json(_facts(found, causes, beside, differ.not_tracked(new)))
         return
     click.echo(one_line(f"{step.name}: {found.text}"))
-    for line in _lines(differ, old, new, "  ", {step.step}):
+    for line in chain(differ, old, new) if old else ():
         click.echo(one_line(line))
     if old:
         _print_sources(differ, old, new)
@@ -79,31 +77,6 @@ def _facts(
         "circumstances": [asdict(cause) for cause in beside],
         "not_tracked": list(not_tracked),
     }
-
-
-def _lines(differ: Differ, old: Known | None, new: Known, indent: str, seen: set[int]) -> Iterator[str]:
-    """The causes, and below each upstream that changed its own, down to the root."""
-    if old is None or len(indent) > 2 * DEEPEST:
-        return
-    causes = differ.causes(old, new)
-    for cause in causes[:SHOWN_CAUSES]:
-        yield f"{indent}{cause.text}"
-        below = _same_upstream(cause, old, new) if cause.kind == "upstream" else None
-        if below is not None and below[1] not in seen:
-            seen.add(below[1])
-            then, now = map(differ.recorded, below)
-            yield from _lines(differ, then, now, indent + "  ", seen)
-    if len(causes) > SHOWN_CAUSES:
-        yield f"{indent}and {len(causes) - SHOWN_CAUSES} more (--format json has all)"
-
-
-def _same_upstream(cause: Cause, old: Known, new: Known) -> tuple[int, int] | None:
-    """An upstream that kept its place and its name, but not its key: what it was and what it is."""
-    for slot, steps in new.recorded.upstream.items():
-        before, now = old.recorded.upstream.get(slot, {}).get(cause.name), steps.get(cause.name)
-        if before and now and before.key != now.key:
-            return before.step, now.step
-    return None
 
 
 def _print_sources(differ: Differ, old: Known, new: Known) -> None:
