@@ -43,10 +43,13 @@ class Recorded:
 
     def takes_default(self, parameter: str) -> bool:
         """Whether the call gave no argument for a parameter; False too where its text is too long to tell."""
-        texts = [plain(text) for text in self.params.values()]
-        before = list(self.params).index(parameter)
-        is_known = any(self.args == f"[{', '.join(texts[:given])}]" for given in range(before + 1))
-        return is_known and not self.kwargs.endswith("...}") and f"{parameter!r}: " not in self.kwargs
+        texts = {name: plain(text) for name, text in self.params.items()}
+        before = list(texts).index(parameter)
+        by_place = [f"[{', '.join(list(texts.values())[:given])}]" for given in range(before + 1)]
+        by_name = [f"{name!r}: {text}" for name, text in texts.items() if f"{name!r}: " in self.kwargs]
+        # Anything else there is of **kwargs, which has no default, or was cut.
+        is_known = self.args in by_place and len(self.kwargs) == len(f"{{{', '.join(by_name)}}}")
+        return is_known and not any(text.startswith(f"{parameter!r}: ") for text in by_name)
 
 
 def function_causes(old: FunctionIdentity | None, new: FunctionIdentity | None) -> tuple[Cause, ...]:

@@ -87,6 +87,18 @@ def test_argument_given_by_name_is_no_default(kwargs):
     assert changes(new, old, place=("/lab/study.py", 7)) == ["argument tol 3 -> 4"]
 
 
+def test_parameter_that_takes_what_is_left_has_no_default():
+    then, now = ({"x": "3", "more": text} for text in ("{'a': 1, 'b': 2}", "{'a': 1}"))
+    new, old = record(now, args="[3]", kwargs=now["more"]), known(then, args="[3]", kwargs=then["more"])
+    assert changes(new, old) == ["argument more {'a': 1, 'b': 2} -> {'a': 1}"]
+
+
+def test_default_beside_an_argument_given_by_name_is_told_as_one():
+    then, now = ({"x": "3", "y": "1", "tol": tol} for tol in "45")
+    new, old = record(now, args="[3]", kwargs="{'y': 1}"), known(then, args="[3]", kwargs="{'y': 1}")
+    assert changes(new, old) == ["default tol 4 -> 5"]
+
+
 OLD, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
 
 
