@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import log10
+from operator import itemgetter
 
-from ezpyp.inspect._lanes import Bar, Lane, merged
+from ezpyp.inspect._columns import Part, parted
+from ezpyp.inspect._lanes import Lane, merged
 from ezpyp.inspect._palette import FILLS, OTHERS, SERIES
 from ezpyp.inspect._rows import Status
 from ezpyp.inspect._svg import FAINT, Picture, elided, text_width
@@ -13,6 +15,8 @@ from ezpyp.inspect._text import duration, one_line
 MARGIN, TOP, ROOM = 24.0, 84.0, 960.0
 HIGHEST_LANE, LOWEST_LANE, ROOM_FOR_LANES, MOST_LANES = 26.0, 5.0, 640.0, 128
 LONGEST_NAME = 30
+# A step too short for the eye still leaves a mark of so many pixels.
+THINNEST = 0.6
 # Seconds in a unit, its name, and from how many seconds on the axis has it.
 UNITS = ((3600, "h", 18_000), (60, "min", 600), (1, "s", 0))
 HATCH = (
@@ -97,34 +101,34 @@ def _round_times(wall: float) -> Iterator[float]:
 def _draw_bars(
     drawn: Picture, lane: Lane, place: tuple[float, float, float], wall: float, colours: dict[str, str]
 ) -> None:
-    """The bars of a lane; what is narrower than a pixel shares one with its neighbours."""
+    """The bars of a lane; what is narrower than a pixel takes its share of one's height, and the rest shows as idle."""
     left, y, high = place
+    seen, columns = parted(lane.bars, ROOM / wall, int(ROOM))
     opacity = f' fill-opacity="{max(0.15, 1 / len(lane.ranks)):.2f}"' if len(lane.ranks) > 1 else ""
-    for start, end, bars in _visible(lane.bars, ROOM / wall):
-        bar, number = bars[0], sum(bar.steps for bar in bars)
-        fill = FILLS["failed"][1] if any(b.status == Status.FAILED for b in bars) else colours.get(bar.function, OTHERS)
-        tip = f"{number} steps from {bar.name}" if number > 1 else f"{bar.name}: {duration(bar.seconds)}"
-        drawn.box(left + start, y, (max(0.4, end - start), high), fill, style=_edge(end - start) + opacity, tip=tip)
+    for bar in seen:
+        start, end = (min(ROOM, moment * ROOM / wall) for moment in (bar.start, bar.finish))
+        fill = _fill(bar.function, bar.status == Status.FAILED, colours)
+        tip = f"{bar.name}: {duration(bar.seconds)}"
+        drawn.box(left + start, y, (end - start, high), fill, style=_edge(end - start) + opacity, tip=tip)
+    for column, parts in columns.items():
+        foot, a_rank = y + high, high / len(lane.ranks)
+        stretch = max(1.0, THINNEST / (a_rank * sum(part.pixels for part in parts.values()) or THINNEST))
+        for (has_failed, function), part in sorted(parts.items(), key=itemgetter(0)):
+            tall = min(foot - y, max(THINNEST * has_failed, part.pixels * a_rank * stretch))
+            foot -= tall
+            drawn.box(left + column, foot, (1.0, tall), _fill(function, has_failed, colours), tip=_tip(part))
+
+
+def _fill(function: str, has_failed: bool, colours: dict[str, str]) -> str:
+    return FILLS["failed"][1] if has_failed else colours.get(function, OTHERS)
+
+
+def _tip(part: Part) -> str:
+    """Nothing for the end of a step that the column before tells of."""
+    many = f"{part.steps} steps from " if part.steps > 1 else ""
+    return f"{many}{part.first.name}: {duration(part.seconds)}" if part.steps else ""
 
 
 def _edge(wide: float) -> str:
     """A white edge keeps neighbours apart, but would swallow a narrow bar."""
     return 'stroke="#ffffff" stroke-width="0.8"' if wide >= 4 else ""
-
-
-def _visible(bars: Sequence[Bar], scale: float) -> Iterator[tuple[float, float, list[Bar]]]:
-    """Bars in pixels: start, end, and what is drawn as one; those of one function in one pixel together."""
-    group: list[Bar] = []
-    start = end = 0.0
-    for bar in bars:
-        begin, until = min(ROOM, bar.start * scale), min(ROOM, bar.finish * scale)
-        alike = bool(group) and (group[0].function, group[0].status) == (bar.function, bar.status)
-        if alike and until - start < 1.0:
-            group.append(bar)
-            end = max(end, until)
-            continue
-        if group:
-            yield start, end, group
-        group, start, end = [bar], begin, until
-    if group:
-        yield start, end, group
