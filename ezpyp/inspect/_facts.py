@@ -2,18 +2,14 @@
 
 import zlib
 from collections.abc import Iterable
-from typing import Any
 
 from ezpyp.inspect._find import Found
 from ezpyp.inspect._provenance import provenance
 from ezpyp.inspect._reader import PRESENT, Columns, Reader
-from ezpyp.inspect._rows import Status, StepRow
+from ezpyp.inspect._rows import Fact, Status, StepRow
 from ezpyp.store import manifest_of
 
 BLAME = "SELECT e.blame FROM steps s JOIN errors e ON e.step = s.id WHERE s.name = ? AND e.run = ?"
-
-# As various as JSON.
-Fact = dict[str, Any]
 
 
 def step_facts(reader: Reader, found: Found) -> Fact:

@@ -1,7 +1,6 @@
 """Find the step that a person names on the command line."""
 
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,16 +20,6 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 def name_words(*, required: bool = True) -> Decorator:
     """The argument of a verb that is about one step."""
     return click.argument("words", metavar="NAME [PARAM=VALUE]...", nargs=-1, required=required)
-
-
-def typed(name: str) -> str:
-    r"""A name as it can be typed or pasted on a command line, where this module finds it again.
-
-    Example:
-        >>> typed("fit[x=1]"), typed("--help"), typed("a\x1bb")
-        ("'fit[x=1]'", '-- --help', "'a\\x1bb'")
-    """
-    return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(one_line(name))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ezpyp.inspect._counts import Phase, phases, phases_of_run
-from ezpyp.inspect._facts import Fact
-from ezpyp.inspect._find import typed
 from ezpyp.inspect._liveness import Holder, holder, with_truth
 from ezpyp.inspect._reader import FROM_ROWS, Reader
-from ezpyp.inspect._rows import Run, Status, View
+from ezpyp.inspect._rows import Fact, Run, Status, View
+from ezpyp.inspect._typed import typed
 from ezpyp.inspect.du import tree_size
 
 SHOWN_FAILURES = 10

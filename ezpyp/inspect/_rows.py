@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
+
+# Something ready for JSON, and as various.
+Fact = dict[str, Any]
 
 
 class Status(IntEnum):

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import click
 
-from ezpyp.inspect._facts import Fact, error_of
+from ezpyp.inspect._facts import error_of
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import write_json_rows
 from ezpyp.inspect._page import code, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._rows import StepRow, View
+from ezpyp.inspect._rows import Fact, StepRow, View
 from ezpyp.inspect._text import block, moment
 from ezpyp.inspect._verb import example, reads
 from ezpyp.store import output_of

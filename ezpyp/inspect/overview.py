@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from ezpyp.inspect._facts import Fact
 from ezpyp.inspect._liveness import Holder, holder
 from ezpyp.inspect._output import COLOURS, Column, table_lines, terminal_width, write_json
 from ezpyp.inspect._overview_facts import overview_facts
 from ezpyp.inspect._page import commit, entry, heading, title
 from ezpyp.inspect._reader import Reader
+from ezpyp.inspect._rows import Fact
 from ezpyp.inspect._text import count, duration, moment, one_line, size
 from ezpyp.inspect._verb import problem
 

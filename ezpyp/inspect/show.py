@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ezpyp.inspect._facts import Fact, step_facts
+from ezpyp.inspect._facts import step_facts
 from ezpyp.inspect._find import find_step, name_words
 from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._output import Column, table_lines, terminal_width, write_json
 from ezpyp.inspect._page import code, commit, entry, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._rows import Status
+from ezpyp.inspect._rows import Fact, Status
 from ezpyp.inspect._text import duration, moment, plain, size
 from ezpyp.inspect._verb import example, reads
 from ezpyp.schema import leaves_of
