@@ -198,22 +198,27 @@ class _Load:
     def __init__(self) -> None:
         self.steps: dict[int, float | None] = {}
         self.seconds = 0.0
-        self.unknown = 0
+        self.unknown: set[int] = set()
         self.is_hungry = False
         self.is_late = False
 
     def add(self, position: int, seconds: float | None) -> None:
         self.steps[position] = seconds
         self.seconds += seconds or 0.0
-        self.unknown += seconds is None
+        if seconds is None:
+            self.unknown.add(position)
 
     def look_up(self, seconds: Callable[[int], float | None]) -> None:
-        self.steps = {position: seconds(position) for position in self.steps}
-        self.seconds = sum(filter(None, self.steps.values()))
-        self.unknown = sum(known is None for known in self.steps.values())
+        # Of a load of thousands a few at most are unknown: this is done for each step that comes back.
+        for position in [*self.unknown]:
+            known = seconds(position)
+            if known is not None:
+                self.unknown.discard(position)
+                self.steps[position] = known
+                self.seconds += known
 
     def remove(self, position: int) -> None:
         seconds = self.steps.pop(position)
         # No sum of differences: rounding would leave a rank busy that has nothing.
         self.seconds = self.seconds - (seconds or 0.0) if self.steps else 0.0
-        self.unknown -= seconds is None
+        self.unknown.discard(position)

@@ -14,12 +14,11 @@ from ezpyp.execution._coordinator import Coordinator
 from ezpyp.execution._dealer import AHEAD_S, SOON_S, Dealer, chunk_seconds
 from ezpyp.execution._durations import Durations
 from ezpyp.execution._outcome import Message, Outcome, Task
+from ezpyp.execution._ranks import PATIENCE_S
 from ezpyp.execution._recorder import Recorder
 
 GRACE_S = 0.1
 """After an interruption, outcomes that ranks still hold are waited for so long: Open MPI kills after 0.25 s."""
-PATIENCE_S = 3.0
-"""After an error bodies may go on for so long, on this rank or another; then the job is ended."""
 SHOWN = 8
 """So many ranks are named in a message."""
 ENDS = "The job ends; what was printed as [PASS] is kept."
@@ -100,7 +99,9 @@ class Loop:
         while busy and not self.stop.is_set():
             busy = self._still_busy(busy)
             if busy and time.monotonic() > deadline:
-                self._communicator.abort(f"ezpyp: {type(error).__name__}{self.doing()}: {error}\n{ENDS}", 1)
+                communicator = self._communicator
+                where = f"rank 0 of {communicator.size}, host {communicator.host}{self.doing()}"
+                communicator.abort(f"ezpyp: {type(error).__name__} on {where}: {error}\nThe job ends.", 1)
             time.sleep(0.005)
 
     def _still_busy(self, ranks: set[int]) -> set[int]:

@@ -5,8 +5,10 @@ on that: a farewell arrives after all that the rank had said before.
 """
 
 import enum
+import math
 import pickle
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ from typing import NoReturn, Protocol, cast
 from ezpyp.errors import RankLeftError, RanksDisagreeError
 from ezpyp.execution._communicator import Backoff, Value
 from ezpyp.execution._last_words import say_last_words
+
+PATIENCE_S = 3.0
+"""Once nothing can be recorded any more, bodies may go on for so long; then the job is ended."""
 
 
 class Kind(enum.IntEnum):
@@ -98,6 +103,7 @@ class RankCommunicator:
         self.doing: Callable[[], str] = str
         """Says what this rank is at, for its last words: `` in step 'alpha'``."""
         self._owed: tuple[object, Exception] | None = None
+        self._left_call = ""
 
     @property
     def _others(self) -> range:
@@ -110,6 +116,7 @@ class RankCommunicator:
 
     def owe(self, value: object, error: Exception) -> None:
         self._owed = value, error
+        self._left_call = str(error)
 
     def _settle(self) -> None:
         if self._owed is None:
@@ -166,13 +173,17 @@ class RankCommunicator:
         """Say farewell, and wait until every rank has: to be called once, when the script has ended.
 
         The wait polls. Without it a rank that is done early would burn a core inside MPI_Finalize, which
-        waits for the others, and would handle no signal there.
+        waits for the others, and would handle no signal there. Where this rank left a call in which the others are
+        at work, they are not waited for: what they compute could not be recorded.
         """
         if not self._transport.is_open():
             return
         self._send(self._others, Kind.FAREWELL, self.host.encode())
+        deadline = time.monotonic() + PATIENCE_S if self._left_call else math.inf
         backoff = Backoff()
         while self._progress() or not self._is_over():
+            if time.monotonic() > deadline:
+                self.abort(f"ezpyp: {self._left_call}", 1)
             backoff.wait()
 
     def close(self) -> None:

@@ -217,3 +217,22 @@ def test_a_rank_whose_step_was_of_unknown_length_gets_more_once_others_of_the_fu
     assert dealt(dealer, ready, spares_keeper=True) == []  # rank 1 will soon be free
     dealer.returned(1, 1)
     assert {rank for rank, _ in dealt(dealer, ready, spares_keeper=True)} == {1}
+
+
+def test_a_step_of_unknown_length_on_a_full_rank_is_looked_up_alone() -> None:
+    """Not the thousands that wait beside it, each time one of them comes back: all ranks stood idle meanwhile."""
+    asked: list[int] = []
+
+    def seconds(position: int) -> float | None:
+        asked.append(position)
+        return None if position == 150 else 1e-6
+
+    dealer, ready = Dealer([0], seconds), Ready(1000)
+    given = [step for _, steps in dealt(dealer, ready) for step in steps]
+    assert 150 in given
+    asked.clear()
+    for step in given[:100]:
+        dealer.returned(0, step)
+
+    assert set(asked) == {150}
+    assert len(asked) <= 200

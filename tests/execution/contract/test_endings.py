@@ -270,7 +270,25 @@ def test_an_index_that_is_gone_ends_the_job_however_long_the_bodies_would_take(
 
     assert job.returncode == 1
     assert "went on" not in job.stdout
-    assert re.search(r"^ezpyp: StoreError.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite", job.stderr, re.MULTILINE)
+    assert re.search(
+        rf"^ezpyp: StoreError on rank 0 of {size}, host \S+.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite",
+        job.stderr,
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.parametrize("then", ["goes on", "ends"])
+def test_a_rank_0_that_catches_ctrl_c_does_not_wait_for_the_others_bodies(tmp_path: Path, then: str) -> None:
+    """The others know nothing of it, and compute for a minute what nobody will record."""
+    with running(tmp_path, 3, f"catches Ctrl-C and {then}") as (process, read):
+        os.kill(int(re.findall(r"process (\d+) of rank 0", read()[0])[0]), signal.SIGINT)
+        code = process.wait(LIMIT_S)
+        wait_until(lambda: not job_members(read.mark))
+        out, err = read()
+
+    assert code not in (0, None)
+    assert "went on" not in out
+    assert "rank 0 left a call by KeyboardInterrupt" in err
 
 
 @contextmanager

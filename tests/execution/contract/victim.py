@@ -62,6 +62,7 @@ if __name__ == "__main__":
     @as_pickle_step(pipeline)
     def held(x):
         print(f"held {rank()}", flush=True)
+        print(f"process {os.getpid()} of rank {rank()}", flush=True)
         time.sleep(1.2 if where == "step" else 0.0)  # its row says by then where it runs
         at("step")
         if how == "nothing, in C code":
@@ -77,6 +78,13 @@ if __name__ == "__main__":
     pipeline.execute()
     held.map(range(pipeline.size))
     at("between two runs")
-    pipeline.execute()
+    try:
+        pipeline.execute()
+    except KeyboardInterrupt:
+        if not how.startswith("catches"):
+            raise
+        if how.endswith("ends"):
+            sys.exit(0)
+        pipeline.execute()
     at("at the end")
     print("went on")
