@@ -9,7 +9,6 @@ where neither way sees every row, a private copy in the temporary folder is read
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,6 +185,8 @@ def _open(location: Path, file: Path) -> OpenIndex:
 
 
 def _open_copy(location: Path, files: list[Path]) -> OpenIndex:
+    import tempfile  # 6 ms at import, and hardly ever needed
+
     folder = tempfile.TemporaryDirectory(prefix="ezpyp-inspect-")
     try:
         for file in files:
