@@ -141,6 +141,14 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def fitted(line: str) -> list[str]:
+    """A line of ours, on as many as the terminal needs; words stay whole."""
+    room = terminal_width()
+    if room is None or width(line) <= room:
+        return [line]
+    return textwrap.wrap(line, room, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False)
+
+
 def table_lines(cells: list[list[str]], columns: Sequence[Column], room: int | None) -> Iterator[str]:
     """The lines of a table; a terminal too narrow loses columns from the right, and says so."""
     widths = [max(map(width, column)) for column in zip([column.heading for column in columns], *cells, strict=True)]
@@ -151,8 +159,7 @@ def table_lines(cells: list[list[str]], columns: Sequence[Column], room: int | N
         yield _line(row[:shown], widths, columns, is_coloured=is_coloured)
     if room is not None and shown < len(columns):
         left_out = ", ".join(column.heading for column in columns[shown:])
-        note = f"(this terminal has no room for {left_out}; a pipe, --format json and csv show all)"
-        yield from textwrap.wrap(note, room, break_on_hyphens=False)
+        yield from fitted(f"(this terminal has no room for {left_out}; a pipe, --format json and csv show all)")
 
 
 def _fitting(widths: Sequence[int], room: int) -> int:

@@ -7,7 +7,7 @@ from html import escape
 import click
 
 from ezpyp.inspect._boxes import BY, Box, Boxes, boxes_of
-from ezpyp.inspect._output import write_json
+from ezpyp.inspect._output import fitted, write_json
 from ezpyp.inspect._palette import FILLS
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._rows import View
@@ -60,7 +60,7 @@ def _text(boxes: Boxes) -> Iterator[str]:
             phase = box.phase
             yield f"phase {phase}"
         needs = f"  <- {', '.join(boxes[name].text for name in box.needs)}" if box.needs else ""
-        yield one_line(f"  {box.text}  ({_states(box)}){needs}")
+        yield from fitted(one_line(f"  {box.text}  ({_states(box)}){needs}"))
 
 
 def _states(box: Box) -> str:

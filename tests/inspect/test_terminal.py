@@ -81,3 +81,17 @@ def test_lines_of_ours_are_no_wider_than_the_terminal(columns, failed):
 
     assert "no room" in shown
     assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_what_a_step_needs_goes_on_below_where_a_terminal_is_narrow(tmp_path, ask):
+    cache = build.Cache(tmp_path / "cache")
+    names = [cache.step(f"simulate[x={number}]") and f"simulate[x={number}]" for number in range(30)]
+    cache.step("total", phase=1, upstream=[(name, "value", "parts[]") for name in names])
+    cache.revision(added=list(cache.ids.values()))
+    folder = cache.close()
+
+    shown = on_terminal(60, str(folder), "graph")
+
+    assert max(map(len, shown.splitlines())) <= 60
+    assert shown.split() == ask(folder, "graph").out.split()
+    assert len(ask(folder, "graph").lines) == 33
