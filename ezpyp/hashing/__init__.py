@@ -17,6 +17,7 @@ from ezpyp.hashing._framing import KEY_FORMAT
 from ezpyp.hashing._hole import Hole
 from ezpyp.hashing._identity import FunctionIdentity, function_identity
 from ezpyp.hashing._large import LARGE_BUFFERS, LARGE_BYTES
+from ezpyp.hashing._long import apart, sketch, whereabouts
 from ezpyp.hashing._record import Part
 from ezpyp.hashing._registry import REGISTRY
 from ezpyp.hashing._secrets import SECRET, is_secret, without_secrets
@@ -38,6 +39,7 @@ __all__ = [
     "Hole",
     "Part",
     "Tracking",
+    "apart",
     "circumstances",
     "code_identity",
     "cutoff_digest",
@@ -50,8 +52,10 @@ __all__ = [
     "register",
     "says_itself",
     "short_digest",
+    "sketch",
     "value_digest",
     "version_of",
+    "whereabouts",
     "without_secrets",
 ]
 

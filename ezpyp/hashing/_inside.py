@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ezpyp.hashing._long import apart, whereabouts
 from ezpyp.hashing._secrets import SECRET
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 _MOST = 5
 _SHOWN = 60
 _MISSING = object()
+SKETCHED = "~"
+"""Stands in front of a sketch in the text of a long value."""
 # Where a text names what has no expression: <add>, <secret>, <outer.<locals>.inner>.
 _NAMED = re.compile(r"<(?:[\w. ]|<\w+>)+>")
 _NAMED_OR_QUOTED = re.compile(rf"""(?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|{_NAMED.pattern}""", re.DOTALL)
@@ -46,6 +49,20 @@ class _Leaf:
 
     def __repr__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Long:
+    """What is too long to be recorded as a whole: its beginning, its length, and sketches of its keys and values."""
+
+    name: str
+    head: Any
+    size: int
+    sketches: tuple[str, ...]
+    rest: str
+
+    def __repr__(self) -> str:
+        return f"{self.name} of {self.size}"
 
 
 def is_told_by_digest(text: str) -> bool:
@@ -97,6 +114,8 @@ def _value(node: ast.expr) -> object:
     match node:
         case ast.Constant(value=value):
             return value
+        case ast.BinOp(left=ast.Constant() | ast.UnaryOp(), right=ast.Constant(value=complex())):
+            return _Leaf(f"({ast.unparse(node)})")
         case ast.List(elts=parts):
             return [_value(part) for part in parts]
         case ast.Tuple(elts=parts):
@@ -105,10 +124,19 @@ def _value(node: ast.expr) -> object:
             return {_key(key): _value(part) for key, part in zip(keys, values, strict=True) if key is not None}
         case ast.Call(func=kind, args=[], keywords=[_, *_] as fields):
             return _Object(ast.unparse(kind), {str(field.arg): _value(field.value) for field in fields})
+        case ast.Call(func=kind, args=[head, ast.Constant(value=int(size)), *rest]) if _sketches(rest):
+            return _Long(ast.unparse(kind), _value(head), size, _sketches(rest), ast.unparse(rest[-1]))
         case ast.Call(args=[ast.Dict() | ast.List() as only], keywords=[]):
             return _value(only)
         case _:
             return _Leaf(ast.unparse(node))
+
+
+def _sketches(nodes: list[ast.expr]) -> tuple[str, ...]:
+    import ast
+
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return tuple(text[1:] for text in texts if text.startswith(SKETCHED))
 
 
 def _key(node: ast.expr) -> object:
@@ -125,6 +153,9 @@ def _differences(path: str, old: object, new: object) -> Iterator[Inner]:
     elif isinstance(old, _Object) and isinstance(new, _Object) and old.name == new.name:
         names = dict.fromkeys([*old.fields, *new.fields])
         yield from _by_name([(f"{path}.{name}", name) for name in names], old.fields, new.fields)
+    elif isinstance(old, _Long) and isinstance(new, _Long) and old.name == new.name:
+        if old != new:
+            yield from _in_long(path, old, new)
     elif isinstance(old, list | tuple) and type(old) is type(new):
         yield from _in_order(path, old, new)
     elif not _same(_text(old), _text(new)):
@@ -153,6 +184,35 @@ def _in_order(
         yield from _differences(f"{path}[{start + place}]", was, now)
 
 
+def _in_long(path: str, old: _Long, new: _Long) -> Iterator[Inner]:
+    """Say what differs in the beginnings, else where it is that something does."""
+    if isinstance(old.head, dict):
+        both = old.head.keys() & new.head.keys()
+        heads: Any = tuple({key: part for key, part in long.head.items() if key in both} for long in (old, new))
+    else:
+        heads = old.head[: len(new.head)], new.head[: len(old.head)]
+    found = [] if isinstance(old.head, str | bytes) else list(_differences(path, *heads))
+    if old.size == new.size and 0 < len(found) <= _MOST:
+        yield from found
+        return
+    for kind, was, now in zip(("key ", "")[-len(old.sketches) :], old.sketches, new.sketches, strict=False):
+        told = whereabouts("", was, now) if was and now and was != now else None
+        if told is not None:
+            yield from _places(path, old, *told, kind=kind)
+            return
+    yield path, _text(old), _text(new)
+
+
+def _places(path: str, old: _Long, place: str, words: str, *, kind: str) -> Iterator[Inner]:
+    if " long" in words:
+        was, _, now = words.partition(" -> ")
+        yield path, f"{was} long", now
+    else:
+        places = [place] if place else words.removesuffix(" changed").removeprefix("changed in ").split(", ")
+        of = f"{kind or 'value '}" if old.name == "dict" else ""
+        yield from ((f"{path}[{of}{one[1:-1]}]", "", "") for one in places)
+
+
 def _same(old: str, new: str) -> bool:
     # Records of the first days have no digest of a secret.
     return old == new or (SECRET in (old, new) and _without_digests(old) == _without_digests(new))
@@ -175,21 +235,13 @@ def both_shortened(old: str, new: str, most: int = _SHOWN) -> tuple[str, str]:
 
     Example:
         >>> both_shortened("a" * 70 + "b", "a" * 70 + "c", 25)
-        ('...aaaaaaaaaaaaaaaaaaaaab', '...aaaaaaaaaaaaaaaaaaaaac')
+        ('...aaaaaaaaaaaaaaaaaaaab', '...aaaaaaaaaaaaaaaaaaaac')
     """
     old, new = _without_digests(old), _without_digests(new)
-    if max(len(old), len(new)) <= most or (old == new and is_told_by_digest(new)):
-        return old, new
-    same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    start = 0 if same < most - 10 else same - 21
-    return _cut(old, start, most), _cut(new, start, most)
+    return (old, new) if old == new and is_told_by_digest(new) else apart(old, new, most)
 
 
 def shortened(text: str) -> str:
     """Cut a text to a line."""
-    return _cut(_without_digests(text), 0, _SHOWN)
-
-
-def _cut(text: str, start: int, most: int) -> str:
-    piece = text[start : start + most]
-    return ("..." if start else "") + piece + ("..." if start + most < len(text) else "")
+    text = _without_digests(text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

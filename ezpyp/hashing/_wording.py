@@ -1,23 +1,26 @@
 """The text of a value that code reads, long enough to tell later which part of it changed."""
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
 from ezpyp.hashing._describe import describe
 from ezpyp.hashing._file import File
+from ezpyp.hashing._inside import SKETCHED
+from ezpyp.hashing._long import sketch
 from ezpyp.hashing._secrets import is_secret
+from ezpyp.hashing._wording_arrays import array_text, is_array, is_table, marked, table_text
 
-_ROOM = 1000
+_ROOM, _WHOLE_TEXT = 2500, 4096
+_HEAD, _SHORT_HEAD = 1500, 200
 _DEPTH = 6
 _LONG = 200
 """Characters of a text, or of an object's own words, of which the rest is told by a digest."""
-_SMALL_ARRAY = 12
 _LONGEST_SECRET = 10_000
 _BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}
 _UNORDERED = (set, frozenset)
@@ -56,7 +59,7 @@ class _Writer:
 
     def whole(self, value: object) -> str:
         # Its digest is recorded beside the text.
-        return self._opened(value, _DEPTH) or _leaf(value, _ROOM, lambda _: "")
+        return self._opened(value, _DEPTH) or _leaf(value, _WHOLE_TEXT, lambda _: "")
 
     def _text(self, value: object, depth: int) -> str:
         if self._room <= 0 or not depth:
@@ -71,13 +74,31 @@ class _Writer:
     def _opened(self, value: object, depth: int) -> str | None:
         """The text of what has parts; None for other things."""
         kind = type(value)
-        if kind is dict:
-            return self._table(value, depth)  # type: ignore[arg-type]  # just looked
-        if kind in _BRACKETS:
-            return self._row(value, *_BRACKETS[kind], depth)  # type: ignore[arg-type]  # just looked
+        if is_table(value):
+            text = table_text(value, self._digest_of)
+            self._room -= len(text)
+            return text
+        if kind is dict or kind in _BRACKETS:
+            return self._container(value, kind, depth)
         if kind is frozenset:
             return f"frozenset({self._row(value, '{', '}', depth) if value else ''})"  # type: ignore[arg-type]
         return self._object(value, kind, depth)
+
+    def _container(self, value: Any, kind: type, depth: int) -> str:
+        room = self._room
+        text = self._table(value, depth) if kind is dict else self._row(value, *_BRACKETS[kind], depth)
+        if self._room > 0:
+            return text
+        sketches = _sketched(value)
+        if not sketches:
+            return text
+        # Of what does not fit, the beginning, and where it changed.
+        self._room = _HEAD if depth == _DEPTH else _SHORT_HEAD
+        text = self._table(value, depth) if kind is dict else self._row(value, *_BRACKETS[kind], depth)
+        digest = "" if depth == _DEPTH else self._digest_of(value)
+        text = marked(kind.__name__, [text, str(len(value)), *sketches], digest)
+        self._room = room - len(text)
+        return text
 
     def _table(self, table: dict[object, object], depth: int) -> str:
         return "{" + ", ".join(self._pairs(dict.items(table), depth)) + "}"
@@ -112,8 +133,15 @@ class _Writer:
             return f"{kind.__qualname__}({self._table(value, depth)})"
         if kind is deque:
             return f"deque({self._row(value, '[', ']', depth)})"  # type: ignore[arg-type]  # just looked
-        state = {} if self._says_itself(kind) else _state(value, kind)
+        if kind is slice:
+            return self._row_of(kind, (value.start, value.stop, value.step), depth)  # type: ignore[attr-defined]
+        if kind.__module__ == "operator" and (made_of := _of_operator(value)):
+            return self._row_of(kind, made_of, depth)
+        state = {} if self._says_itself(kind) or is_array(value) else _state(value, kind)
         return self._call(kind, state.items(), depth) if state else None
+
+    def _row_of(self, kind: type, parts: Iterable[object], depth: int) -> str:
+        return f"{kind.__qualname__}({', '.join(self._text(part, depth - 1) for part in parts)})"
 
     def _call(self, kind: type, facts: Iterable[tuple[object, object]], depth: int) -> str | None:
         texts = []
@@ -133,33 +161,40 @@ def _leaf(value: object, most: int, digest_of: Callable[[object], str]) -> str:
     if kind is str or kind is bytes:
         if len(value) <= most:  # type: ignore[arg-type]  # a text
             return repr(value)
-        return _marked(kind.__name__, [repr(value[:40]), str(len(value))], digest_of(value))  # type: ignore[index,arg-type]
+        facts = [repr(value[:40]), str(len(value)), *_sketched(value)]  # type: ignore[index,arg-type]  # a text
+        return marked(kind.__name__, facts, digest_of(value))
     if kind.__module__ in _SAID_BY_REPR or kind is range:
         text = repr(value)
-        return text if len(text) <= most else _marked(kind.__name__, [], digest_of(value))
+        return text if len(text) <= most else marked(kind.__name__, [], digest_of(value))
     if kind.__module__.startswith("pathlib"):
-        return repr(str(value))
+        return f"{kind.__name__}({str(value)!r})"
     if isinstance(value, Enum):
         return f"{kind.__qualname__}.{value.__dict__.get('_name_')}"
     if kind is File:
-        return _marked("File", [repr(value.path)], digest_of(value))  # type: ignore[attr-defined]  # just looked
+        return marked("File", [repr(value.path)], digest_of(value))  # type: ignore[attr-defined]  # just looked
     return _other(value, kind, digest_of)
 
 
 def _other(value: object, kind: type, digest_of: Callable[[object], str]) -> str:
+    text = array_text(value, digest_of)
+    if text is not None:
+        return text
     shown = describe(value)
-    if not shown.startswith("<"):
-        return shown
-    array = re.fullmatch(r"<ndarray (\S+) (\([\d, ]*\))>", shown)
-    if not array:
-        return shown if shown != f"<{kind.__qualname__}>" else _marked(kind.__qualname__, [], digest_of(value))
-    if kind.__module__ == "numpy" and value.dtype.kind in "biuf" and value.size <= _SMALL_ARRAY:  # type: ignore[attr-defined]
-        return f"ndarray({array[1]!r}, {value.tolist()})"  # type: ignore[attr-defined]  # an array
-    return _marked("ndarray", [repr(array[1]), array[2]], digest_of(value))
+    return shown if shown != f"<{kind.__qualname__}>" else marked(kind.__qualname__, [], digest_of(value))
 
 
-def _marked(name: str, facts: list[str], digest: str) -> str:
-    return f"{name.replace('<locals>.', '')}({', '.join([*facts, *([repr('#' + digest)] if digest else [])])})"
+def _sketched(value: object) -> list[str]:
+    """Return what tells where a long value changed: sketches of the keys and of the values of a table."""
+    sketches = [sketch(list(value)), sketch(list(value.values()))] if type(value) is dict else [sketch(value)]
+    return [repr(SKETCHED + text) for text in sketches] if any(sketches) else []
+
+
+def _of_operator(value: object) -> tuple[object, ...]:
+    """Return what an itemgetter and the like was made of."""
+    made: tuple[Any, tuple[object, ...]] = value.__reduce__()  # type: ignore[assignment]  # the standard library's own
+    make, arguments = made
+    # With keywords, methodcaller is made by a partial that holds its name.
+    return (*make.args, *arguments, make.keywords) if isinstance(make, partial) else arguments
 
 
 def _told_apart(value: object) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ezpyp.hashing import SECRET
+from ezpyp.hashing import SECRET, apart, whereabouts
 from ezpyp.schema._cause import Cause
-from ezpyp.schema._long import apart, whereabouts
 from ezpyp.schema._nodes import ARRAY, Node
 
 SHOWN_PARTS = 4

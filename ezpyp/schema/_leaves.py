@@ -13,9 +13,8 @@ from enum import Enum
 from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
-from ezpyp.hashing import SECRET, FunctionIdentity, Hole, code_identity, describe, is_secret, short_digest
+from ezpyp.hashing import SECRET, FunctionIdentity, Hole, code_identity, describe, is_secret, short_digest, sketch
 from ezpyp.schema._arrays import array_text, is_table, table_parts, table_text
-from ezpyp.schema._long import sketch
 from ezpyp.schema._parts import CODE, CONTAINERS, Parts, atom_text, is_open, length, parts_of, size_text
 
 Tree = str | tuple[str, dict[str, "Tree"]]

@@ -191,7 +191,7 @@ def test_long_texts_are_cut_where_they_differ():
     [(path, old, new)] = inside("[" + "1, " * 300 + "2...", "[" + "1, " * 300 + "3...")
 
     assert path == ""
-    assert (old, new) == ("...1, 1, 1, 1, 1, 1, 1, 2...", "...1, 1, 1, 1, 1, 1, 1, 3...")
+    assert (old, new) == ("..., 1, 1, 1, 1, 1, 1, 2...", "..., 1, 1, 1, 1, 1, 1, 3...")
 
 
 def test_change_that_the_texts_do_not_show_is_said_to_be_somewhere():

@@ -117,7 +117,7 @@ EDITS = {
     "one keyword of two": (("blend(a=x, b=a)", "blend(a=x, c=a)"), ["keyword b -> c in step (script.py:43)"]),
     "late in a long text": (
         ("long text A", "long text B"),
-        ["constant ...m the very long text A' -> ...m the very long text B' in step (script.py:44)"],
+        ["constant ... the very long text A' -> ... the very long text B' in step (script.py:44)"],
     ),
     "two constants of one statement": (
         ("        a * 3,\n        b * 4,", "        a * 5,\n        b * 6,"),

@@ -3,12 +3,16 @@
 import collections
 import datetime as dt
 import enum
+import operator
 import re
 import types
+import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from ezpyp.hashing import File
@@ -60,6 +64,10 @@ class Table(dict):
 
 Pair = collections.namedtuple("Pair", "left right")
 
+LONG = list(range(5000))
+TABLE = {f"key{i}": i for i in range(3000)}
+FRAME = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+SQUARE = np.arange(4).reshape(2, 2)
 NARROW = np.array([1, 2])
 WIDE = np.arange(100)
 CASES = {
@@ -90,9 +98,68 @@ CASES = {
     "pattern": ([re.compile("a")], [re.compile("b")], "[0]", "re.compile('a')", "re.compile('b')"),
     "range": ([range(3)], [range(4)], "[0]", "range(0, 3)", "range(0, 4)"),
     "member": ([Colour.RED], [Colour.BLUE], "[0]", "Colour.RED", "Colour.BLUE"),
-    "path": ([Path("a")], [Path("b")], "[0]", "'a'", "'b'"),
+    "path": ([Path("a")], [Path("b")], "[0]", "PosixPath('a')", "PosixPath('b')"),
     "bytes": ([b"a"], [b"b"], "[0]", "b'a'", "b'b'"),
-    "long text": (["x" * 5000], ["x" * 4999 + "y"], "[0]", f"str('{'x' * 40}', 5000)", f"str('{'x' * 40}', 5000)"),
+    "long text": (["x" * 5000], ["x" * 4999 + "y"], "[0][4999]", "", ""),
+    "long text by itself": ("x" * 4000, "x" * 3999 + "y", "", f"...{'x' * 21}'", f"...{'x' * 20}y'"),
+    "longer text": (
+        ["x" * 5000], ["x" * 5001], "[0]", "5000 long", "5001 long, the first difference is in [4992:5120]",
+    ),
+    "long list": (LONG, [*LONG[:3000], -1, *LONG[3001:]], "[3000]", "", ""),
+    "beginning of a long list": (LONG, [*LONG[:30], -1, *LONG[31:]], "[30]", "30", "-1"),
+    "long list among others": ({"a": LONG, "b": 1}, {"a": [*LONG[:-1], 0], "b": 1}, "['a'][4999]", "", ""),
+    "what stands behind a long list": ({"a": LONG, "b": 1}, {"a": LONG, "b": 2}, "['b']", "1", "2"),
+    "longer list": (LONG, [*LONG, 1], "", "5000 long", "5001 long, the first difference is in [4992:5120]"),
+    "value of a long table": (TABLE, TABLE | {"key2500": -1}, "[value 2500]", "", ""),
+    "key of a long table": (
+        TABLE, {("x" if i == 2500 else key): i for i, key in enumerate(TABLE)}, "[key 2500]", "", "",
+    ),
+    "long table among others": ([TABLE, 1], [TABLE | {"key2999": -1}, 1], "[0][value 2999]", "", ""),
+    "slice": (slice(1, 2), slice(1, 3), "", "slice(1, 2, None)", "slice(1, 3, None)"),
+    "getter": (operator.itemgetter(1), operator.itemgetter(2), "", "itemgetter(1)", "itemgetter(2)"),
+    "caller": (
+        operator.methodcaller("a", b=1), operator.methodcaller("a", b=2),
+        "", "methodcaller('a', {'b': 1})", "methodcaller('a', {'b': 2})",
+    ),
+    "generator": (
+        np.random.default_rng(1), np.random.default_rng(2),
+        "", "Generator('PCG64', 1)", "Generator('PCG64', 2)",
+    ),
+    "path that is a text now": (Path("a"), "a", "", "PosixPath('a')", "'a'"),
+    "order of an array": (
+        [SQUARE], [np.asfortranarray(SQUARE)],
+        "[0]", "ndarray('int64', [[0, 1], [2, 3]])", "ndarray('int64', [[0, 1], [2, 3]], 'order F')",
+    ),
+    "column of a table": (
+        FRAME, FRAME.assign(b=[3, 5]), "['b']", "ndarray('int64', [3, 4])", "ndarray('int64', [3, 5])",
+    ),
+    "column that is new": (FRAME, FRAME.assign(c=[0, 0]), "['c']", "", "ndarray('int64', [0, 0])"),
+    "long column": (
+        {"f": pd.DataFrame({"a": range(99), "b": range(99)})},
+        {"f": pd.DataFrame({"a": range(99), "b": range(1, 100)})},
+        "['f']['b']", "ndarray('int64', (99,))", "ndarray('int64', (99,))",
+    ),
+    "labels of a table": (
+        FRAME.set_axis([5, 6]), FRAME.set_axis([5, 7]),
+        "[<index>]", "Index('int64', [5, 6])", "Index('int64', [5, 7])",
+    ),
+    "secret column": (
+        [FRAME.assign(token=[1, 2])], [FRAME.assign(token=[1, 3])],
+        "[0]['token']", "ndarray('int64', (2,))", "ndarray('int64', (2,))",
+    ),
+    "column of polars": (
+        pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [2]}), "['a']", "Series('Int64', [1])", "Series('Int64', [2])",
+    ),
+    "series": (pd.Series([1, 2]), pd.Series([1, 3]), "", "Series('int64', [1, 2])", "Series('int64', [1, 3])"),
+    "moment": (
+        pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02"),
+        "", "Timestamp('2020-01-01 00:00:00')", "Timestamp('2020-01-02 00:00:00')",
+    ),
+    "zone": (
+        zoneinfo.ZoneInfo("Europe/Paris"), zoneinfo.ZoneInfo("Europe/Rome"),
+        ".key", "'Europe/Paris'", "'Europe/Rome'",
+    ),
+    "complex with both parts": (1 + 2j, 1 + 3j, "", "(1 + 2j)", "(1 + 3j)"),
     "complex": ([1j], [2j], "[0]", "1j", "2j"),
     "negative": ([-1], [-2], "[0]", "-1", "-2"),
     "key that is a number": ({1: "a", True + 1: "b"}, {1: "a", 2: "c"}, "[2]", "'b'", "'c'"),

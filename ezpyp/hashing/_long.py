@@ -105,20 +105,20 @@ def _differing(old: list[str], new: list[str]) -> list[int]:
     return [place for place, (was, now) in enumerate(zip(old, new, strict=False)) if was != now]
 
 
-def apart(old: str, new: str) -> tuple[str, str]:
-    """Two texts cut to a line each, so that the first place where they differ is seen.
+def apart(old: str, new: str, most: int = _LINE) -> tuple[str, str]:
+    """Two texts cut to a line each, of ``most`` characters, so that the first place where they differ is seen.
 
     Example:
         >>> apart("'" + "a" * 100 + "b'", "'" + "a" * 100 + "c'")
         ("...aaaaaaaaaaaaaaaaaaaab'", "...aaaaaaaaaaaaaaaaaaaac'")
     """
-    if max(len(old), len(new)) <= _LINE:
+    if max(len(old), len(new)) <= most:
         return old, new
     same = next((i for i, (was, now) in enumerate(zip(old, new, strict=False)) if was != now), min(len(old), len(new)))
-    start = 0 if same < _LINE - _AHEAD else same - _AHEAD
-    return _cut(old, start), _cut(new, start)
+    start = 0 if same < most - _AHEAD else same - _AHEAD
+    return _cut(old, start, most), _cut(new, start, most)
 
 
-def _cut(text: str, start: int) -> str:
-    piece = text[start : start + _LINE]
-    return ("..." if start else "") + piece + ("..." if start + _LINE < len(text) else "")
+def _cut(text: str, start: int, most: int) -> str:
+    piece = text[start : start + most]
+    return ("..." if start else "") + piece + ("..." if start + most < len(text) else "")
