@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ezpyp.inspect._find import Found
 from ezpyp.inspect._provenance import provenance
-from ezpyp.inspect._reader import PRESENT, Columns, Reader
+from ezpyp.inspect._reader import NEWEST, PRESENT, Columns, Reader
 from ezpyp.inspect._rows import Fact, Status, StepRow
 from ezpyp.store import manifest_of
 
@@ -87,12 +87,12 @@ def unpacked(data: bytes | None) -> str | None:
 def _neighbours(reader: Reader, found: Found, where: str, other: str, order: str) -> list[Fact]:
     """The steps at the other end of a step's edges, as far as the same revision has them."""
     rows = reader.ask(
-        f"SELECT s.name, e.kind, e.slot, coalesce((SELECT w.status FROM step_rows w WHERE w.step = s.id"
-        f" AND w.run <= :run ORDER BY w.run DESC LIMIT 1), {Status.PENDING:d}) FROM step_edges e"
-        f" JOIN steps s ON s.id = {other} WHERE {where} AND {PRESENT} ORDER BY {order}",
+        f"SELECT s.name, e.kind, e.slot, coalesce(w.status, {Status.PENDING:d}), w.run FROM step_edges e"
+        f" JOIN steps s ON s.id = {other} LEFT JOIN step_rows w ON w.step = s.id AND {NEWEST}"
+        f" WHERE {where} AND {PRESENT} ORDER BY {order}",
         {"step": found.step.step, "run": found.view.run, "revision": found.view.revision},
     )
-    return _dicts("name kind slot status", rows)
+    return _dicts("name kind slot status run", rows)
 
 
 def _result(reader: Reader, step: StepRow) -> Fact | None:

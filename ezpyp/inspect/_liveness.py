@@ -82,8 +82,13 @@ def live_run(reader: Reader) -> int | None:
 
 
 def state(step: StepRow, live: int | None) -> str:
-    """The status in words; a step that was running when its run was killed is not running any more."""
-    return "killed" if step.status is Status.RUNNING and step.run != live else step.status.word
+    """The status in words."""
+    return word_of(step.status, step.run, live)
+
+
+def word_of(status: int, run: int | None, live: int | None) -> str:
+    """A status in words; a step that was running when its run was killed is not running any more."""
+    return "killed" if status == Status.RUNNING and run != live else Status(status).word
 
 
 def _is_alive(run: Run, holder: Holder | None) -> bool:

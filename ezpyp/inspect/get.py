@@ -7,6 +7,7 @@ import click
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.inspect._find import find_step, name_words
+from ezpyp.inspect._liveness import live_run, state
 from ezpyp.inspect._reader import Reader
 from ezpyp.inspect._results import content
 from ezpyp.inspect._rows import StepRow
@@ -67,7 +68,7 @@ def _write(file: Path, data: memoryview, *, force: bool) -> None:
 
 def _stored(reader: Reader, step: StepRow) -> tuple[memoryview, str]:
     if step.result_id is None:
-        raise Problem(f"{step.name} has no result: it is {step.status.word}")
+        raise Problem(f"{step.name} has no result: it is {state(step, live_run(reader))}")
     try:
         return content(reader, step.result_id)
     except DamagedResultError as error:

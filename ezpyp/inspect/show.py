@@ -6,11 +6,11 @@ import click
 
 from ezpyp.inspect._facts import step_facts
 from ezpyp.inspect._find import find_step, name_words
-from ezpyp.inspect._liveness import live_run, state
+from ezpyp.inspect._liveness import live_run, state, word_of
 from ezpyp.inspect._output import Column, table_lines, terminal_width, write_json
 from ezpyp.inspect._page import code, commit, entry, error_heading, heading, title
 from ezpyp.inspect._reader import Reader
-from ezpyp.inspect._rows import Fact, Status
+from ezpyp.inspect._rows import Fact
 from ezpyp.inspect._text import duration, moment, plain, size
 from ezpyp.inspect._verb import example, reads
 from ezpyp.schema import leaves_of
@@ -20,7 +20,7 @@ SHOWN_LEAVES = 10
 HISTORY = (
     Column("run", is_number=True),
     Column("revision", is_number=True),
-    Column("status", lambda status: Status(status).word),
+    Column("state", title="status"),
     Column("started_at", moment, title="started"),
     Column("seconds", duration, is_number=True, title="took"),
     Column("rank", is_number=True),
@@ -53,12 +53,13 @@ def command(reader: Reader, words: tuple[str, ...], form: str, run: int | None, 
     if form == "json":
         write_json(facts)
         return
-    title(facts["name"], state(found.step, live_run(reader)), _how(facts))
-    _identity(facts)
+    live = live_run(reader)
+    title(facts["name"], state(found.step, live), _how(facts))
+    _identity(facts, live)
     _result(facts["result"])
     _error(facts["error"])
     _provenance(facts["provenance"])
-    _history(facts["history"])
+    _history(facts["history"], live)
     if source := facts["function"].get("source"):
         heading("Source as recorded")
         code(source, "python")
@@ -73,7 +74,7 @@ def _how(facts: Fact) -> str:
     return f"{took} (run {facts['run']}, {moment(facts['started_at'])}{where}){cached}"
 
 
-def _identity(facts: Fact) -> None:
+def _identity(facts: Fact, live: int | None) -> None:
     function = facts["function"]
     entry("key", facts["key"])
     if not facts["present"]:
@@ -84,8 +85,8 @@ def _identity(facts: Fact) -> None:
     entry("kwargs", facts["kwargs"])
     entry("params", _params(facts))
     entry("settings", [f"{name} = {value}" for name, value in facts["settings"].items()])
-    entry("upstream", _neighbours(facts["upstream"]))
-    entry("needed by", _neighbours(facts["downstream"]))
+    entry("upstream", _neighbours(facts["upstream"], live))
+    entry("needed by", _neighbours(facts["downstream"], live))
     if facts["reason"]:
         entry("because", facts["reason"])
 
@@ -100,10 +101,10 @@ def _params(facts: Fact) -> Iterator[str]:
             yield f"  and {len(leaves) - SHOWN_LEAVES} more (--format json has all)"
 
 
-def _neighbours(steps: Sequence[Fact]) -> Iterator[str]:
+def _neighbours(steps: Sequence[Fact], live: int | None) -> Iterator[str]:
     for step in steps[:SHOWN_NEIGHBOURS]:
         where = "order only" if step["kind"] == "order" else step["slot"]
-        yield f"{step['name']}  ({Status(step['status']).word}, {where})"
+        yield f"{step['name']}  ({word_of(step['status'], step['run'], live)}, {where})"
     if len(steps) > SHOWN_NEIGHBOURS:
         yield f"and {len(steps) - SHOWN_NEIGHBOURS} more (--format json has all)"
 
@@ -146,10 +147,11 @@ def _provenance(made: Fact | None) -> None:
     entry("libraries", [f"{name} {version}" for name, version in made["libraries"].items()])
 
 
-def _history(history: Sequence[Fact]) -> None:
+def _history(history: Sequence[Fact], live: int | None) -> None:
     if not history:
         return
     heading("History")
-    cells = [[column.show(row[column.name]) for column in HISTORY] for row in history]
+    rows = [row | {"state": word_of(row["status"], row["run"], live)} for row in history]
+    cells = [[column.show(row[column.name]) for column in HISTORY] for row in rows]
     for line in table_lines(cells, HISTORY, terminal_width()):
         click.echo(line)

@@ -41,8 +41,8 @@ def test_the_same_as_facts(finished, ask):
     gamma = facts(ask, finished, "gamma")
 
     assert gamma["upstream"] == [
-        {"name": "alpha", "kind": "value", "slot": "args[0]", "status": 0},
-        {"name": "beta", "kind": "value", "slot": "args[1]", "status": 0},
+        {"name": "alpha", "kind": "value", "slot": "args[0]", "status": 0, "run": 1},
+        {"name": "beta", "kind": "value", "slot": "args[1]", "status": 0, "run": 1},
     ]
     assert gamma["result"]["type"] == "float"
     assert gamma["result"]["digest"] == build.digest(b"x" * 100_000).hex()
@@ -234,3 +234,20 @@ def test_why_says_running_of_the_run_that_goes_on(tmp_path, ask):
 
     assert ask(cache.folder, "why", "beta").lines[0].startswith("beta: is running in run 2, again: run 1 ended ")
     assert why(ask, cache.folder)["kind"] == "running"
+
+
+def test_show_says_killed_of_neighbours_and_in_the_history(tmp_path, ask):
+    folder = killed_twice(tmp_path, build.dead_owner()).close()
+
+    history = ask(folder, "show", "beta").out.partition("History\n")[2].splitlines()
+    assert [line.split()[2] for line in history[1:3]] == ["killed", "killed"]
+    assert "beta  (killed, args[1])" in ask(folder, "show", "gamma").out
+    assert "beta has no result: it is killed" in ask(folder, "get", "beta", "-o", "-", code=1).err
+
+
+def test_show_says_running_of_the_run_that_goes_on_alone(tmp_path, ask):
+    cache = killed_twice(tmp_path, build.current_owner())
+
+    history = ask(cache.folder, "show", "beta").out.partition("History\n")[2].splitlines()
+    assert [line.split()[2] for line in history[1:3]] == ["killed", "running"]
+    assert "beta  (running, args[1])" in ask(cache.folder, "show", "gamma").out
