@@ -48,6 +48,7 @@ def chain(differ: Differ, old: Known, new: Known) -> Iterator[str]:
 def _lines(differ: Differ, pairs: Sequence[Pair], indent: str, seen: set[int]) -> Iterator[str]:
     """The causes that some steps have, each once."""
     if len(indent) > 2 * DEEPEST:
+        yield from _roots(differ, pairs, indent, seen)
         return
     own, groups = _causes(differ, pairs)
     yield from _bounded([f"{indent}{text}{_share(names, len(pairs))}" for text, names in own.items()], indent)
@@ -61,6 +62,21 @@ def _lines(differ: Differ, pairs: Sequence[Pair], indent: str, seen: set[int]) -
             yield f"{indent}  (of the first {LOOKED_AT} of them)"
     if len(groups) > SHOWN_CAUSES:
         yield _more(indent, len(groups))
+
+
+def _roots(differ: Differ, pairs: Sequence[Pair], indent: str, seen: set[int]) -> Iterator[str]:
+    """What changed in any step further up: of a chain of a thousand steps nobody reads each."""
+    roots: dict[str, list[str]] = {}
+    left = LOOKED_AT
+    while pairs and left > 0:
+        own, groups = _causes(differ, pairs[:left])
+        left -= len(pairs)
+        for text, names in own.items():
+            roots.setdefault(text, []).extend(names)
+        above = {step: it for group in groups.values() for step, it in group.upstreams.items() if step not in seen}
+        seen.update(above)
+        pairs = [(differ.recorded(it.old.step), differ.recorded(it.new.step)) for it in above.values()]
+    yield from _bounded([f"{indent}further up, {listed(names)}: {text}" for text, names in roots.items()], indent)
 
 
 def _causes(differ: Differ, pairs: Sequence[Pair]) -> tuple[Mapping[str, list[str]], Mapping[object, _Group]]:

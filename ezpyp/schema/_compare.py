@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ezpyp.hashing import FunctionIdentity, difference
 from ezpyp.schema._cause import Cause
 from ezpyp.schema._leaf_words import SHOWN_PARTS, leaf
-from ezpyp.schema._nodes import ARRAY, SIZE, Node, node, short
+from ezpyp.schema._nodes import ARRAY, SIZE, Node, clipped, node, short
 
 IdentityOf = Callable[[str], FunctionIdentity | None]
 
@@ -153,7 +153,7 @@ def _resized(path: str, was: Node, now: Node, came: dict[str, object], went: dic
 
 
 def _spelled(path: str, place: str, part: object) -> str:
-    return place[1:-1] if place[0] == "{" else f"{path}{place} = {short(part)}"
+    return place[1:-1] if place[0] == "{" else f"{path}{place} = {clipped(short(part))}"
 
 
 def _value(place: str, part: object) -> str:

@@ -10,6 +10,7 @@ _MARKED = re.compile(r"(?s)(.*?)(?: @([0-9a-f]{16}))?(?: ~(\d+\.[0-9a-f]+\.[0-9a
 ARRAY = re.compile(r"(\w+) (?:(.+) )?(\([\d, ]*\))( order F)?")
 SIZE = re.compile(r"(\w+) of \d+")
 _STEP = "TMP for "
+_LINE = 200
 
 
 class Node(NamedTuple):
@@ -60,9 +61,14 @@ def short(tree: object) -> str:
     return node(tree).text
 
 
+def clipped(text: str) -> str:
+    """A text that stays on a line."""
+    return text if len(text) <= _LINE else f"{text[: _LINE - 3]}..."
+
+
 def leaves_of(path: str, tree: object) -> Iterator[str]:
     """The leaves of a branch as ``path = text``; nothing for a tree that is one leaf, or none."""
     for place, part in (node(tree).parts if isinstance(tree, list | tuple) else {}).items():
         if isinstance(part, str):
-            yield f"{path}{place} = {short(part)}"
+            yield f"{path}{place} = {clipped(short(part))}"
         yield from leaves_of(path + place, part)

@@ -75,3 +75,13 @@ def test_method_of_an_enum_that_is_an_argument_is_told_by_its_line(told):
         "@pipeline.step\ndef f(m):\n    return m.go()\nf(Mode.A)\n"
     )
     assert told(script, "60", "61") == [RAN, "  argument m: Mode.A, method Mode.go (script.py:7): constant 60 -> 61"]
+
+
+def test_root_of_a_long_chain_is_named(told):
+    script = (
+        "@pipeline.step\ndef first(x):\n    return x + 5\n@pipeline.step\ndef add(x, n):\n    return x + n\n"
+        "@pipeline.step\ndef f(x):\n    return x\nx = first(1)\nfor n in range(40):\n    x = add(x, n)\nf(x)\n"
+    )
+    lines = told(script, "x + 5", "x + 6")
+    assert len(lines) == 22
+    assert lines[-1].strip() == "further up, first: constant 5 -> 6 in first (script.py:5)"

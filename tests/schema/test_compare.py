@@ -16,6 +16,7 @@ import pytest
 from ezpyp.hashing import Hole, describe
 from ezpyp.schema._compare import Comparison
 from ezpyp.schema._leaves import LEAVES_LIMIT, Leaves
+from ezpyp.schema._nodes import leaves_of
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -106,6 +107,7 @@ CASES = {
     "removed": ([1, 2, 3], [1, 3], ["x: list of 3 -> list of 2, x[1] = 2 removed"]),
     "many": ([1], [1, 2, 3, 4, 5, 6, 7], [GROWN]),
     "set": ({1, 2}, {1, 3}, ["x: 3 added, 2 removed"]),
+    "long text added": ([1], [1, "a" * 999], [f"x: list of 1 -> list of 2, x[1] = '{'a' * 196}... added"]),
     "kind": ([1], (1,), ["x list of 1 -> tuple of 1"]),
     "empty": ([], [1], ["x: list of 0 -> list of 1, x[0] = 1 added"]),
     "scalar": (3, [3], ["x 3 -> list of 1"]),
@@ -213,6 +215,10 @@ def test_steps_too_many_to_list_are_left_to_the_upstreams():
     assert told(steps, steps[:800]) == []
     assert told({"runs": steps, "rate": 1}, {"runs": steps[:800], "rate": 2}) == ["x['rate'] 1 -> 2"]
     assert told([1, 2], steps) == ["x: list of 2 -> list of 900, x[0] = 1, x[1] = 2 removed"]
+
+
+def test_leaves_of_an_argument_are_a_line_each():
+    assert list(leaves_of("x", tree({"q": "a" * 999, "n": [1]}))) == [f"x['q'] = '{'a' * 196}...", "x['n'][0] = 1"]
 
 
 def test_same_value_recorded_in_other_words_is_no_change():
