@@ -10,7 +10,7 @@ from ezpyp.hashing._arguments import code_identity
 from ezpyp.hashing._change import Change
 from ezpyp.hashing._circumstances import circumstances
 from ezpyp.hashing._describe import describe
-from ezpyp.hashing._difference import difference
+from ezpyp.hashing._difference import changed_sources, difference
 from ezpyp.hashing._file import File
 from ezpyp.hashing._file_memo import FILE_DIGESTS
 from ezpyp.hashing._framing import KEY_FORMAT
@@ -40,6 +40,7 @@ __all__ = [
     "Part",
     "Tracking",
     "apart",
+    "changed_sources",
     "circumstances",
     "code_identity",
     "cutoff_digest",

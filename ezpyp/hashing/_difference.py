@@ -42,6 +42,24 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
     return with_folders(changes, [part.file for part in new.parts])
 
 
+def changed_sources(old: FunctionIdentity, new: FunctionIdentity) -> list[tuple[str, str, str]]:
+    """Return the name, the earlier source and the later one of each piece of code that is written otherwise now.
+
+    Args:
+        old: The earlier identity.
+        new: The later one. A helper that has another name in it is compared with what it was before.
+
+    Example:
+        >>> from os.path import basename
+        >>> from ezpyp.hashing import function_identity
+        >>> [name for name, before, now in changed_sources(function_identity(basename), function_identity(basename))]
+        []
+    """
+    pairs = [(pair.old, pair.new) for pair in Pairs(old.parts, new.parts)]
+    found = [(now.name, was.source, now.source) for was, now in pairs if was and now and now.kind in CODE]
+    return [(name, was, now) for name, was, now in dict.fromkeys(found) if was and now and was != now]
+
+
 def _python(old: FunctionIdentity, new: FunctionIdentity) -> Iterator[Change]:
     if old.python and new.python and old.python != new.python:
         yield Change("python", "python", "", 0, old.python, new.python)

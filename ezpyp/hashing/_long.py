@@ -75,7 +75,7 @@ def whereabouts(path: str, old: str, new: str) -> tuple[str, str] | None:
         >>> whereabouts("x", sketch(old), sketch([*old[:3000], -1, *old[3001:]]))
         ('x[3000]', 'x[3000] changed')
         >>> whereabouts("x", sketch(old), sketch([*old, 1]))
-        ('x', '5000 -> 5001 long, the first difference is in x[4992:5056]')
+        ('x', '5000 -> 5001 long, the first difference is in x[4992:5120]')
     """
     (size, rows, columns), (size_now, rows_now, columns_now) = map(_read, (old, new))
     width = _width(size)

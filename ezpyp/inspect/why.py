@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ezpyp.hashing import changed_sources
 from ezpyp.inspect._causes import Differ, Known
 from ezpyp.inspect._chain import chain
 from ezpyp.inspect._find import find_step, name_words
@@ -81,18 +82,8 @@ def _facts(
 
 def _print_sources(differ: Differ, old: Known, new: Known) -> None:
     """The recorded sources of what changed, as a diff: the function's own, its helpers', its classes'."""
-    before, after = _sources(differ, old), _sources(differ, new)
-    changed = [name for name in after if name in before and before[name] != after[name]]
-    for name in changed:
-        lines = unified_diff(before[name].splitlines(), after[name].splitlines(), "before", "now", lineterm="")
+    before, after = differ.identity(old.function), differ.identity(new.function)
+    for name, was, now in changed_sources(before, after) if before and after else ():
+        lines = unified_diff(was.splitlines(), now.splitlines(), "before", "now", lineterm="")
         heading(f"Recorded source of {name}")
         code("\n".join(lines), "diff")
-
-
-def _sources(differ: Differ, known: Known) -> dict[str, str]:
-    identity = differ.identity(known.function)
-    parts = identity.parts if identity else ()
-    found = {part.name: part.source for part in parts if part.source}
-    if identity and identity.source:
-        found.setdefault(identity.qualname, identity.source)
-    return found

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ezpyp.hashing import FunctionIdentity, difference
+from ezpyp.hashing import FunctionIdentity, changed_sources, difference
 from tests.hashing._harness import run, write
 
 SCRIPT = """
@@ -190,3 +190,21 @@ def test_edit_undone_is_told_without_operations_of_the_machine(identities, name)
     for change in difference(after[name], before):
         assert change.old or change.new
         assert not {"LOAD", "STORE", "CALL", "RESUME", "POP"} & set(str(change).replace("_", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("helper renamed and changed", [("step", "first(total)", "one(total)"), ("one", "x + 1", "x + 9")]),
+        ("builtin of one of two of a name", [("norm", "min(v)", "max(v)")]),
+        ("another global", [("step", "a / LOW", "a / HIGH")]),
+    ],
+)
+def test_sources_are_those_of_what_goes_together(identities, name, expected):
+    before, after = identities
+    found = changed_sources(before, after[name])
+
+    assert [name for name, _, _ in found] == [name for name, _, _ in expected]
+    for (_, was, now), (_, old, new) in zip(found, expected, strict=True):
+        assert old in was
+        assert new in now
