@@ -185,8 +185,7 @@ class Coordinator:
         name = self._program.names[outcome.position]
         self._status[outcome.position] = FAILED
         self.failures[name] = outcome.failure
-        name = f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
-        command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {name}"
+        command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {lines.typed(name)}"
         self._recorder.failed(outcome, command)
 
     def _heal(self, position: int, damaged: Collection[int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from ezpyp.execution._report import Report
@@ -72,6 +73,17 @@ def cached_many(rank: int, phase: int, count: int) -> str:
         f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {count} Step Objects]\n"
         f"  ╰─> [CACHED] {count} steps\n"
     )
+
+
+def typed(name: str) -> str:
+    r"""A name as it can be pasted on a command line; `ezpyp.inspect` finds what it prints itself.
+
+    Example:
+        >>> typed("fit[x=1]"), typed("--help"), typed("a\x1bb")
+        ("'fit[x=1]'", '-- --help', "'a\\x1bb'")
+    """
+    shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
+    return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(shown)}"
 
 
 def failed(name: str, error: str, place: str, command: str) -> str:
