@@ -19,8 +19,6 @@ _DEPTH = 5
 
 # File and line.
 Place = tuple[str, int]
-# Gives the lines of a file, which one walk reads but once.
-Reader = Callable[[str], Lines]
 
 
 @dataclass(slots=True)
@@ -38,6 +36,10 @@ class Bindings:
     stars: list[str] = field(default_factory=list)
 
 
+# One look at each file a walk: the cache below compares all of its lines.
+Reader = Callable[[str], Bindings]
+
+
 def place_of(path: str, name: str, is_users: Callable[[str], bool], read: Reader) -> Place:
     """Return where a global of a file is bound: in the module that the file imports it from, if that is known.
 
@@ -45,18 +47,18 @@ def place_of(path: str, name: str, is_users: Callable[[str], bool], read: Reader
         path: The file.
         name: The global.
         is_users: Whether a module is the user's; into others nobody wants to look.
-        read: Gives the lines of a file.
+        read: Gives what a file binds.
     """
     for _ in range(_DEPTH):
-        found = bindings(read(path))
+        found = read(path)
         imported = found.imported.get(name)
         if imported is None:
             imported = next(((star, name) for star in found.stars if name not in found.lines), None)
         file = _file_of(imported[0], path, is_users) if imported else ""
-        if not imported or not file or not _is_bound(bindings(read(file)), imported[1]):
+        if not imported or not file or not _is_bound(read(file), imported[1]):
             break
         path, name = file, imported[1]
-    return path, bindings(read(path)).lines.get(name, 0)
+    return path, read(path).lines.get(name, 0)
 
 
 def _is_bound(found: Bindings, name: str) -> bool:

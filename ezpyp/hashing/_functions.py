@@ -150,7 +150,7 @@ def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
             w.kinds[id(lead.value)] = lead.value
         w.emit(_LABEL + text(lead.label) if lead.label else b"")
         if w.recorder is not None:
-            w.recorder.label(lead.name, _place(w, function, lead), lead.label)
+            w.recorder.label(lead.name, ("", 0) if lead.kind == "builtin" else _place(w, function, lead), lead.label)
         return
     w.emit(_LEAD)
     if lead.kind != "closure":
@@ -166,7 +166,7 @@ def _place(w: Walker, function: FunctionType, lead: Lead) -> tuple[str, int]:
     file = lead.file or str(function.__globals__.get("__file__") or code.co_filename)
     # "conf.RATE" is bound as RATE in the file of conf, "np.mean" as np in the file that reads it.
     name = lead.name.rpartition(".")[2] if lead.file else lead.name.partition(".")[0]
-    return place_of(file, name, w.policy.is_user_module, w.recorder.lines)
+    return place_of(file, name, w.policy.is_user_module, w.recorder.bindings)
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:

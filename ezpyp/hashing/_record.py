@@ -8,6 +8,7 @@ from functools import cache
 from types import FunctionType
 from typing import Any, Protocol
 
+from ezpyp.hashing._bindings import bindings
 from ezpyp.hashing._code import Form
 from ezpyp.hashing._environment import variables_read
 from ezpyp.hashing._framing import digest
@@ -123,6 +124,7 @@ class Recorder:
         # One look at each file a walk, not one for each name in it.
         self.absolute = cache(_absolute)
         self.lines = cache(lines_of)
+        self.bindings = cache(lambda path: bindings(self.lines(path)))
 
     def function(self, function: FunctionType, form: Form, kind: str) -> None:
         """Note the code of a function."""

@@ -54,6 +54,11 @@ last = [
 ]
 '''.lstrip("\n")
 
+
+def read(path):
+    return bindings(lines_of(path))
+
+
 EXPECTED = {
     "np": 2, "os": 2, "low": 3, "most": 3, "first": 7, "second": 8, "third": 9, "fourth": 9, "left": 10, "right": 10,
     "in_if": 12, "inner": 13, "short": 16, "deep": 19, "fast": 21, "read": 24, "function": 27, "Model": 33, "after": 36,
@@ -99,7 +104,7 @@ def test_import_is_followed_to_the_users_file(tmp_path, monkeypatch, name, file,
         loaded.__file__ = str(tmp_path / f"{module}.py")
         monkeypatch.setitem(sys.modules, module, loaded)
 
-    found = place_of(str(tmp_path / "package/script.py"), name, lambda module: module != "library", lines_of)
+    found = place_of(str(tmp_path / "package/script.py"), name, lambda module: module != "library", read)
 
     assert found == (str(tmp_path / file), line)
 
@@ -108,7 +113,7 @@ def test_files_that_import_from_each_other_end(tmp_path):
     for one, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{one}.py").write_text(f"from .{other} import x\n")
 
-    path, line = place_of(str(tmp_path / "a.py"), "x", lambda _: True, lines_of)
+    path, line = place_of(str(tmp_path / "a.py"), "x", lambda _: True, read)
 
     assert path.startswith(str(tmp_path))
     assert line == 1
