@@ -45,10 +45,12 @@ class Verbs(click.Group):
         """Names of the verbs, in order of the help."""
         return [verb for verbs in GROUPS.values() for verb in verbs]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb of that name."""
+        if cmd_name.startswith("-"):
+            return None  # click says that there is no such option
         if cmd_name not in VERBS:
-            return None
+            raise click.UsageError(f"no verb {cmd_name!r}; there are {', '.join(self.list_commands(ctx))}", ctx)
         command: click.Command = import_module(f"ezpyp.inspect.{cmd_name}").command
         return command
 
@@ -87,7 +89,6 @@ class Verbs(click.Group):
 @click.command(
     cls=Verbs,
     invoke_without_command=True,
-    no_args_is_help=True,
     options_metavar="",
     subcommand_metavar="[--format json | VERB [OPTIONS]]",
     epilog="Exit code: 0 fine, 1 a problem found, 2 wrong use or no cache. More: VERB --help\n"

@@ -62,7 +62,7 @@ def _code(answer: Callable[[], object]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        return _say(error.format_message() + _way_on(error), error.exit_code)
+        return _say(error.format_message().rstrip(".") + _way_on(error), error.exit_code)
     except EzpypError as error:
         is_damage = isinstance(error, DamagedIndexError | DamagedResultError)
         return _say(str(error), PROBLEM if is_damage else WRONG_USE)
@@ -83,7 +83,7 @@ def _way_on(error: click.ClickException) -> str:
 
 def _say(message: str, code: int, *, start: str = "Error: ") -> int:
     try:
-        click.echo(start + one_line(message.rstrip(".")), err=True)
+        click.echo(start + one_line(message), err=True)
     except OSError:
         sys.stderr = io.StringIO()  # nobody is there to be told
     return code

@@ -132,7 +132,7 @@ WRONG = {
     "steps --status nonsense": "there are",
     "steps --limit -1": "--limit",
     "show": "NAME",
-    "nonsense": "nonsense",
+    "nonsense": "no verb 'nonsense'; there are runs, steps, ",
     "diff 1 2 3": "at most two",
     "get alpha": "--output",
     "sql": "QUERY",
@@ -155,6 +155,13 @@ def test_wrong_use_is_one_line_that_says_what_to_type(words, finished):
         hint = " ".join(["python -m ezpyp.inspect", verb, "--help"]).replace("  ", " ")
         assert done.stderr.endswith(f"{hint}\n"), done.stderr
         assert run(*hint.split()[3:]).returncode == 0
+
+
+def test_no_word_at_all_is_one_line():
+    done = subprocess.run(INSPECT, env=ENVIRON, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: Missing argument 'CACHE'; see python -m ezpyp.inspect --help\n"
 
 
 def test_a_verb_without_its_cache_is_told_where_the_cache_goes(tmp_path):
