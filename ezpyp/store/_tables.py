@@ -170,7 +170,7 @@ CREATE VIEW latest AS
     FROM current_steps ORDER BY phase, step;
 
 -- From each step that failed down to those that were skipped for it, each of which names the one above it. `unhappy` is
--- indexed once, where the tables themselves would be searched for each row again; before SQLite 3.35 LIMIT sees to that.
+-- indexed once, where the tables would be searched for each row again; LIMIT sees to that before SQLite 3.35.
 CREATE VIEW failures AS
     WITH RECURSIVE unhappy(step, run, name, blame) AS (
         SELECT e.step, e.run, s.name, e.blame FROM errors e JOIN steps s ON s.id = e.step LIMIT -1
