@@ -16,7 +16,8 @@ from ezpyp.inspect._cli import GROUPS, VERBS, cli
 from tests.inspect import build
 
 ROOT = Path(__file__).absolute().parents[2]
-ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+# What is told of a full disk only when Python ends needs Python's buffer.
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "PYTHONUNBUFFERED": ""}
 INSPECT = [sys.executable, "-m", "ezpyp.inspect"]
 
 
