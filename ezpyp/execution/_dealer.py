@@ -59,7 +59,6 @@ class Dealer:
         self._hungry: deque[int] = deque()
         self._keeper = keeper
         self._tiny_s = (self._size - 1) * BOOKS_S
-        self._held: int | None = None
 
     @property
     def busy(self) -> bool:
@@ -84,23 +83,23 @@ class Dealer:
             self._idle.append(rank)
 
     def deal(
-        self, take: Callable[[], int | None], ready: int, *, spares_keeper: bool = False
+        self, take: Callable[[], int | None], ready: int, *, put_back: Callable[[int], None] | None = None
     ) -> tuple[int, list[int]] | None:
         """The next rank to be given something, and the steps; None where there is neither.
 
         Args:
             take: Gives the next step.
             ready: About how many steps it could give.
-            spares_keeper: Whether the others are to be waited for where a step is not worth the keeper's time.
+            put_back: Takes a step again that is not worth the keeper's time; None where the others are not waited for.
         """
         rank = self._next_rank(ready)
         if rank is None:
             return None
-        first, self._held = take() if self._held is None else self._held, None
-        if first is not None and rank == self._keeper and spares_keeper and self._is_for_others(first):
+        first = take()
+        if first is not None and rank == self._keeper and put_back is not None and self._is_for_others(first):
             rank = self._instead_of_keeper(ready)
             if rank is None:
-                self._held = first
+                put_back(first)  # not kept here: what it needs may be computed anew meanwhile
                 return None
         if first is not None:
             steps = self._chunk(first, take, min(MOST, max(1, ready // (2 * self._size))), self._loads[rank])

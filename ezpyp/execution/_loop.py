@@ -134,9 +134,9 @@ class Loop:
     def _hand_out(self) -> int:
         count = 0
         # A rank that was to be free soon, and says nothing, is not waited for.
-        spares = time.monotonic() < self._heard_at + SOON_S
         coordinator = self._coordinator
-        while dealt := self._dealer.deal(coordinator.next, coordinator.ready, spares_keeper=spares):
+        put_back = coordinator.put_back if time.monotonic() < self._heard_at + SOON_S else None
+        while dealt := self._dealer.deal(coordinator.next, coordinator.ready, put_back=put_back):
             rank, positions = dealt
             tasks = [task for position in positions if (task := self._task(rank, position))]
             count += len(positions)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ezpyp.errors import (
-    CacheFormatError,
+    DamagedIndexError,
     DamagedResultError,
     OptionError,
     ResultUnavailableError,
@@ -152,7 +152,7 @@ class Reader:
 
         Raises:
             UnknownStepError: None or several do; the message lists what was meant perhaps.
-            CacheFormatError: None does, and rows of steps are missing.
+            DamagedIndexError: None does, and rows of steps are missing.
         """
         if revision is not None and not isinstance(revision, int):
             raise OptionError(f"revision is a whole number, not {revision!r}")
@@ -174,7 +174,7 @@ class Reader:
         recorded = steps_recorded(self.connection, newest if revision is None else revision)
         if found < recorded:
             mark_doubt(self._location)
-            raise CacheFormatError(
+            raise DamagedIndexError(
                 f"the index {index_path(self._location)} has rows of {found} of its {recorded} steps: it is damaged. "
                 f"Run the pipeline once more, which writes a row that is missing; if it does not come back, {RECOVERY}"
             )

@@ -43,7 +43,7 @@ def killed_run(connection: sqlite3.Connection) -> KilledRun | None:
     row = connection.execute("SELECT run, status, host FROM runs ORDER BY run DESC LIMIT 1").fetchone()
     if row is None or row[1] != "running":
         return None
-    steps = connection.execute(
+    steps = connection.execute(  # "<> 0" is what the partial index asks for, in its own words
         "SELECT s.name, w.rank, w.host FROM step_rows w JOIN steps s ON s.id = w.step"
         " WHERE w.status <> 0 AND w.status = -2 AND w.run = ? ORDER BY w.rank",
         [row[0]],

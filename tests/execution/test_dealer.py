@@ -18,10 +18,14 @@ class Ready:
     def take(self) -> int | None:
         return self.left.pop(0) if self.left else None
 
+    def put_back(self, step: int) -> None:
+        self.left.insert(0, step)
+
 
 def dealt(dealer: Dealer, ready: Ready, *, spares_keeper: bool = False) -> list[tuple[int, list[int]]]:
     """All that the ranks get now."""
-    return list(iter(lambda: dealer.deal(ready.take, len(ready.left), spares_keeper=spares_keeper), None))
+    put_back = ready.put_back if spares_keeper else None
+    return list(iter(lambda: dealer.deal(ready.take, len(ready.left), put_back=put_back), None))
 
 
 def known(seconds: float | None) -> Callable[[int], float | None]:
@@ -112,7 +116,7 @@ def test_every_step_goes_to_one_rank_and_no_rank_is_idle_while_steps_are_ready(l
     dealer, ready = Dealer(range(ranks), lengths.__getitem__, keeper=0), Ready(len(lengths))
     held: list[tuple[int, int]] = []
     returned: list[int] = []
-    while len(returned) < len(lengths):  # the dealer itself may have one in its hand
+    while ready.left or held:
         for rank, steps in dealt(dealer, ready, spares_keeper=spares):
             held += [(rank, step) for step in steps]
         assert held
