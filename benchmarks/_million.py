@@ -8,9 +8,10 @@ from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
-from ezpyp.hashing import function_identity
-from ezpyp.store import FORMAT, Sealed, result_checksum, step_checksum
-from ezpyp.store._tables import SCRIPT
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.store.results import Sealed, result_checksum
+from ezpyp.store.schema_rows import step_checksum
+from ezpyp.store.tables import FORMAT, SCRIPT
 
 START = 1_700_000_000.0
 PICKLED = b"\x80\x05K\x09."

@@ -19,7 +19,8 @@ from xxhash import xxh3_128_digest
 
 from benchmarks import _helpers
 from ezpyp import Pipeline
-from ezpyp.hashing import cutoff_digest, encode, function_identity, value_digest
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.hashing.encode import cutoff_digest, encode, value_digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from ezpyp.version import __version__
 
 if TYPE_CHECKING:
-    from ezpyp.hashing import File
-    from ezpyp.pipeline import Cache, Pipeline, open_cache
-    from ezpyp.steps import PlaceHolder, Step, Sweep, as_cloudpickle_step, as_numpy_step, as_pickle_step, as_step
+    from ezpyp.hashing.files import File
+    from ezpyp.pipeline.cache import Cache, open_cache
+    from ezpyp.pipeline.pipeline import Pipeline
+    from ezpyp.steps.decorators import as_cloudpickle_step, as_numpy_step, as_pickle_step, as_step
+    from ezpyp.steps.step import PlaceHolder, Step, Sweep
 
 __all__ = [
     "Cache",
@@ -26,9 +28,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hashing": ("File",),
-    "pipeline": ("Cache", "Pipeline", "open_cache"),
-    "steps": ("PlaceHolder", "Step", "Sweep", "as_cloudpickle_step", "as_numpy_step", "as_pickle_step", "as_step"),
+    "hashing.files": ("File",),
+    "pipeline.cache": ("Cache", "open_cache"),
+    "pipeline.pipeline": ("Pipeline",),
+    "steps.decorators": ("as_cloudpickle_step", "as_numpy_step", "as_pickle_step", "as_step"),
+    "steps.step": ("PlaceHolder", "Step", "Sweep"),
 }
 
 

@@ -82,9 +82,9 @@ def noop(pipeline: Pipeline) -> dict[str, Any]:
 
 def dealing(_: Pipeline) -> dict[str, Any]:
     """What the scheduler's part of the coordinator takes for a step, without messages, rows and results."""
-    from ezpyp.execution._dealer import Dealer
-    from ezpyp.execution._durations import Durations
-    from ezpyp.execution._scheduler import Scheduler, longest_first
+    from ezpyp.execution.dispatch import Dealer
+    from ezpyp.execution.durations import Durations
+    from ezpyp.execution.scheduler import Scheduler, longest_first
 
     count = 100_000
     durations = Durations(["nothing"] * count, {})
@@ -136,8 +136,8 @@ def fan(pipeline: Pipeline) -> dict[str, Any]:
     """A thousand steps look at a byte each of one large result."""
     import numpy as np
 
-    from ezpyp.execution import _ranks
-    from ezpyp.store import _objects
+    from ezpyp.execution.mpi import ranks as _ranks
+    from ezpyp.store import objects as _objects
 
     longest = [0]
     whole = [0]

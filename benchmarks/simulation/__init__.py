@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from benchmarks.simulation._machine import Costs, Outcome, simulate
 from benchmarks.simulation._shapes import SHAPES, program
-from ezpyp.execution._dealer import AHEAD_S, chunk_seconds
+from ezpyp.execution.dispatch import AHEAD_S, chunk_seconds
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,9 +4,9 @@ import heapq
 from dataclasses import dataclass
 
 from benchmarks.simulation._shapes import Steps
-from ezpyp.execution._at_work import SHORT_S
-from ezpyp.execution._dealer import Dealer
-from ezpyp.execution._scheduler import Scheduler, longest_first
+from ezpyp.execution.dispatch import Dealer
+from ezpyp.execution.mpi.loop import SHORT_S
+from ezpyp.execution.scheduler import Scheduler, longest_first
 
 
 @dataclass(frozen=True, slots=True)

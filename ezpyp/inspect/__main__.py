@@ -1,6 +1,6 @@
 """The command ``python -m ezpyp.inspect``."""
 
-from ezpyp.inspect._cli import main
+from ezpyp.inspect.cli import main
 
 if __name__ == "__main__":
     main()

@@ -27,8 +27,8 @@ if pipeline.is_root:
 """
 
 _SWITCH = """
-import ezpyp.pipeline, pickle
-from ezpyp.hashing import value_digest
+import ezpyp.pipeline.pipeline, pickle
+from ezpyp.hashing.encode import value_digest
 from xxhash import xxh3_128_digest
 from tests.acceptance.cutoffs import everywhere
 """
@@ -39,18 +39,18 @@ ALL_VALUES_ALIKE = _SWITCH + "everywhere('cutoff_digest', lambda value, **_: byt
 UNCACHED_LIKE_CACHED = (
     _SWITCH
     + """
-from ezpyp.execution._plan import token_of
+from ezpyp.execution.plan import token_of
 everywhere("token_of", lambda result, cached, id_: token_of(result, cached=True, id_=id_))
 """
 )
 NO_INPUT_KEYS = """
 import os
-from ezpyp.graph import Program
+from ezpyp.graph.program import Program
 Program.input_key = lambda *_: os.urandom(16)
 """
 NO_ORDER = """
 from dataclasses import replace
-from ezpyp.graph import Program
+from ezpyp.graph.program import Program
 with_order = Program.input_key
 def input_key(self, position, token):
     nothing = ((),) * len(self)

@@ -17,7 +17,7 @@ STUDY = """
 import os, shutil, subprocess, sys, time
 from pathlib import Path
 import ezpyp
-from ezpyp.store import _kept_locks
+from ezpyp.store import lock as _kept_locks
 
 here = Path(sys.argv[1])
 pipeline = ezpyp.Pipeline(here / "cache", "dropped")

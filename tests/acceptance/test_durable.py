@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline
-from ezpyp.execution import _recorder
-from ezpyp.store import Index
+from ezpyp.execution import recorder as _recorder
+from ezpyp.store.index import Index
 from tests.mpi import mpirun
 
 from .tools import traced

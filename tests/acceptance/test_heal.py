@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ezpyp import Pipeline
 from ezpyp.errors import DamagedResultError
-from ezpyp.store import ObjectStore
+from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import empty, flip, into_folder, truncate
 
 from .tools import Bodies, declared, executed, query, ran, spoil

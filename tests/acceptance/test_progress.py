@@ -20,7 +20,7 @@ from .tools import executed
 SCRIPT = """
 import os, sys, time
 import ezpyp
-from ezpyp.execution import _progress_screen
+from ezpyp.execution import progress as _progress_screen
 
 _progress_screen.PLAIN_EVERY_S = 0.3  # nobody wants to wait for ten seconds
 options = eval(sys.argv[2])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline
-from ezpyp.execution import Failure, Report
+from ezpyp.execution.messages import Failure
+from ezpyp.execution.report import Report
 from tests.mpi import mpirun, python
 
 SCRIPT = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import ObjectStore
+from ezpyp.store.objects import ObjectStore
 from tests.mpi import mpirun, python
 
 from .tools import executed, query, traced

@@ -30,7 +30,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for path in (location / "objects").glob("*/*"):
             os.chown(path, SOMEBODY, -1)
     else:
-        monkeypatch.setattr("ezpyp.store._trust.os.geteuid", lambda: SOMEBODY)
+        monkeypatch.setattr("ezpyp.store.trust.os.geteuid", lambda: SOMEBODY)
     return location
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import NoReturn, TypeVar
 
-from ezpyp.execution._ranks import Arrival, Kind, RankCommunicator
+from ezpyp.execution.mpi.ranks import Arrival, Kind, RankCommunicator
 
 Result = TypeVar("Result")
 

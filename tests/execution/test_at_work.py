@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ezpyp.execution import _at_work
-from ezpyp.execution._at_work import Bench, RemoteRank
-from ezpyp.execution._outcome import Message, Outcome, Ref, Task
-from ezpyp.execution._ranks import RankCommunicator
+from ezpyp.execution.messages import Message, Outcome, Ref, Task
+from ezpyp.execution.mpi import loop as _at_work
+from ezpyp.execution.mpi.loop import Bench, RemoteRank
+from ezpyp.execution.mpi.ranks import RankCommunicator
 from tests.execution.local_ranks import run_ranks
 from tests.execution.scripts.contract import next_message
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.execution._capture import Capture, mode_asked_for
-from ezpyp.execution._capture_kept import Kept
+from ezpyp.execution.capture.capture import Capture, mode_asked_for
+from ezpyp.execution.capture.stream import Kept
 from tests.mpi import clean_environ
 
 PRELUDE = """
 import json, os, subprocess, sys, time, warnings
-from ezpyp.execution._capture import Capture
+from ezpyp.execution.capture.capture import Capture
 
 said = []
 
@@ -296,7 +296,7 @@ def test_much_output_of_a_child_needs_no_memory(tmp_path: Path) -> None:
 
 
 def test_binary_output_is_kept_as_it_is() -> None:
-    script = "from ezpyp.execution._capture import Capture\nimport os, sys\nwith Capture() as c:\n c.begin()\n"
+    script = "from ezpyp.execution.capture.capture import Capture\nimport os, sys\nwith Capture() as c:\n c.begin()\n"
     script += " sys.stdout.buffer.write(bytes(range(256)))\n os.write(1, b'\\xff')\n said = c.end()\n"
     script += "assert said.stdout == bytes(range(256)) + b'\\xff', said"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=clean_environ(), timeout=60)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import RankLeftError, RanksDisagreeError
-from ezpyp.execution._communicator import Backoff, Communicator, SerialCommunicator
-from ezpyp.execution._ranks import RankCommunicator
+from ezpyp.execution.mpi.communicator import Backoff, Communicator, SerialCommunicator
+from ezpyp.execution.mpi.ranks import RankCommunicator
 from tests.execution.local_ranks import JobAborted, run_ranks
 from tests.execution.scripts.contract import CONTRACT, next_message
 from tests.mpi import mpirun, python

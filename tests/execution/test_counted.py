@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline, as_step
-from ezpyp.execution import _counted
-from ezpyp.execution._recorder import Recorder
-from ezpyp.inspect._counts import COUNTS
+from ezpyp.execution import recorder as _counted
+from ezpyp.execution.recorder import Recorder
+from ezpyp.inspect.queries import COUNTS
 
 
 @pytest.fixture
@@ -69,6 +69,6 @@ def test_failed_skipped_and_cached_steps_are_counted_as_their_rows_say(tmp_path,
 
 def test_a_small_run_writes_none_while_it_goes_on(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr("ezpyp.execution._recorder.record_counts", lambda *_: written.append(1))
+    monkeypatch.setattr("ezpyp.execution.recorder.record_counts", lambda *_: written.append(1))
     study(tmp_path / "cache", [])
     assert not written

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezpyp.execution._dealer import BOOKS_S, CHUNK_S, MOST, SOON_S, Dealer
+from ezpyp.execution.dispatch import BOOKS_S, CHUNK_S, MOST, SOON_S, Dealer
 
 
 class Ready:

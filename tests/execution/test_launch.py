@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.execution._launch import OWNER, Launch, detect, owner_mark
+from ezpyp.execution.mpi.launch import OWNER, Launch, detect, owner_mark
 from tests.mpi import mpirun, python
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -94,7 +94,7 @@ def test_a_script_may_use_mpi_itself(how: str) -> None:
     assert (job.returncode, job.stdout, job.stderr) == (0, "ok\nok\n", "")
 
 
-CONNECT = "from ezpyp.execution._connect import connect; connect(); print('connected')"
+CONNECT = "from ezpyp.execution.mpi.connect import connect; connect(); print('connected')"
 
 # No MPI library of the tests belongs to Flux, so that to each of them this is somebody else's launcher.
 FOREIGN = {"FLUX_TASK_RANK": "0", "FLUX_JOB_SIZE": "4"}

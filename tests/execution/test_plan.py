@@ -2,9 +2,8 @@
 
 import pytest
 
-from ezpyp.execution import found_results, plan_of
-from ezpyp.execution._plan import token_of
-from ezpyp.store import KnownResult
+from ezpyp.execution.plan import found_results, plan_of, token_of
+from ezpyp.store.rows import KnownResult
 from tests.graph.programs import Study
 
 

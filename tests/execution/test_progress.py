@@ -4,11 +4,10 @@ import sqlite3
 
 import pytest
 
-from ezpyp.execution._outcome import DONE, PENDING
-from ezpyp.execution._progress import Progress
-from ezpyp.execution._results import Results
-from ezpyp.execution._scheduler import Scheduler
-from ezpyp.store import KnownResult
+from ezpyp.execution.messages import DONE, PENDING
+from ezpyp.execution.scheduler import Scheduler
+from ezpyp.execution.step_states import Progress, Results
+from ezpyp.store.rows import KnownResult
 from tests.graph.programs import Study
 
 

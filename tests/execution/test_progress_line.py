@@ -13,11 +13,19 @@ from unittest import mock
 
 import pytest
 
-from ezpyp.execution._outcome import DONE, FAILED, SKIPPED
-from ezpyp.execution._progress_estimate import Estimate
-from ezpyp.execution._progress_line import ProgressLine, Screen
-from ezpyp.execution._progress_screen import LiveLine, PlainLines, is_wanted, screen_for
-from ezpyp.execution._progress_tally import CACHED, Planned, duration
+from ezpyp.execution.messages import DONE, FAILED, SKIPPED
+from ezpyp.execution.progress import (
+    CACHED,
+    Estimate,
+    LiveLine,
+    PlainLines,
+    Planned,
+    ProgressLine,
+    Screen,
+    duration,
+    is_wanted,
+    screen_for,
+)
 from tests.mpi import clean_environ
 
 
@@ -424,7 +432,7 @@ def test_output_through_another_program_into_the_same_terminal_gets_plain_lines(
 
 def test_rich_is_loaded_by_a_live_line_that_is_drawn_alone() -> None:
     code = (
-        "import sys; from ezpyp.execution._progress_screen import *\n"
+        "import sys; from ezpyp.execution.progress import *\n"
         "for screen in (PlainLines(sys.stderr), LiveLine(sys.stderr, lambda: 80)):\n"
         "    if isinstance(screen, PlainLines): screen.show(0.5, [('x', '')], 61)\n"
         "assert 'rich' not in sys.modules\n"

@@ -12,13 +12,14 @@ import pytest
 
 from ezpyp import Pipeline
 from ezpyp.errors import CacheBusyError, StoreError
-from ezpyp.execution import _recorder
-from ezpyp.execution._capture import Capture
-from ezpyp.execution._console import Console
-from ezpyp.execution._outcome import DONE, FAILED, SKIPPED, Failure, Outcome
-from ezpyp.execution._progress_tally import CACHED
-from ezpyp.execution._recorder import Recorder
-from ezpyp.store import Index, NewResult
+from ezpyp.execution import recorder as _recorder
+from ezpyp.execution.capture.capture import Capture
+from ezpyp.execution.messages import DONE, FAILED, SKIPPED, Failure, Outcome
+from ezpyp.execution.output import Console
+from ezpyp.execution.progress import CACHED
+from ezpyp.execution.recorder import Recorder
+from ezpyp.store.index import Index
+from ezpyp.store.rows import NewResult
 from tests.graph.programs import Study
 
 RESULT = NewResult(b"k" * 16, None, None, b"d" * 16, 4, "pickle", 1, ".step", "9", "int", b"nine")
@@ -297,7 +298,7 @@ def test_console_keeps_the_stream_of_the_moment_it_was_made(monkeypatch):
 
 def test_serial_run_commits_what_is_done_before_a_body_that_may_be_long(tmp_path, monkeypatch):
     monkeypatch.setattr(_recorder, "GROUP_S", 600.0)
-    monkeypatch.setattr("ezpyp.execution._serial.GROUP_S", 600.0)  # nor does the ticker come to its help
+    monkeypatch.setattr("ezpyp.execution.run.GROUP_S", 600.0)  # nor does the ticker come to its help
 
     def committed(upstream, location):
         with closing(sqlite3.connect(f"{location}/ezpyp.sqlite")) as connection:
@@ -313,6 +314,6 @@ def test_serial_run_commits_what_is_done_before_a_body_that_may_be_long(tmp_path
 def test_a_run_in_which_nothing_ends_says_that_it_lives(recorder, index, monkeypatch):
     recorder.started(0, 0, "host")
     later = time.time() + 100
-    monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
+    monkeypatch.setattr("ezpyp.store.lock.time.time", lambda: later)
     recorder.tick()
     assert index.connection.execute("SELECT heartbeat FROM holder").fetchone() == (later,)

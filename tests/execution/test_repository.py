@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.execution import _repository
-from ezpyp.execution._repository import Repository
+from ezpyp.execution import git as _repository
+from ezpyp.execution.git import Repository
 
 ROOT = Path(__file__).absolute().parents[2]
 NO_FILE = str(ROOT / "no such file")
@@ -133,7 +133,7 @@ def test_a_run_does_not_wait_for_a_slow_git(script, tmp_path, monkeypatch):
 def test_a_run_records_commit_and_changes(script):
     script.write_text(
         "from ezpyp import Pipeline, as_pickle_step\n"
-        "from ezpyp.execution import _repository\n"
+        "from ezpyp.execution import git as _repository\n"
         "_repository.PATIENCE_S = 30\n"
         "pipeline = Pipeline('cache', 'toy')\n"
         "@as_pickle_step(pipeline)\ndef alpha(x):\n    return x\n"

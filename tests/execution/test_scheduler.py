@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezpyp.execution._scheduler import Scheduler, in_phases, longest_first
+from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
 
 DIAMOND = [(), (0,), (0,), (1, 2)]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ezpyp.execution._outcome import Outcome
-from ezpyp.execution._serial import run_serially
+from ezpyp.execution.messages import Outcome
+from ezpyp.execution.run import run_serially
 from tests.graph.programs import Study
 
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ezpyp.execution import _sharing, not_shared
-from ezpyp.execution._ranks import RankCommunicator
+from ezpyp.execution.mpi import connect as _sharing
+from ezpyp.execution.mpi.connect import not_shared
+from ezpyp.execution.mpi.ranks import RankCommunicator
 from tests.execution.local_ranks import run_ranks
 from tests.mpi import mpirun
 
@@ -19,7 +20,7 @@ rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
 uname = os.uname()
 os.uname = lambda: os.uname_result((uname.sysname, f"node{rank // 2}", *uname[2:]))
 from ezpyp import Pipeline, as_pickle_step
-from ezpyp.execution import _sharing
+from ezpyp.execution.mpi import connect as _sharing
 _sharing.PATIENCE_S = 0.1
 location = Path(sys.argv[1]) / f"node{rank // 2}" / "cache"
 pipeline = Pipeline(location, "study")

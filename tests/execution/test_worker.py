@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.execution._outcome import Outcome, Ref
-from ezpyp.execution._worker import Worker
-from ezpyp.steps import RUNNING
-from ezpyp.store import INLINE_LIMIT, encode_result
+from ezpyp.execution.messages import Outcome, Ref
+from ezpyp.execution.worker import Worker
+from ezpyp.steps.function import RUNNING
+from ezpyp.store.encoded import encode_result
+from ezpyp.store.objects import INLINE_LIMIT
 from tests.graph.programs import Study
 
 SEEN: list[object] = []

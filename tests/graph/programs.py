@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from ezpyp.graph import Builder, Program
-from ezpyp.hashing import FunctionIdentity
-from ezpyp.steps import Declarations, Step, StepFunction, as_step
+from ezpyp.graph.program import Builder, Program
+from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.steps import Step, as_step
+from ezpyp.steps.function import Declarations, StepFunction
 
 
 class Study:

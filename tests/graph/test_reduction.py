@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezpyp.graph import reduced
+from ezpyp.graph.program import reduced
 
 CHAIN = [(), (0,), (1,), (2,)]
 

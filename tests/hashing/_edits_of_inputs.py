@@ -78,7 +78,7 @@ must(
     "'old'",
     "'new'",
     """
-    from ezpyp.hashing import File
+    from ezpyp.hashing.files import File
     from pathlib import Path
 
     data = Path(__file__).with_name("data.txt")

@@ -4,7 +4,16 @@ import types
 from functools import lru_cache
 from importlib import import_module
 
-from ezpyp.hashing import _classes, _code, _functions, _instances, _names, _ownership, _registry, _rest, _values, _walk
+from ezpyp.hashing import encode as _values
+from ezpyp.hashing import objects as _instances
+from ezpyp.hashing import registry as _registry
+from ezpyp.hashing import walk as _walk
+from ezpyp.hashing.code import canonical as _code
+from ezpyp.hashing.code import classes as _classes
+from ezpyp.hashing.code import functions as _functions
+from ezpyp.hashing.code import functions as _rest
+from ezpyp.hashing.code import ownership as _ownership
+from ezpyp.hashing.code import resolve as _names
 
 
 def nothing(*_args):
@@ -58,11 +67,11 @@ def _nodes_away(module, table):
 
 
 def _made_of_off():
-    import_module("ezpyp.hashing._numpy").walk_ufunc = nothing
+    import_module("ezpyp.hashing.libraries.numpy").walk_ufunc = nothing
 
 
 def _typing_off():
-    import_module("ezpyp.hashing._typing").walk_typing = nothing
+    import_module("ezpyp.hashing.libraries.typing").walk_typing = nothing
 
 
 RULES = {
@@ -80,7 +89,7 @@ RULES = {
     "local names": _set(_code, "_SEES_LOCALS", frozenset()),
     "asked of one": _set(_functions, "asked_of_one", nothing),
     "asked of any": _set(_functions, "asked_of_any", nothing),
-    "states": _nodes_away("_states", "STATES"),
+    "states": _nodes_away("objects", "STATES"),
     "iterators": _set(_instances, "_is_readable", lambda w, value: False),
     "made of": _made_of_off,
     "globals that say so": _set(_instances, "_global", nothing),

@@ -12,7 +12,8 @@ import types
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import ezpyp.hashing  # noqa: E402  # the path comes first
+from ezpyp.hashing.code.identity import function_identity  # noqa: E402  # the path comes first
+from ezpyp.hashing.encode import encode  # noqa: E402
 from tests.hashing import _rules  # noqa: E402
 
 if "--numpy" in sys.argv:
@@ -48,9 +49,9 @@ def digests(job):
         coverage.Coverage(data_file=None).start()
     step = names.get("step") or names["renamed"]
     options = names.get("options", {})
-    identity = ezpyp.hashing.function_identity(step, **options)
+    identity = function_identity(step, **options)
     arguments = names.get("args", ())
-    encoded = ezpyp.hashing.encode(arguments, [f"args[{i}]" for i in range(len(arguments))])
+    encoded = encode(arguments, [f"args[{i}]" for i in range(len(arguments))])
     found = {"digest": identity.digest.hex() + encoded.hex(), "not_tracked": identity.not_tracked}
     if job.get("identity"):
         found["identity"] = identity.to_json()

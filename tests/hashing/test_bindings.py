@@ -5,8 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from ezpyp.hashing._bindings import bindings, place_of
-from ezpyp.hashing._source import lines_of
+from ezpyp.hashing.code.sources import bindings, lines_of, place_of
 
 TEXT = '''
 """a = 1"""

@@ -2,7 +2,11 @@
 
 import pytest
 
-from ezpyp.hashing import Change, FunctionIdentity, _code, _record, difference, function_identity
+from ezpyp.explain.change import Change
+from ezpyp.explain.function_diff import difference
+from ezpyp.hashing import recording as _record
+from ezpyp.hashing.code import canonical as _code
+from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
 from tests.hashing._harness import run, write
 
 SCRIPT = '''

@@ -2,8 +2,10 @@
 
 import pytest
 
-from ezpyp.hashing import Change, FunctionIdentity, difference
-from ezpyp.hashing._inside import inside
+from ezpyp.explain.change import Change
+from ezpyp.explain.function_diff import difference
+from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.hashing.tree_diff import inside
 from tests.hashing._harness import run, write
 
 SCRIPT = """

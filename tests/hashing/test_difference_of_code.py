@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from ezpyp.hashing import FunctionIdentity, changed_sources, difference
+from ezpyp.explain.function_diff import changed_sources, difference
+from ezpyp.hashing.code.identity import FunctionIdentity
 from tests.hashing._harness import run, write
 
 SCRIPT = """

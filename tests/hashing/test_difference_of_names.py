@@ -2,7 +2,8 @@
 
 import pytest
 
-from ezpyp.hashing import FunctionIdentity, difference, function_identity
+from ezpyp.explain.function_diff import difference
+from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
 from tests.hashing._harness import run, write
 
 SCRIPT = """

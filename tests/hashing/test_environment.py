@@ -6,7 +6,8 @@ from os import environ, getenv
 
 import pytest
 
-from ezpyp.hashing import FunctionIdentity, circumstances, difference, function_identity
+from ezpyp.explain.function_diff import circumstances, difference
+from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
 
 NAME = "EZPYP_ONE"
 ENVIRONMENT = os.environ

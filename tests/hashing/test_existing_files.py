@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.hashing import _files, cutoff_digest
-from ezpyp.hashing._files import name_existing_files
+from ezpyp.hashing import files as _files
+from ezpyp.hashing.encode import cutoff_digest
+from ezpyp.hashing.files import name_existing_files
 
 NAMES = ["data.one", "other.one"]
 
@@ -16,7 +17,7 @@ NAMES = ["data.one", "other.one"]
 def quiet(request, monkeypatch):
     """In a folder that was changed a moment ago, and in one that was not."""
     if request.param == "quiet":
-        monkeypatch.setattr(_files, "_RACY_NS", -(10**18))
+        monkeypatch.setattr(_files, "_FILES_RACY_NS", -(10**18))
     monkeypatch.setattr(_files, "_HERE", _files._Here())
 
 
@@ -58,7 +59,7 @@ def test_another_folder_has_another_listing(tmp_path):
 
 
 def test_quiet_folder_is_listed_once(monkeypatch):
-    monkeypatch.setattr(_files, "_RACY_NS", -(10**18))
+    monkeypatch.setattr(_files, "_FILES_RACY_NS", -(10**18))
     monkeypatch.setattr(_files, "_HERE", _files._Here())
     listings = []
     scandir = os.scandir
@@ -78,7 +79,7 @@ def test_folder_that_changed_a_moment_ago_is_not_listed(monkeypatch):
 
 
 def test_large_folder_is_not_listed(monkeypatch):
-    monkeypatch.setattr(_files, "_RACY_NS", -(10**18))
+    monkeypatch.setattr(_files, "_FILES_RACY_NS", -(10**18))
     monkeypatch.setattr(_files, "_MOST", 3)
     monkeypatch.setattr(_files, "_HERE", _files._Here())
     for number in range(5):

@@ -10,8 +10,9 @@ import pytest
 
 from ezpyp import File
 from ezpyp.errors import UnhashableValueError
-from ezpyp.hashing import _file_memo, encode, value_digest
-from ezpyp.hashing._file_memo import FileDigests
+from ezpyp.hashing import files as _file_memo
+from ezpyp.hashing.encode import encode, value_digest
+from ezpyp.hashing.files import FileDigests
 
 from ..mpi import ROOT, clean_environ
 
@@ -190,7 +191,7 @@ def refused(path):
 def test_what_is_no_file_is_an_error_that_names_path_and_argument(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
-    assert refused(tmp_path / "none").endswith(f"ezpyp.hashing._file.File: there is no file {tmp_path}/none")
+    assert refused(tmp_path / "none").endswith(f"ezpyp.hashing.files.File: there is no file {tmp_path}/none")
     assert f"{tmp_path} is a folder" in refused(tmp_path)
     assert f"{tmp_path}/pipe is no regular file" in refused(tmp_path / "pipe")
     assert "'a\\x00b' cannot be read" in refused("a\0b")
@@ -211,7 +212,7 @@ def test_file_without_permission_is_an_error(tmp_path, monkeypatch):
 SCRIPT = """
 import os, sys
 from ezpyp import File, Pipeline
-from ezpyp.hashing import FILE_DIGESTS, _file_memo
+from ezpyp.hashing.files import FILE_DIGESTS; from ezpyp.hashing import files as _file_memo
 
 reads = []
 read = _file_memo._read

@@ -7,7 +7,7 @@ from types import CodeType, FunctionType
 
 import pytest
 
-from ezpyp.hashing import function_identity
+from ezpyp.hashing.code.identity import function_identity
 
 CHUNKS = 20
 IN_A_CHUNK = 50

@@ -18,7 +18,10 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from ezpyp.hashing import KEY_FORMAT, Hole, encode, function_identity, value_digest
+from ezpyp.describe import Hole
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.hashing.encode import encode, value_digest
+from ezpyp.hashing.framing import KEY_FORMAT
 from tests.hashing._samples import Model, branches, everything, helper
 
 GOLDEN = Path(__file__).with_name("golden.json")

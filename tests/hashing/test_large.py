@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ezpyp.hashing import LARGE_BYTES, _numpy, encode, value_digest
-from ezpyp.hashing._large import LargeBuffers
+from ezpyp.hashing.encode import encode, value_digest
+from ezpyp.hashing.large_arrays import LARGE_BYTES, LargeBuffers
+from ezpyp.hashing.libraries import numpy as _numpy
 
 SIZE = LARGE_BYTES // 8
 

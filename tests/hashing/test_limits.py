@@ -9,10 +9,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from ezpyp.describe import Hole, describe
 from ezpyp.errors import UnhashableValueError
-from ezpyp.hashing import Hole, cutoff_digest, describe, encode, function_identity, value_digest
-from ezpyp.steps import fill
-from ezpyp.steps._collect import collect
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.hashing.encode import cutoff_digest, encode, value_digest
+from ezpyp.steps.arguments import collect, fill
 
 DEEP = 100_000
 

@@ -32,7 +32,7 @@ sys.path.insert(0, {folder!r})
 def step(x):
 {body}
 {after}
-from ezpyp.hashing import function_identity
+from ezpyp.hashing.code.identity import function_identity
 print(function_identity(step).digest.hex())
 """
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ezpyp.hashing import cutoff_digest, describe, encode, value_digest
+from ezpyp.describe import describe
+from ezpyp.hashing.encode import cutoff_digest, encode, value_digest
 
 # How many examples is the profile's business: 10,000 with --hypothesis-profile=long.
 many = settings(deadline=None, suppress_health_check=list(HealthCheck))

@@ -125,7 +125,7 @@ def test_every_rule_is_tested():
 
 def test_forked_scripts_give_what_real_ones_give(runs, tmp_path):
     """The server runs scripts in forks; a few are run for real, to show that it makes no difference."""
-    tail = "\nfrom ezpyp.hashing import function_identity\nprint(function_identity(step).digest.hex())\n"
+    tail = "\nfrom ezpyp.hashing.code.identity import function_identity\nprint(function_identity(step).digest.hex())\n"
     for edit in MUST[40:140:25]:
         script = write(
             tmp_path / str(MUST.index(edit)), {n: t + tail * (n == "script.py") for n, t in edit.before().items()}

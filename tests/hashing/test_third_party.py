@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 from scipy import sparse
 
-from ezpyp.hashing import encode, value_digest
+from ezpyp.hashing.encode import encode, value_digest
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4], "c": ["x", None]}, index=[5, 6])
 SERIES = pd.Series([1, 2, 3], name="s")
@@ -158,7 +158,7 @@ def test_copies_and_pickles_keep_the_digest(value):
 def test_polars_counts_alike_without_numpy(monkeypatch):
     values = [pl.Series("a", [1, None]), pl.Series("a", ["x", None]), pl.Series("a", [[1.5], []])]
     digests = list(map(value_digest, values))
-    monkeypatch.setattr("ezpyp.hashing._polars._has_numpy", lambda: False)
+    monkeypatch.setattr("ezpyp.hashing.libraries.polars._has_numpy", lambda: False)
     assert list(map(value_digest, values)) == digests
 
 

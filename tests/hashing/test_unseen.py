@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ezpyp.hashing import File, function_identity
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.hashing.files import File
 
 DATA = "data.csv"
 FILE = File(__file__)
@@ -140,7 +141,7 @@ def test_helper_that_opens_a_file_is_named():
 
 def test_what_is_said_changes_no_digest(monkeypatch):
     before = function_identity(opens)
-    monkeypatch.setattr("ezpyp.hashing._record.unseen", lambda *_: ())
+    monkeypatch.setattr("ezpyp.hashing.recording.unseen", lambda *_: ())
     after = function_identity(opens)
 
     assert (before.digest, after.not_tracked) == (after.digest, ())

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import OptionError
-from ezpyp.hashing import FunctionIdentity, _versions, difference, function_identity
-from ezpyp.hashing._record import Written
+from ezpyp.explain.function_diff import difference
+from ezpyp.hashing.code import versions as _versions
+from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
+from ezpyp.hashing.recording import Written
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -165,7 +167,9 @@ def test_tracked_version_survives_json(site):
 
 
 def test_nobody_pays_for_versions_who_does_not_ask():
-    code = "import sys; from ezpyp.hashing import function_identity as f; f(lambda: 1); print(*sys.modules)"
+    code = (
+        "import sys; from ezpyp.hashing.code.identity import function_identity as f; f(lambda: 1); print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
     )

@@ -15,10 +15,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from ezpyp.hashing import File
-from ezpyp.hashing._inside import inside, is_told_by_digest
-from ezpyp.hashing._short import says_itself, short_digest
-from ezpyp.hashing._wording import wording
+from ezpyp.hashing.encode import says_itself, short_digest
+from ezpyp.hashing.files import File
+from ezpyp.hashing.tree_diff import inside, is_told_by_digest
+from ezpyp.hashing.wording import wording
 
 
 def words(value: object) -> str:

@@ -9,10 +9,10 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
-from ezpyp.hashing import FunctionIdentity
-from ezpyp.store._holder import Owner, current_owner
-from ezpyp.store._step_seals import step_checksum
-from ezpyp.store._tables import FORMAT, SCRIPT
+from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.store.lock import Owner, current_owner
+from ezpyp.store.schema_rows import step_checksum
+from ezpyp.store.tables import FORMAT, SCRIPT
 
 SEALED = ("name", "key", "function", "codec", "phase", "args", "kwargs", "params", "settings", "shape", "manifest")
 

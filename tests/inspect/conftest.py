@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ezpyp.inspect._cli import cli
+from ezpyp.inspect.cli import cli
 from tests.inspect import build
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ezpyp.inspect._cli import GROUPS, VERBS, cli
+from ezpyp.inspect.cli import GROUPS, VERBS, cli
 from tests.inspect import build
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -62,7 +62,7 @@ def test_wrong_use_exits_with_2(words):
 
 LOADED = """
 import contextlib, io, sys
-import ezpyp.inspect._cli as command
+import ezpyp.inspect.cli as command
 for words in (["steps"], ["runs"], ["show", "gamma"], ["sql", "SELECT 1"], ["log", "gamma"], ["graph"], []):
     sys.argv[2:] = words
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_128_digest
 
-from ezpyp.inspect._cli import VERBS
-from ezpyp.store._results import Sealed, result_checksum
+from ezpyp.inspect.cli import VERBS
+from ezpyp.store.results import Sealed, result_checksum
 from tests.inspect import build
 
 

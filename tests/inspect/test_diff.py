@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.inspect._grouping import by_cause
-from ezpyp.schema import Cause
+from ezpyp.explain.argument_diff import Cause
+from ezpyp.inspect.causes import by_cause
 from tests.inspect.test_real_runs import run
 
 SWEEP = """

@@ -183,10 +183,9 @@ def test_what_was_typed_cannot_drive_the_terminal(finished):
 
 @pytest.mark.parametrize("error", ["sqlite3.OperationalError('disk I/O error')", "MemoryError()"])
 def test_what_the_machine_cannot_do_is_one_line(error, finished):
-    code = (
-        f"import sqlite3\nimport ezpyp.inspect.sql as sql\ndef fail(*_, **__): raise {error}\nsql.write_rows = fail\n"
-    )
-    code += "from ezpyp.inspect._cli import main\nmain()"
+    code = "import sqlite3\nimport ezpyp.inspect.verbs.sql as sql\n"
+    code += f"def fail(*_, **__): raise {error}\nsql.write_rows = fail\n"
+    code += "from ezpyp.inspect.cli import main\nmain()"
 
     done = subprocess.run(
         [sys.executable, "-c", code, str(finished), "sql", "SELECT 1"],

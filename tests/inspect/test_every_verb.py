@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks._million import build as large_cache
-from ezpyp.inspect._cli import VERBS, cli
+from ezpyp.inspect.cli import VERBS, cli
 from tests.inspect import build
 from tests.inspect.test_damage import Bomb, object_of, sound
 from tests.inspect.test_opening import as_nobody, assert_reachable
@@ -90,7 +90,7 @@ def with_checksums(cache: build.Cache) -> build.Cache:
     """The builders leave the checksums of results out; `verify` looks at them."""
     from xxhash import xxh3_128_digest
 
-    from ezpyp.store import Sealed, result_checksum
+    from ezpyp.store.results import Sealed, result_checksum
 
     changes = []
     for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():

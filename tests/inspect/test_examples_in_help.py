@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ezpyp.inspect._cli import VERBS, cli
+from ezpyp.inspect.cli import VERBS, cli
 from tests.inspect import build
 from tests.inspect.test_command import ENVIRON
 from tests.inspect.test_damage import sound

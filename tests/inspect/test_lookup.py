@@ -3,7 +3,7 @@
 import pytest
 
 from ezpyp.errors import UnknownStepError
-from ezpyp.graph._lookup import find_names, glob_names, params_in_name
+from ezpyp.graph.lookup import find_names, glob_names, params_in_name
 
 SWEEP = {f"alpha[x={x}]": None for x in range(3)}
 NAMES = {

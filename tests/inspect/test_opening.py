@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError, StoreError
-from ezpyp.inspect._reader import Reader
+from ezpyp.inspect.queries import Reader
 from tests.inspect import build
 
 NOBODY = 65534
@@ -206,7 +206,7 @@ def test_the_kinds_of_error_can_be_told_apart(tmp_path):
 
 
 def test_an_index_that_somebody_locks_is_not_called_damaged(tmp_path, monkeypatch):
-    monkeypatch.setattr("ezpyp.store._opening.BUSY_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("ezpyp.store.opening.BUSY_TIMEOUT_S", 0.0)
     folder = build.finished(tmp_path / "cache").close()
     with closing(sqlite3.connect(folder / "ezpyp.sqlite", isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode = DELETE")

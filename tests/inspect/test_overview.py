@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store._holder import current_owner
+from ezpyp.store.lock import current_owner
 from tests.inspect import build
 
 
@@ -132,7 +132,7 @@ def test_runs_are_listed_oldest_first(tmp_path, ask):
 
 
 def test_a_large_cache_is_counted_by_its_run(tmp_path, ask, monkeypatch):
-    monkeypatch.setattr("ezpyp.inspect._overview_facts.COUNTED", 2)
+    monkeypatch.setattr("ezpyp.inspect.verbs.overview.COUNTED", 2)
     cache = build.failed(tmp_path)
     counted = ask(cache.folder, code=1).out
     # What the run wrote down shows that it is read: the rows say otherwise.

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ezpyp.inspect._layout import BOX, layered
-from ezpyp.inspect._palette import FILLS
-from ezpyp.inspect._svg import elided
-from ezpyp.inspect._timeline_svg import _round_times
+from ezpyp.inspect.svg.graph import BOX, layered
+from ezpyp.inspect.svg.picture import FILLS, elided
+from ezpyp.inspect.svg.timeline import _round_times
 from tests.inspect import build
 
 SVG = "{http://www.w3.org/2000/svg}"

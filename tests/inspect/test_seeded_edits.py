@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ezpyp.inspect._cli import cli
+from ezpyp.inspect.cli import cli
 from tests.inspect.edits import HELPERS, STUDY, edited, line_of
 
 ROOT = Path(__file__).absolute().parents[2]

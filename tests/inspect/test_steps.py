@@ -92,7 +92,7 @@ def test_filters(failed, ask, filters, found):
 
 
 def test_every_order_is_known_to_the_index(finished, ask):
-    from ezpyp.inspect.steps import SORTS
+    from ezpyp.inspect.verbs.steps import SORTS
 
     for order in SORTS:
         assert len(ask(finished, "steps", "--sort", order, "--reverse", "--format", "json").rows) == 3

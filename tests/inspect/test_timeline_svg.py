@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from ezpyp.inspect._lanes import Bar, Lane
-from ezpyp.inspect._palette import FILLS
-from ezpyp.inspect._timeline_svg import picture as draw
+from ezpyp.inspect.svg.picture import FILLS
+from ezpyp.inspect.svg.timeline import Bar, Lane
+from ezpyp.inspect.svg.timeline import picture as draw
 from tests.inspect import build
 
 SVG = "{http://www.w3.org/2000/svg}"

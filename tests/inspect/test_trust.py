@@ -1,6 +1,6 @@
 """``trust``: notes the folder in a file of the user's own, and leaves the cache alone."""
 
-from ezpyp.store._trust import is_trusted
+from ezpyp.store.trust import is_trusted
 
 
 def test_trust_is_noted_outside_the_cache(finished, ask, tmp_path, monkeypatch):

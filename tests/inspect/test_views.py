@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import Index
+from ezpyp.store.index import Index
 from tests.inspect import build
 from tests.inspect.test_real_runs import SCRIPT, run
 

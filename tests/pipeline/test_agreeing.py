@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from ezpyp.errors import EzpypError, RanksDisagreeError, StoreError
-from ezpyp.pipeline._agreeing import Ranks
-from ezpyp.pipeline._options import Option
+from ezpyp.pipeline.collective import Ranks
+from ezpyp.pipeline.settings import Option
 from tests.graph.programs import Study
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline
-from ezpyp.pipeline import _root
-from ezpyp.store._filesystem import FileSystem
+from ezpyp.pipeline import session as _root
+from ezpyp.store.filesystem import FileSystem
 
 WAL = 2
 """Byte 18 of a database in WAL mode."""

@@ -158,12 +158,12 @@ def test_keys_are_known_without_the_environment_of_the_first_run(tmp_path, monke
 def test_python_that_compiled_the_code_counts(tmp_path, monkeypatch):
     here = keys(tmp_path / "a", lambda p: p.step(alpha)(3))
     other = SimpleNamespace(implementation=SimpleNamespace(cache_tag="cpython-399"))
-    monkeypatch.setattr("ezpyp.pipeline._identifying.sys", other)
+    monkeypatch.setattr("ezpyp.pipeline.freeze.sys", other)
     assert keys(tmp_path / "b", lambda p: p.step(alpha)(3)) != here
 
 
 def test_version_of_the_codec_counts(tmp_path, monkeypatch):
     here = keys(tmp_path / "a", lambda p: p.step(alpha)(3))
     later = SimpleNamespace(name="pickle", version=99)
-    monkeypatch.setattr("ezpyp.pipeline._identifying.get_codec", lambda name: later)
+    monkeypatch.setattr("ezpyp.pipeline.freeze.get_codec", lambda name: later)
     assert keys(tmp_path / "b", lambda p: p.step(alpha)(3)) != here

@@ -3,7 +3,7 @@
 import pytest
 
 from ezpyp.errors import ParallelError, RankLeftError
-from ezpyp.pipeline._agreeing import Ranks
+from ezpyp.pipeline.collective import Ranks
 from tests.execution.local_ranks import run_ranks
 
 

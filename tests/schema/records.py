@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ezpyp.schema import Promises, Verdict, judge
-from ezpyp.store import Edge, KnownStep, StepRecord
+from ezpyp.schema.rule import Promises, Verdict, judge
+from ezpyp.store.rows import Edge, KnownStep, StepRecord
 
 Upstreams = Sequence[tuple[str, str]]
 """Name and slot of each upstream."""

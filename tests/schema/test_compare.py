@@ -13,10 +13,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from ezpyp.hashing import Hole, describe
-from ezpyp.schema._compare import Comparison
-from ezpyp.schema._leaves import LEAVES_LIMIT, Leaves
-from ezpyp.schema._nodes import leaves_of
+from ezpyp.describe import Hole, describe
+from ezpyp.explain.argument_diff import Comparison
+from ezpyp.explain.argument_tree import LEAVES_LIMIT, Leaves, leaves_of
 
 Point = collections.namedtuple("Point", "x y")
 

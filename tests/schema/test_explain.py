@@ -4,19 +4,11 @@ import json
 
 import pytest
 
-from ezpyp.hashing import FunctionIdentity, function_identity
-from ezpyp.schema import (
-    Cause,
-    Recorded,
-    Stored,
-    Upstream,
-    causes_of,
-    changes_of,
-    conflict_message,
-    function_causes,
-    plain,
-)
-from ezpyp.store import KnownStep, Manifest, StepRecord
+from ezpyp.explain.argument_diff import Cause
+from ezpyp.explain.step_diff import Recorded, Upstream, causes_of, function_causes, plain
+from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
+from ezpyp.schema.rule import Stored, changes_of, conflict_message
+from ezpyp.store.rows import KnownStep, Manifest, StepRecord
 
 
 def identity(digest=b"f", name="alpha"):

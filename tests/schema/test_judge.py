@@ -2,7 +2,7 @@
 
 import pytest
 
-from ezpyp.schema import Promises, Verdict, judge
+from ezpyp.schema.rule import Promises, Verdict, judge
 
 from .records import History, record
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ezpyp.errors import UnknownStepError
-from ezpyp.schema import allowed_changes, asked_for
+from ezpyp.schema.rule import allowed_changes, asked_for
 
 from .records import record
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ezpyp.hashing import Hole
-from ezpyp.steps import PlaceHolder, Sweep, fill, located, skeleton
-from ezpyp.steps._collect import collect
+from ezpyp.describe import Hole
+from ezpyp.steps import PlaceHolder, Sweep
+from ezpyp.steps.arguments import collect, fill, located, skeleton
 
 from .tools import steps
 

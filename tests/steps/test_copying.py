@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ezpyp.errors import DeclarationError
-from ezpyp.hashing import value_digest
-from ezpyp.steps import fill
+from ezpyp.hashing.encode import value_digest
+from ezpyp.steps.arguments import fill
 
 DEEP = 100_000
 

@@ -12,7 +12,8 @@ from ezpyp.errors import (
     UnhashableValueError,
     UnknownCodecError,
 )
-from ezpyp.steps import RUNNING, PlaceHolder, Sweep, as_numpy_step, as_pickle_step, as_step
+from ezpyp.steps import PlaceHolder, Sweep, as_numpy_step, as_pickle_step, as_step
+from ezpyp.steps.function import RUNNING
 
 from .tools import source, steps, study
 
@@ -97,7 +98,7 @@ def test_one_definition_decorated_twice_is_one_function():
 
 
 def test_redefinition_by_hand_drops_the_steps_of_the_older_one_and_what_needs_them(monkeypatch):
-    monkeypatch.setattr("ezpyp.steps._declarations.is_interactive", lambda: True)
+    monkeypatch.setattr("ezpyp.steps.function.is_interactive", lambda: True)
     pipeline = study()
     old = as_step(pipeline, name="alpha")(source)(1)
     user = as_step(pipeline)(scale)(old)

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from ezpyp.hashing import describe
-from ezpyp.steps import PlaceHolder, located, skeleton
-from ezpyp.steps._collect import collect, labelled
+from ezpyp.describe import describe
+from ezpyp.steps import PlaceHolder
+from ezpyp.steps.arguments import collect, labelled, located, skeleton
 
 from ..mpi import ROOT, clean_environ
 from .tools import steps

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from ezpyp.errors import ArgumentMutatedError
-from ezpyp.hashing import LARGE_BUFFERS, LARGE_BYTES, encode, value_digest
-from ezpyp.steps import Snapshots, fill
-from ezpyp.steps import _snapshots as module
+from ezpyp.hashing.encode import encode, value_digest
+from ezpyp.hashing.large_arrays import LARGE_BUFFERS, LARGE_BYTES
+from ezpyp.steps import copying as module
+from ezpyp.steps.arguments import fill
+from ezpyp.steps.copying import Snapshots
 
 from ..mpi import ROOT, clean_environ
 

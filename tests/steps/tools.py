@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-from ezpyp.steps import Declarations, as_step
+from ezpyp.steps import as_step
+from ezpyp.steps.function import Declarations
 
 
 def study(label: str = "study") -> Any:

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from ezpyp.store import _filesystem, _index, _new_file, _objects
-from ezpyp.store._connection import open_for_writing
+from ezpyp.store import filesystem as _filesystem
+from ezpyp.store import index as _index
+from ezpyp.store import new_file as _new_file
+from ezpyp.store import objects as _objects
+from ezpyp.store.connection import open_for_writing
 
 MOUNTS = "1 0 0:1 / / rw - nfs4 server:/export rw"
 REFUSALS = 1

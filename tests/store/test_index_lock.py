@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import CacheBusyError, OptionError, StoreError
-from ezpyp.store import Index, Owner, batch_job, current_owner
-from ezpyp.store._holder import HEARTBEAT_LIMIT_S, HEARTBEAT_S, process_start
+from ezpyp.store.index import Index
+from ezpyp.store.lock import HEARTBEAT_LIMIT_S, HEARTBEAT_S, Owner, batch_job, current_owner, process_start
 
 ROOT = Path(__file__).parents[2]
 ME = current_owner()
@@ -216,7 +216,7 @@ def test_waiting_ends_when_the_holder_lets_go(index, monkeypatch):
         if len(naps) == 3:
             index.connection.execute("UPDATE holder SET owner = NULL")
 
-    monkeypatch.setattr("ezpyp.store._holder.time.sleep", nap)
+    monkeypatch.setattr("ezpyp.store.lock.time.sleep", nap)
     with index.held(wait_s=60):
         assert holder(index)[1] == ME
     assert len(naps) == 3
@@ -248,7 +248,7 @@ def test_writing_keeps_the_heartbeat_fresh_but_not_with_every_commit(index, monk
             pass
         assert holder(index)[2] == first
         later = time.time() + HEARTBEAT_S + 1
-        monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
+        monkeypatch.setattr("ezpyp.store.lock.time.time", lambda: later)
         with index.writing():
             pass
         assert holder(index)[2] == later
@@ -325,7 +325,8 @@ def test_forked_child_can_neither_write_nor_give_the_lock_back(index):
 
 
 def test_a_descriptor_closed_by_others_in_the_process_drops_nothing(index):
-    code = "import sys; from ezpyp.store import Index\nwith Index(__import__('pathlib').Path(sys.argv[1])).held(): pass"
+    code = "import sys; from ezpyp.store.index import Index\n"
+    code += "with Index(__import__('pathlib').Path(sys.argv[1])).held(): pass"
     with index.held():
         # POSIX drops all locks of a process on a file when any of its descriptors of that file is closed.
         (index.location / "ezpyp.sqlite").open("rb").close()
@@ -344,6 +345,6 @@ def test_a_silent_holder_says_that_it_lives(index, monkeypatch):
         index.beat()
         assert holder(index)[2] == first
         later = time.time() + HEARTBEAT_S + 1
-        monkeypatch.setattr("ezpyp.store._holder.time.time", lambda: later)
+        monkeypatch.setattr("ezpyp.store.lock.time.time", lambda: later)
         index.beat()
         assert holder(index)[2] == later

@@ -8,21 +8,19 @@ import pytest
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store import (
-    Index,
-    NewResult,
+from ezpyp.store.damage import mark_damage, record_markers, record_missing
+from ezpyp.store.index import Index
+from ezpyp.store.results import (
     Sealed,
     check_payload,
     insert_results,
-    mark_damage,
     newest_results,
     payload_of,
-    record_markers,
-    record_missing,
     result_checksum,
     result_of_input,
     results_by_id,
 )
+from ezpyp.store.rows import NewResult
 
 KEY, OTHER, INPUT = b"k" * 16, b"o" * 16, b"i" * 16
 

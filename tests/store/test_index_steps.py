@@ -7,34 +7,32 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_64_digest
 
-from ezpyp.hashing import function_identity
-from ezpyp.store import (
-    Edge,
-    ErrorRow,
-    Index,
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.store.index import Index
+from ezpyp.store.rows import Edge, ErrorRow, RunRow, StepRecord, StepRow
+from ezpyp.store.runs import (
     RunCounts,
-    RunRow,
-    StepRecord,
-    StepRow,
     all_rows_current,
+    error_of,
+    finish_run,
+    insert_errors,
+    insert_step_rows,
+    latest_rows,
+    recorded_durations,
+    start_run,
+)
+from ezpyp.store.schema_rows import (
     all_steps,
     bound_steps,
     edges_of,
-    error_of,
-    finish_run,
     function_identity_of,
     function_tags,
-    insert_errors,
-    insert_step_rows,
     is_in_revision,
     latest_revision,
-    latest_rows,
     mend_steps,
     record_functions,
     record_revision,
     record_steps,
-    recorded_durations,
-    start_run,
     steps_named,
     steps_of_revision,
     unsound_steps,

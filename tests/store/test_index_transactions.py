@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import CacheFormatError, PipelineMismatchError, StoreError
-from ezpyp.store import Index, replace_file, translated
+from ezpyp.store.connection import translated
+from ezpyp.store.index import Index, replace_file
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 
 import ezpyp
 from ezpyp import Pipeline
-from ezpyp.schema import _leaves as leaves
-from ezpyp.schema import _manifest as manifest
-from ezpyp.store import Index, manifest_of, packed_manifest
-from ezpyp.store._manifests import ROW_LIMIT, record_manifests
+from ezpyp.explain import argument_tree as leaves
+from ezpyp.schema import records as manifest
+from ezpyp.store.index import Index
+from ezpyp.store.rows import ROW_LIMIT, manifest_of, packed_manifest, record_manifests
 
 
 def rows(location, query):

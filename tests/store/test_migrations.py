@@ -13,9 +13,10 @@ import pytest
 
 import ezpyp
 from ezpyp.errors import CacheFormatError, SchemaConflictError, StoreError
-from ezpyp.store import FORMAT, Index, open_index
-from ezpyp.store import _migrations as migrations
-from ezpyp.store._tables import RENAMED, SCRIPT
+from ezpyp.store import migrations
+from ezpyp.store.index import Index
+from ezpyp.store.opening import open_index
+from ezpyp.store.tables import FORMAT, RENAMED, SCRIPT
 
 DUMP = Path(__file__).parent / "data" / "format1.sql"
 BACKUP = "ezpyp.sqlite.format1.backup"
@@ -177,7 +178,7 @@ def inspected(location, *words):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ezpyp.store import Index, _migrations
+from ezpyp.store.index import Index; from ezpyp.store import migrations as _migrations
 
 index = Index(Path(sys.argv[1]))
 left = int(sys.argv[2])

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from ezpyp.errors import StoreError
-from ezpyp.store import OutputRow, insert_outputs, output_of
-from ezpyp.store._tables import SCRIPT
+from ezpyp.store.runs import OutputRow, insert_outputs, output_of
+from ezpyp.store.tables import SCRIPT
 
 
 @pytest.fixture

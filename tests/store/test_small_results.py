@@ -6,7 +6,7 @@ import pytest
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store import check_payload
+from ezpyp.store.results import check_payload
 
 
 def test_a_sound_payload_passes() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import UntrustedCacheError
-from ezpyp.store import Index, _trust
-from ezpyp.store._encoded import encode_result
-from ezpyp.store._objects import ObjectStore
-from ezpyp.store._trust import check_trust, is_trusted, trust_for_good
+from ezpyp.store import trust as _trust
+from ezpyp.store.encoded import encode_result
+from ezpyp.store.index import Index
+from ezpyp.store.objects import ObjectStore
+from ezpyp.store.trust import check_trust, is_trusted, trust_for_good
 
 SOMEBODY = 54_321
 

@@ -7,14 +7,13 @@ To add a codec, write a class with the four names and two methods of `Codec`, an
 import re
 
 from ezpyp.errors import CodecError, UnknownCodecError
-from ezpyp.store.codecs._cloudpickle import CloudpickleCodec
-from ezpyp.store.codecs._json import JsonCodec
-from ezpyp.store.codecs._loading import loading_error
-from ezpyp.store.codecs._numpy import NumpyCodec
-from ezpyp.store.codecs._offender import find_offender
-from ezpyp.store.codecs._pickle import PickleCodec
-from ezpyp.store.codecs._protocol import Buffer, Codec
-from ezpyp.store.codecs._reason import reason_of
+from ezpyp.store.codecs.cloudpickle import CloudpickleCodec
+from ezpyp.store.codecs.json import JsonCodec
+from ezpyp.store.codecs.loading import loading_error
+from ezpyp.store.codecs.numpy import NumpyCodec
+from ezpyp.store.codecs.offender import find_offender
+from ezpyp.store.codecs.pickle import PickleCodec
+from ezpyp.store.codecs.protocol import Buffer, Codec, reason_of
 
 __all__ = ["Buffer", "Codec", "find_offender", "get_codec", "loading_error", "reason_of", "register_codec"]
 

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ezpyp.execution import SerialCommunicator, Worker, work
-from ezpyp.execution._ranks import RankCommunicator
-from ezpyp.graph import Program
-from ezpyp.pipeline._root import Root, RunOptions
-from ezpyp.pipeline._settings import Settings
+from ezpyp.execution.mpi.communicator import SerialCommunicator
+from ezpyp.execution.mpi.ranks import RankCommunicator
+from ezpyp.execution.mpi.work import work
+from ezpyp.execution.worker import Worker
+from ezpyp.graph.program import Program
+from ezpyp.pipeline.session import Root, RunOptions
+from ezpyp.pipeline.settings import Settings
 from tests.acceptance.tools import query
 from tests.execution.local_ranks import run_ranks
 from tests.graph.programs import Study

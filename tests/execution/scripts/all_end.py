@@ -17,7 +17,7 @@ def main(how: str) -> None:
 
     # Before ezpyp's own exit handler is registered, so that it runs after it.
     atexit.register(left)
-    from ezpyp.execution._connect import connect
+    from ezpyp.execution.mpi.connect import connect
 
     communicator = connect()
     communicator.collect(None)

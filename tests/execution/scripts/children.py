@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from ezpyp.execution._connect import connect
+from ezpyp.execution.mpi.connect import connect
 
 
 def child(rank: int, how: str) -> None:

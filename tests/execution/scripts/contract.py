@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ezpyp.execution._communicator import Backoff, Communicator
+from ezpyp.execution.mpi.communicator import Backoff, Communicator
 
 
 def next_message(communicator: Communicator) -> tuple[int, Any]:
@@ -123,7 +123,7 @@ CONTRACT = [
 
 
 def main() -> None:
-    from ezpyp.execution._connect import connect
+    from ezpyp.execution.mpi.connect import connect
 
     communicator = connect()
     assert connect() is communicator

@@ -27,7 +27,7 @@ def main(wait: str, victim: int, how: str, detail: str = "") -> None:
         sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"earlier hook saw {error!r}\n")
     rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
 
-    from ezpyp.execution._connect import connect
+    from ezpyp.execution.mpi.connect import connect
 
     communicator = connect()
     communicator.collect(None)

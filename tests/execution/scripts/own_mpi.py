@@ -13,7 +13,7 @@ def main(how: str) -> None:
     if how != "imports late":
         from mpi4py import MPI
 
-    from ezpyp.execution._connect import connect
+    from ezpyp.execution.mpi.connect import connect
 
     communicator = connect()
     assert communicator.share(communicator.rank) == 0

@@ -13,8 +13,9 @@ import pytest
 
 from ezpyp.errors import CodecError, EzpypError
 from ezpyp.store import codecs
-from ezpyp.store._encoded import decode_result, encode_result
-from ezpyp.store.codecs import Codec, get_codec, register_codec
+from ezpyp.store.codecs import get_codec, register_codec
+from ezpyp.store.codecs.protocol import Codec
+from ezpyp.store.encoded import decode_result, encode_result
 
 
 class ParquetCodec:

@@ -6,8 +6,8 @@ import pytest
 
 from ezpyp.errors import CodecError, UnknownCodecError
 from ezpyp.store import codecs
-from ezpyp.store._encoded import decode_result, encode_result
 from ezpyp.store.codecs import get_codec, register_codec
+from ezpyp.store.encoded import decode_result, encode_result
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import _new_file, _objects
-from ezpyp.store._encoded import Encoded, encode_result
-from ezpyp.store._filesystem import FileSystem
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store import new_file as _new_file
+from ezpyp.store import objects as _objects
+from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.filesystem import FileSystem
+from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import VALUES, Late, refuse
 
 LINK, OPEN = os.link, os.open

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store._encoded import Encoded, encode_result
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import (
     MEDIUM,
     SMALL,

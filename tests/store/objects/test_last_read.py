@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store import _last_read, _objects
-from ezpyp.store._encoded import Encoded, encode_result
-from ezpyp.store._filesystem import FileSystem
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store import objects as _last_read
+from ezpyp.store import objects as _objects
+from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.filesystem import FileSystem
+from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import LARGE, content, flip, opened, path_of
 
 

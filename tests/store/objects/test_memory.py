@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.objects.tools import (
-    ROOT,
-)
+from tests.store.objects.tools import ROOT
 
 PEAK = """
 import sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
 import numpy as np
-from ezpyp.store._encoded import encode_result, decode_result
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store.encoded import encode_result, decode_result
+from ezpyp.store.objects import ObjectStore
 from tests.memory import peak_bytes as peak
 
 location, codec, what, size = Path(sys.argv[1]), sys.argv[2], sys.argv[3], 64 * 1024 * 1024

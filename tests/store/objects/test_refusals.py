@@ -11,20 +11,12 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import DamagedResultError, StoreError
-from ezpyp.store import _new_file, _objects
-from ezpyp.store._encoded import Encoded, encode_result
-from ezpyp.store._filesystem import FileSystem
-from ezpyp.store._objects import ObjectStore
-from tests.store.objects.tools import (
-    ROOT,
-    SMALL,
-    Late,
-    content,
-    files,
-    opened,
-    path_of,
-    refuse,
-)
+from ezpyp.store import new_file as _new_file
+from ezpyp.store import objects as _objects
+from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.filesystem import FileSystem
+from ezpyp.store.objects import ObjectStore
+from tests.store.objects.tools import ROOT, SMALL, Late, content, files, opened, path_of, refuse
 
 OPEN = os.open
 
@@ -102,8 +94,8 @@ def test_a_limit_on_file_sizes_is_told(tmp_path: Path) -> None:
 import resource, signal, sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from ezpyp.store._encoded import encode_result
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store.encoded import encode_result
+from ezpyp.store.objects import ObjectStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 ObjectStore(Path(sys.argv[1])).publish(encode_result(bytes(int(sys.argv[2])), "pickle"))

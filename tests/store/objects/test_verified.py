@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store import _objects
-from ezpyp.store._encoded import Encoded, encode_result
-from ezpyp.store._objects import ObjectStore
-from ezpyp.store._verified import Verified
+from ezpyp.store import objects as _objects
+from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.objects import ObjectStore, Verified
 from tests.store.objects.tools import MEDIUM, content, flip, opened, path_of, truncate
 
 LATER_S = 60.0

@@ -9,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import _new_file
-from ezpyp.store._encoded import Encoded, encode_result
-from ezpyp.store._objects import ObjectStore
-from tests.store.objects.tools import (
-    ROOT,
-    SMALL,
-    content,
-    files,
-    opened,
-)
+from ezpyp.store import new_file as _new_file
+from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.objects import ObjectStore
+from tests.store.objects.tools import ROOT, SMALL, content, files, opened
 
 LINK = os.link
 
@@ -26,8 +20,8 @@ LINK = os.link
 PUBLISHING = """
 import sys
 from pathlib import Path
-from ezpyp.store._encoded import encode_result
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store.encoded import encode_result
+from ezpyp.store.objects import ObjectStore
 location = Path(sys.argv[1])
 store = ObjectStore(location)
 results = [encode_result(bytes([number]) * 20_000, "pickle") for number in range(60)]
@@ -66,8 +60,8 @@ def killed_writer(tmp_path: Path) -> Iterator[Path]:
 import os, signal, sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from ezpyp.store._encoded import encode_result
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store.encoded import encode_result
+from ezpyp.store.objects import ObjectStore
 written = os.writev
 os.writev = lambda *arguments: (written(*arguments), os.kill(os.getpid(), signal.SIGKILL))[0]
 ObjectStore(Path(sys.argv[1])).publish(encode_result(bytes(int(sys.argv[2])), "pickle"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ezpyp.store._encoded import Encoded
-from ezpyp.store._objects import ObjectStore
+from ezpyp.store.encoded import Encoded
+from ezpyp.store.objects import ObjectStore
 
 ROOT = Path(__file__).parents[3]
 SMALL = [1, "x"]

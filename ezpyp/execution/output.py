@@ -1,0 +1,154 @@
+"""The lines of a run, as the founding text has them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from ezpyp.execution.capture.stream import Aside, not_aside
+from ezpyp.execution.report import Report
+from ezpyp.store.runs import KilledRun
+
+CACHED_LINES = 20
+"""Cached steps of one phase that are named one by one; more are counted in one line."""
+_NAMED = 4
+
+
+def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, int, int]) -> str:
+    r"""The first line of a run.
+
+    Example:
+        >>> header("toy", Path("/cache"), 4, (400, 198, 202))
+        "Pipeline 'toy' @ /cache, revision 4: 400 steps, 198 cached, 202 to run\n"
+    """
+    total, cached, to_run = counts
+    return (
+        f"Pipeline {pipeline_id!r} @ {location}, revision {revision}: "
+        f"{total} step{'s' * (total != 1)}, {cached} cached, {to_run} to run\n"
+    )
+
+
+def killed(before: KilledRun) -> str:
+    r"""What a run that was killed was at: it could not say so itself.
+
+    Example:
+        >>> killed(KilledRun(3, "node1", [("fit[x=1]", 7, "node2")]))
+        "Run 3 was killed on node1 while it ran 'fit[x=1]' on rank 7 of node2; what had finished is kept\n"
+    """
+    at = [f"{name!r} on rank {rank} of {host}" for name, rank, host in before.steps]
+    more = f" and {len(at) - _NAMED} more" if len(at) > _NAMED else ""
+    running = f" while it ran {', '.join(at[:_NAMED])}{more}" if at else ""
+    return f"Run {before.run} was killed on {before.host}{running}; what had finished is kept\n"
+
+
+def footer(location: Path, report: Report) -> str:
+    """The last line of a run that prints no steps."""
+    counts = f"{report.done} done, {report.cached} cached, {len(report.failed)} failed, {len(report.skipped)} skipped"
+    return f"Pipeline {'Completed' if report.ok else 'Failed'} @ {location}: {counts} in {report.seconds:.2f} s\n"
+
+
+def started(rank: int, phase: int, title: str, name: str) -> str:
+    """Where a step runs."""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Executing {title} Step Object {name!r}]\n"
+    )
+
+
+def passed(name: str) -> str:
+    """A step is done, and its row is committed."""
+    return f"  ╰─> [PASS] {name!r}\n"
+
+
+def cached(rank: int, phase: int, title: str, name: str, reason: str | None = None) -> str:
+    """A step was found in the cache."""
+    why = f" ({reason})" if reason else ""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {title} Step Object {name!r}]\n"
+        f"  ╰─> [CACHED] {name!r}{why}\n"
+    )
+
+
+def cached_many(rank: int, phase: int, count: int) -> str:
+    """Many steps of a phase were found in the cache."""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {count} Step Objects]\n"
+        f"  ╰─> [CACHED] {count} steps\n"
+    )
+
+
+def typed(name: str) -> str:
+    r"""A name as it can be pasted on a command line; `ezpyp.inspect` finds what it prints itself.
+
+    Example:
+        >>> typed("fit[x=1]"), typed("--help"), typed("a\x1bb")
+        ("'fit[x=1]'", '-- --help', "'a\\x1bb'")
+    """
+    shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
+    return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(shown)}"
+
+
+def failed(name: str, error: str, place: str, command: str) -> str:
+    """A step raised: type and message, the user's own file and line, and where the traceback is."""
+    return f"  ╰─> [FAIL] {name!r} {error}{place}\n      traceback: {command}\n"
+
+
+def skipped(rank: int, phase: int, title: str, name: str, blame: str) -> str:
+    """A step was skipped because of a dependency."""
+    return (
+        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Skipping {title} Step Object {name!r}]\n"
+        f"  ╰─> [SKIP] {name!r} (needs {blame!r})\n"
+    )
+
+
+# Standard output as a run uses it: a line that cannot be shown is no reason to lose a result.
+
+
+class Console:
+    """Writes lines to standard output, as it is when the run begins.
+
+    It may be missing (a daemon), unable to show a character (a terminal of old), or closed at the other end
+    (``script.py | head``): what cannot be shown is left out, and the run goes on.
+    """
+
+    def __init__(self) -> None:
+        self._stream: TextIO | None = sys.stdout
+        self._aside: Aside = not_aside
+
+    @contextmanager
+    def through(self, stream: TextIO | None, aside: Aside) -> Iterator[None]:
+        """Write to another stream for a while: around what is kept of the steps' own output.
+
+        Args:
+            stream: Where to.
+            aside: Surrounds each write, see `Aside`.
+        """
+        before = self._stream, self._aside
+        self._stream, self._aside = stream, aside
+        try:
+            yield
+        finally:
+            self._stream, self._aside = before
+
+    def write(self, text: str) -> None:
+        """Write and flush."""
+        if self._stream is None:
+            return
+        try:
+            with self._aside(b"\n"):
+                self._stream.write(self._showable(text))
+                self._stream.flush()
+        except (OSError, ValueError):
+            # Nobody reads any more, the disk behind it is full, or (ValueError) the stream was closed.
+            self._stream = None
+
+    def _showable(self, text: str) -> str:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            return text.encode(encoding, "replace").decode(encoding)
+        return text

@@ -1,0 +1,365 @@
+"""One run: from the plan to the last commit, serially or over MPI."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ezpyp.describe import without_secrets
+from ezpyp.errors import StoreError
+from ezpyp.execution import output as lines
+from ezpyp.execution.capture.capture import Capture
+from ezpyp.execution.coordinator import Coordinator
+from ezpyp.execution.durations import FADING, Durations
+from ezpyp.execution.git import repository
+from ezpyp.execution.messages import FAILED, SKIPPED
+from ezpyp.execution.mpi.communicator import Communicator
+from ezpyp.execution.mpi.work import coordinate
+from ezpyp.execution.output import Console
+from ezpyp.execution.plan import found_results
+from ezpyp.execution.progress import Planned, ProgressLine, is_wanted, screen_for
+from ezpyp.execution.recorder import GROUP_S, Counted, Recorder
+from ezpyp.execution.report import Report
+from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
+from ezpyp.execution.state import RunState
+from ezpyp.execution.worker import Worker
+from ezpyp.graph.program import Program
+from ezpyp.schema.exports import excerpt, rest_of
+from ezpyp.steps.function import StepFunction
+from ezpyp.store.connection import translated
+from ezpyp.store.damage import damaged_results, record_changed_files, record_missing
+from ezpyp.store.index import Index, replace_file
+from ezpyp.store.lock import batch_job
+from ezpyp.store.objects import ObjectStore
+from ezpyp.store.results import newest_results
+from ezpyp.store.rows import KnownResult, RunRow
+from ezpyp.store.runs import (
+    KilledRun,
+    all_rows_current,
+    ended_in_order,
+    finish_run,
+    killed_run,
+    latest_rows,
+    record_circumstances,
+    recorded_durations,
+    start_run,
+)
+
+# A run without other ranks.
+
+_SHORT_S = 0.005
+
+
+def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder, worker: Worker) -> None:
+    """Run every pending step, phase by phase, in order of declaration."""
+    if not coordinator.left:
+        return
+    longest: dict[StepFunction, float] = {}
+    with worker.capture as capture, recorder.beside(capture), _ticking(recorder):
+        while (position := coordinator.next()) is not None:
+            if program.values[position] and not _learn(coordinator, worker, position):
+                continue
+            function = program.steps[position].function
+            # What is finished is committed before any body that is not known to be short.
+            if longest.get(function, _SHORT_S) >= _SHORT_S:
+                recorder.flush()
+            recorder.started(position, 0, worker.host)
+            outcome = worker.run(position)
+            longest[function] = max(FADING * longest.get(function, 0.0), outcome.seconds)
+            coordinator.finish(outcome)
+            recorder.flush_if_due()
+
+
+def _learn(coordinator: Coordinator, worker: Worker, position: int) -> bool:
+    """Whether a step's upstream results are there; it was put back otherwise."""
+    worker.forget(coordinator.renewed())
+    refs = coordinator.refs_for(position, worker.knows)
+    if refs is not None:
+        worker.learn(refs)
+    return refs is not None
+
+
+@contextmanager
+def _ticking(recorder: Recorder) -> Iterator[None]:
+    """A thread that speaks for the run while a body is busy: long steps are announced, nothing waits for them."""
+    stopped = threading.Event()
+    broken: list[BaseException] = []
+
+    def tick() -> None:
+        try:
+            while not stopped.wait(GROUP_S):
+                recorder.tick()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits, below
+            broken.append(error)
+
+    thread = threading.Thread(target=tick, name="ezpyp-ticker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+    if broken:
+        raise broken[0]
+
+
+# ``pipeline.summary``: the last run, for people, from the very view that holds it.
+
+_COLUMNS = ("name", "args", "kwargs", "phase", "status", "result")
+
+
+def summary_text(connection: sqlite3.Connection, location: Path, *, ok: bool) -> str:
+    """The outcome on one line, then a row a step in columns that line up; of very many what went wrong, and some."""
+    rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM summary").fetchall()
+    not_done = [position for position, row in enumerate(rows) if row[4] != 0]
+    shown = excerpt([row[3] for row in rows], first=not_done)
+    lines = [
+        f"Pipeline {'Completed' if ok else 'Failed'} @ {location}",
+        *_table([rows[position] for position in shown]),
+    ]
+    if len(shown) < len(rows):
+        lines.append(f"and {rest_of(len(rows) - len(shown), str(location))}")
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    table = [_COLUMNS, *((*row[:3], str(row[3]), str(row[4]), row[5] or "") for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    pattern = "  ".join(f"%-{width}s" for width in widths[:-1]) + "  %s"
+    return ((pattern % row).rstrip() for row in table)
+
+
+SUMMARY_NAME = "pipeline.summary"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a run needs to know beside the index.
+
+    Attributes:
+        program: The steps.
+        pipeline_id: Id of the pipeline.
+        revision: Revision of the schema.
+        step_ids: Gives the row id of each step; asked for only where a row is to be written.
+        output: ``steps``, ``summary`` or ``none``.
+        progress: Whether to show how far the run is; None for: unless the output is ``none``.
+        barrier: Whether a phase begins only when the one before has ended.
+        version: Version of ezpyp.
+        durable: Whether results shall outlive a loss of power.
+        trust: Whether results that belong to somebody else may be loaded.
+    """
+
+    program: Program
+    pipeline_id: str
+    revision: int
+    step_ids: Callable[[], list[int]]
+    output: str
+    progress: bool | None
+    barrier: bool
+    version: str
+    durable: bool = False
+    trust: bool = False
+
+
+def run_on_rank_0(index: Index, communicator: Communicator, request: RunRequest) -> Report:
+    """Run a frozen program; the index must be held.
+
+    Raises:
+        StoreError: The index cannot be written any more. What was printed as ``[PASS]`` is kept.
+    """
+    with translated(index.location):
+        return _Run(index, communicator, request).execute()
+
+
+class _Run:
+    """The steps of `run_on_rank_0`, with what they share."""
+
+    def __init__(self, index: Index, communicator: Communicator, request: RunRequest) -> None:
+        self._index = index
+        self._communicator = communicator
+        self._request = request
+        self._program = request.program
+        self._console = Console()
+        self._repository = repository()
+        self._started = time.perf_counter()
+        self._durations: dict[int, float] | None = None
+        self._killed: KilledRun | None = None
+
+    def execute(self) -> Report:
+        state, step_ids = self._state()
+        run = self._start(len(self._program))
+        console = self._console if self._request.output == "steps" else None
+        follow = partial(self._follow, state.found, step_ids)
+        counted = Counted.of(state)
+        recorder = Recorder(self._index, self._program, run, step_ids, console, follow=follow, counted=counted)
+        cached = sum(result is not None for result in state.found)
+        if cached < len(self._program):
+            self._repository.look()
+        coordinator = Coordinator(state, recorder, self._index.connection, self._scheduler(step_ids))
+        self._say_header(cached)
+        coordinator.say_what_is_cached()
+        try:
+            self._work(coordinator, recorder, step_ids)
+        except BaseException:
+            self._finish(run, "interrupted", coordinator, recorder)
+            raise
+        ok = not coordinator.failures
+        self._finish(run, "completed" if ok else "failed", coordinator, recorder)
+        self._write_summary(ok=ok, changed=cached < len(self._program) or state.rows is not None)
+        report = self._report(run, coordinator)
+        if self._request.output == "summary":
+            self._console.write(lines.footer(self._index.location, report))
+        return report
+
+    def _state(self) -> tuple[RunState, list[int]]:
+        program, connection = self._program, self._index.connection
+        known = newest_results(connection, program.keys)
+        found = found_results(program, known)
+        wanted = _to_be_read(program, found)
+        missing = record_missing(self._index, wanted) | record_changed_files(self._index, wanted)
+        if missing:
+            known = {key: result for key, result in known.items() if result.id not in missing}
+            found = found_results(program, known)
+        rows: Sequence[tuple[int, int | None] | None] | None = None
+        step_ids: list[int] = []
+        current = all_rows_current(connection, self._request.revision, len(program))
+        if not (current and all(found)):
+            step_ids = self._request.step_ids()
+            latest = latest_rows(connection)
+            rows = [latest.get(id_) for id_ in step_ids]
+        damaged = damaged_results(connection)
+        return RunState(program, known, found, rows, str(self._index.location), damaged), step_ids
+
+    def _start(self, total: int) -> int:
+        self._killed = killed_run(self._index.connection)
+        if not ended_in_order(self._index.connection):
+            ObjectStore(self._index.location).sweep()
+        row = RunRow(
+            self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
+            _user(), " ".join([sys.executable, *without_secrets(sys.argv)]), _directory(), sys.version.split()[0],
+            self._request.version, batch_job(), total, self._repository.commit,
+        )  # fmt: skip
+        with self._index.writing() as connection:
+            run = start_run(connection, row)
+            record_circumstances(connection, run, self._program.identities.values())
+            return run
+
+    def _scheduler(self, step_ids: list[int]) -> Callable[[Sequence[Sequence[int]], list[int]], Scheduler]:
+        program = self._program
+
+        def make(upstreams: Sequence[Sequence[int]], pending: list[int]) -> Scheduler:
+            if self._communicator.size == 1 or self._request.barrier:
+                barrier = program.phases if self._request.barrier else None
+                return Scheduler(upstreams, pending, in_phases(program.phases), barrier)
+            return Scheduler(upstreams, pending, longest_first(upstreams, self._expected(step_ids).usual()))
+
+        return make
+
+    def _recorded(self, step_ids: list[int]) -> dict[int, float]:
+        if self._durations is None:
+            self._durations = recorded_durations(self._index.connection, step_ids)
+        return self._durations
+
+    def _follow(
+        self, found: Sequence[KnownResult | None], step_ids: list[int], capture: Capture
+    ) -> ProgressLine | None:
+        """What says how far the run is, while the steps' output is kept."""
+        asked = self._request.progress
+        if not is_wanted(self._request.output != "none" if asked is None else asked, os.environ):
+            return None
+        # mpirun passes on what ranks write: they reach no terminal themselves.
+        alone = self._communicator.size == 1 and capture.sees_all
+        screen = screen_for(capture.stdout, capture.stderr, os.environ, alone=alone)
+        return None if screen is None else ProgressLine(partial(self._planned, found, step_ids), screen)
+
+    def _planned(self, found: Sequence[KnownResult | None], step_ids: list[int]) -> Planned:
+        program, recorded = self._program, self._recorded(step_ids)
+        return Planned(
+            program.names,
+            [step.function for step in program.steps],
+            [recorded.get(id_) for id_ in step_ids] or [None] * len(program),  # no ids where all is cached
+            [position for position, result in enumerate(found) if result is None],
+            self._communicator.size,
+        )
+
+    def _say_header(self, cached: int) -> None:
+        if self._request.output == "none":
+            return
+        total = len(self._program)
+        counts = (total, cached, total - cached)
+        self._console.write(
+            lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
+            + (lines.killed(self._killed) if self._killed else "")
+        )
+
+    def _expected(self, step_ids: list[int]) -> Durations:
+        recorded = self._recorded(step_ids)
+        by_position = {position: recorded[id_] for position, id_ in enumerate(step_ids) if id_ in recorded}
+        return Durations([step.function for step in self._program.steps], by_position)
+
+    def _work(self, coordinator: Coordinator, recorder: Recorder, step_ids: list[int]) -> None:
+        worker = Worker(
+            self._program, self._index.location, 0, self._communicator.host,
+            durable=self._request.durable, trust=self._request.trust,
+        )  # fmt: skip
+        if self._communicator.size == 1:
+            run_serially(self._program, coordinator, recorder, worker)
+        else:
+            coordinate(self._communicator, coordinator, recorder, worker, self._expected(step_ids))
+
+    def _finish(self, run: int, status: str, coordinator: Coordinator, recorder: Recorder) -> None:
+        try:
+            recorder.flush()
+            dirty = self._repository.is_dirty()
+            with self._index.writing() as connection:
+                finish_run(connection, run, status, coordinator.counts(), coordinator.by_phase(), git_dirty=dirty)
+        except StoreError:
+            if status != "interrupted":
+                raise
+            # The error that interrupted the run is on its way already, and it is the one that counts.
+
+    def _write_summary(self, *, ok: bool, changed: bool) -> None:
+        path = Path(self._index.location) / SUMMARY_NAME
+        if changed or not path.is_file():
+            replace_file(path, summary_text(self._index.connection, self._index.location, ok=ok))
+
+    def _report(self, run: int, coordinator: Coordinator) -> Report:
+        counts = coordinator.counts()
+        return Report(
+            run, self._request.revision, len(self._program), counts.done, counts.cached,
+            coordinator.names_with(FAILED), coordinator.names_with(SKIPPED), coordinator.failures,
+            time.perf_counter() - self._started, counts.busy_seconds, self._communicator.size,
+        )  # fmt: skip
+
+
+def _to_be_read(program: Program, found: Sequence[KnownResult | None]) -> list[KnownResult]:
+    """Results that somebody will ask for: of leaves, and of what a step that may run needs.
+
+    What nobody asks for may be gone; whoever asks for it later finds that out, and the next run mends it.
+    """
+    below = program.consumed()
+    wanted = {up for position, result in enumerate(found) if result is None for up in program.values[position]}
+    return [result for p, result in enumerate(found) if result and (p in wanted or p not in below)]
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None  # a container may run under a user id without a name
+
+
+def _directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""  # the folder the script was started in may be gone

@@ -1,0 +1,302 @@
+"""Runs the bodies of steps on one rank."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import sysconfig
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+from ezpyp.describe import describe
+from ezpyp.errors import ArgumentMutatedError, DamagedResultError, StoreError
+from ezpyp.execution.capture.capture import SETTING, Capture, mode_asked_for
+from ezpyp.execution.messages import Failure, Outcome, Ref
+from ezpyp.graph.program import Program
+from ezpyp.hashing.encode import cutoff_digest
+from ezpyp.hashing.files import FILE_DIGESTS
+from ezpyp.hashing.large_arrays import LARGE_BUFFERS
+from ezpyp.schema.records import argument_texts
+from ezpyp.steps.arguments import PLAIN_TYPES, fill
+from ezpyp.steps.copying import Snapshots
+from ezpyp.steps.function import RUNNING
+from ezpyp.steps.step import Step
+from ezpyp.store.connection import storable
+from ezpyp.store.encoded import Encoded, decode_result, encode_result
+from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
+from ezpyp.store.results import check_payload
+from ezpyp.store.rows import NewResult
+
+# An exception of a step, as text that tells the user where.
+
+_OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
+_LIMIT = 100_000
+
+
+def failure_of(error: BaseException, function: Callable[..., object]) -> Failure:
+    """Type, message, place and traceback of what a step raised, our own frames left out.
+
+    What ezpyp itself raised for a step, such as a result that cannot be stored, has the place of the function.
+    """
+    trace = _without_ours(error.__traceback__)
+    file, line = place_of(trace) or _definition(function)
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    name, message = storable(_name_of(type(error))), storable(_message_of(error))
+    return Failure(name, message, None if file is None else storable(file), line, storable(_bounded(text)))
+
+
+def end_forked_child(error: BaseException | None) -> NoReturn:
+    """End a process that a step's body forked off, as it would have ended by itself.
+
+    It must not go on as a second copy of the run, with the run's lock, connection and ranks.
+    """
+    code = 1
+    if error is None:
+        code = 0
+    elif isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    else:
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # it may be missing, closed, or of the user's own making
+            stream.flush()
+    os._exit(code)
+
+
+def _name_of(kind: type[BaseException]) -> str:
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - the user's own __str__ may raise anything
+        return f"<its __str__ raised {type(second).__name__}>"
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """Skip the frames that lead from ezpyp to the step."""
+    top = trace
+    while top is not None and top.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        top = top.tb_next
+    return top
+
+
+def _definition(function: Callable[..., object]) -> tuple[str | None, int | None]:
+    code = getattr(function, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else (None, None)
+
+
+def place_of(trace: TracebackType | None) -> tuple[str, int | None] | None:
+    """The innermost line of the user's own code, or the innermost line there is."""
+    frames = traceback.extract_tb(trace)
+    if not frames:
+        return None
+    libraries = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    own = [
+        f for f in frames if not any(f.filename.startswith(folder) for folder in (*libraries, _OWN_FOLDER, "<frozen"))
+    ]
+    frame = (own or frames)[-1]
+    return frame.filename, frame.lineno
+
+
+def _bounded(text: str) -> str:
+    """Both ends of a text that is too long: a recursion error repeats itself in the middle."""
+    if len(text) <= _LIMIT:
+        return text
+    return f"{text[: _LIMIT // 2]}\n... {len(text) - _LIMIT} characters left out ...\n{text[-_LIMIT // 2 :]}"
+
+
+# Of the disk, of the quota, or of a limit on file sizes.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _UpstreamDamagedError(Exception):
+    """Not a `DamagedResultError`: a body may raise one of those of its own, about another cache."""
+
+
+class Worker:
+    """Runs steps, one at a time, and keeps what it knows of upstream results.
+
+    Args:
+        program: The steps; every rank declares the same ones, so that functions never travel.
+        location: The cache, where large results go.
+        rank: Number of this rank.
+        host: Name of this machine.
+        durable: Whether each result shall outlive a loss of power once its step is done.
+        trust: Whether results that belong to somebody else may be loaded.
+    """
+
+    def __init__(
+        self, program: Program, location: Path, rank: int, host: str, *, durable: bool = False, trust: bool = False
+    ) -> None:
+        self._program = program
+        self._objects = ObjectStore(location, durable=durable, trust=trust, keeps_last=True)
+        self._pid = os.getpid()
+        self.rank = rank
+        self.host = host
+        self._consumed = program.consumed()
+        self._snapshots = Snapshots(LARGE_BUFFERS.uses())
+        self.capture = Capture(mode_asked_for(os.environ.get(SETTING)))
+        """What steps say is kept while it is entered."""
+        self._running: int | None = None
+        self._refs: dict[int, Ref] = {}
+        self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
+
+    def knows(self, position: int) -> bool:
+        """Whether a result is at hand, or where it is."""
+        return position in self._refs
+
+    def learn(self, refs: Mapping[int, Ref]) -> None:
+        """Take note of where upstream results are."""
+        self._refs.update(refs)
+        if self._plain:
+            self._forget_values(refs)
+
+    def forget(self, positions: Iterable[int]) -> None:
+        """Results that are computed anew may be others."""
+        for position in positions:
+            self._refs.pop(position, None)
+        self._forget_values(positions)
+
+    def _forget_values(self, positions: Iterable[int]) -> None:
+        for position in positions:
+            self._plain.pop(position, None)
+
+    def run(self, position: int) -> Outcome:
+        """Run one step; whatever it does to itself becomes part of the outcome."""
+        self._running = position
+        self.capture.begin()
+        outcome = self._outcome_of(position)
+        self._running = None
+        said = self.capture.end()
+        return outcome if said is None else outcome._replace(said=said)
+
+    def doing(self) -> str:
+        """Which step is running, or was when it was interrupted; for messages."""
+        return "" if self._running is None else f" in step {self._program.names[self._running]!r}"
+
+    def _outcome_of(self, position: int) -> Outcome:
+        step = self._program.steps[position]
+        args = kwargs = None
+        is_storing = False
+        started_at = time.time()
+        started = time.perf_counter()
+        try:
+            values = self._values_for(position, step)
+            if step.slots:
+                args, kwargs = argument_texts(step, values)
+                started = time.perf_counter()
+            if step.function.takes_files:
+                _check_files(step)
+            with RUNNING:
+                value = step.function.binder.call(step.function.function, values, step.given)
+            seconds = time.perf_counter() - started
+            if os.getpid() != self._pid:
+                end_forked_child(None)
+            is_storing = True
+            result, reason = self._stored(position, step, value)
+        except KeyboardInterrupt:
+            raise
+        except _UpstreamDamagedError as error:
+            failure = failure_of(error.__cause__ or error, step.function.function)
+            damaged = self._damaged(position, error)
+            return Outcome(position, started_at, 0.0, self.rank, self.host, None, failure, None, None, None, damaged)
+        except BaseException as error:  # noqa: BLE001 - sys.exit in a step fails the step, not the job
+            if os.getpid() != self._pid:
+                end_forked_child(error)
+            seconds = time.perf_counter() - started
+            failure = failure_of(error, step.function.function)
+            no_room = is_storing and isinstance(error, StoreError) and getattr(error, "code", None) in _NO_ROOM
+            return Outcome(
+                position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None, no_room=no_room
+            )
+        return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
+
+    def _values_for(self, position: int, step: Step) -> tuple[object, ...]:
+        """Arguments that are the step's own: no step ever holds what another one holds."""
+        if not step.slots:
+            if PLAIN_TYPES.issuperset(map(type, step.values)):
+                return step.values
+            return fill(step.values, (), (), self._snapshots)
+        loaded: dict[int, object] = {}
+        contents = []
+        for up, slot in zip(self._program.values[position], step.slots, strict=True):
+            if up not in loaded:
+                loaded[up] = self.value_of(up)
+            content = loaded[up]
+            for _, part in slot.path:
+                content = content[part]  # type: ignore[index]  # a wrong pick fails the step, as it should
+            contents.append(content)
+        return fill(step.values, step.slots, contents, self._snapshots)
+
+    def value_of(self, position: int) -> object:
+        """A fresh copy of a step's result."""
+        if position in self._plain:
+            return self._plain[position]
+        ref = self._refs[position]
+        try:
+            return decode_result(self._bytes_of(position), ref.codec, ref.codec_version)
+        except DamagedResultError as error:
+            raise _UpstreamDamagedError(position) from error
+
+    def _bytes_of(self, position: int) -> memoryview | bytes:
+        ref = self._refs[position]
+        if ref.payload is None:
+            return self._objects.open(ref.digest, ref.suffix, ref.size)
+        check_payload(self._program.names[position], ref.payload, ref.digest, ref.size)
+        return ref.payload
+
+    def _damaged(self, position: int, error: _UpstreamDamagedError) -> tuple[int, ...]:
+        """All upstreams of a step that cannot be loaded: a thousand of them are told of at once."""
+        found = {int(error.args[0])}
+        for up in set(self._program.values[position]) - found - self._plain.keys():
+            try:
+                self._bytes_of(up)
+            except DamagedResultError:
+                found.add(up)
+        return tuple(sorted(found))
+
+    def _stored(self, position: int, step: Step, value: object) -> tuple[NewResult, str | None]:
+        """Turn a result into bytes; large ones are published before anything refers to them."""
+        encoded = encode_result(value, step.function.options.codec)
+        payload = None
+        if encoded.size > INLINE_LIMIT:
+            self._objects.publish(encoded)
+        else:
+            payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
+        if position in self._consumed:
+            self._keep(position, value, encoded, payload)
+        FILE_DIGESTS.met.clear()
+        result = NewResult(
+            self._program.keys[position], None, cutoff_digest(value, tracking=step.function.options.tracking),
+            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, describe(value),
+            type(value).__qualname__, payload, files=tuple(FILE_DIGESTS.met.items()),
+        )  # fmt: skip
+        reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
+        return result, reason
+
+    def _keep(self, position: int, value: object, encoded: Encoded, payload: bytes | None) -> None:
+        """Keep at hand what another step will ask for."""
+        if type(value) in PLAIN_TYPES:
+            self._plain[position] = value
+        self._refs[position] = Ref(
+            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, payload
+        )
+
+
+def _check_files(step: Step) -> None:
+    """A file that another step writes meanwhile is not the one that the key was made from."""
+    if step.function.encoded(step.values, step.given) != step.encoding:
+        raise ArgumentMutatedError(
+            "a File among the arguments was changed after the step was declared: let the step that writes it return "
+            "the File, and pass that step; or run the script again, if something else changed it"
+        )

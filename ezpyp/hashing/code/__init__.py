@@ -1,0 +1,1 @@
+"""Code as part of a digest: bytecode, what it reads, whose it is."""

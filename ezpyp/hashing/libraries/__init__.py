@@ -1,0 +1,1 @@
+"""One normaliser a library: which parts of its values count."""

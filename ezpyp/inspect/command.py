@@ -1,0 +1,130 @@
+"""What every verb has in common: the open cache, and an example in its help."""
+
+import errno
+import io
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+
+from ezpyp.errors import DamagedIndexError, DamagedResultError, EzpypError
+from ezpyp.inspect.queries import Reader
+from ezpyp.inspect.text import one_line
+
+# How the command ends: an exit code that tells, and at most one line on stderr, whatever happened.
+
+PROBLEM, WRONG_USE = 1, 2
+# As a shell tells of programs that SIGINT or SIGPIPE ends.
+INTERRUPTED, READER_GONE = 130, 141
+PROGRAM = "python -m ezpyp.inspect"
+
+
+class Failure(click.ClickException):
+    """Wrong use, or no cache: one line, and exit code 2."""
+
+    exit_code = WRONG_USE
+
+
+class Problem(click.ClickException):
+    """Something in the cache is not as it should be: one line, and exit code 1."""
+
+    exit_code = PROBLEM
+
+
+def problem() -> NoReturn:
+    """End with the exit code that says: looked, and found something wrong."""
+    click.get_current_context().exit(PROBLEM)
+
+
+def exit_code(answer: Callable[[], object]) -> int:
+    """Answer, and give the exit code; what went wrong is told on stderr.
+
+    Args:
+        answer: Writes to standard output.
+    """
+    # Python has no such stream then; and a file that is opened next would get its number.
+    if sys.stdout is None:
+        return _say("standard output is closed: there is nowhere to write to", WRONG_USE)
+    try:
+        try:
+            return _code(answer)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more at its end, and would tell the same in words of its own.
+        sys.stdout = io.StringIO()
+        if error.errno == errno.EPIPE:
+            return READER_GONE
+        return _say(f"{error.filename or 'standard output'}: {error.strerror or error}", WRONG_USE)
+
+
+def _code(answer: Callable[[], object]) -> int:
+    try:
+        answer()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        return _say(error.format_message().rstrip(".") + _way_on(error), error.exit_code)
+    except EzpypError as error:
+        is_damage = isinstance(error, DamagedIndexError | DamagedResultError)
+        return _say(str(error), PROBLEM if is_damage else WRONG_USE)
+    except MemoryError:
+        return _say("that needs more memory than there is", WRONG_USE)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("Interrupted", INTERRUPTED, start="")
+    return 0
+
+
+def _way_on(error: click.ClickException) -> str:
+    """What to type instead, after a wrong word on the command line."""
+    if not isinstance(error, click.UsageError):
+        return ""
+    verb = error.ctx.info_name if error.ctx and error.ctx.parent else None
+    return f"; see {PROGRAM} {f'{verb} ' if verb else ''}--help"
+
+
+def _say(message: str, code: int, *, start: str = "Error: ") -> int:
+    try:
+        click.echo(start + one_line(message), err=True)
+    except OSError:
+        sys.stderr = io.StringIO()  # nobody is there to be told
+    return code
+
+
+__all__ = ["Failure", "Problem", "example", "open_reader", "problem", "reads"]
+
+# So many steps of SQLite's machine take a millisecond, and the call between them a ten-thousandth of that.
+STEPS_BETWEEN_LOOKS = 100_000
+
+
+def example(words: str) -> str:
+    """The end of a verb's help: a command to paste, which click must not wrap.
+
+    Example:
+        >>> example("cache why gamma").splitlines()[-1]
+        '  python -m ezpyp.inspect cache why gamma'
+    """
+    return f"\b\nExample:\n  {PROGRAM} {words}"
+
+
+def open_reader(ctx: click.Context) -> Reader:
+    """The cache that the command line names; closed when the verb ends."""
+    reader = ctx.with_resource(Reader(ctx.obj))
+    # Python sees Ctrl-C between its own steps only, and SQLite may take minutes to answer. What the signal raises in
+    # here SQLite tells as SQLITE_INTERRUPT, and the reader as KeyboardInterrupt.
+    reader.connection.set_progress_handler(lambda: 0, STEPS_BETWEEN_LOOKS)
+    return reader
+
+
+def reads(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the open cache as its first argument."""
+
+    @click.pass_context
+    def opened(ctx: click.Context, /, **options: object) -> None:
+        verb(open_reader(ctx), **options)
+
+    opened.__doc__ = verb.__doc__
+    opened.__name__ = verb.__name__
+    opened.__dict__.update(verb.__dict__)
+    return opened

@@ -1,0 +1,184 @@
+"""Everything that the index knows of one step."""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from ezpyp.inspect.find import Found
+from ezpyp.inspect.queries import NEWEST, PRESENT, Columns, Fact, Reader, Status, StepRow
+from ezpyp.store.rows import manifest_of
+from ezpyp.store.runs import circumstances_at
+
+# Where a result came from: who made it, with which command, code, Python and libraries.
+
+FIELDS = (
+    "run", "revision", "started_at", "ranks", "user", "host", "rank", "command", "directory", "job",
+    "git_commit", "git_dirty", "python", "ezpyp",
+)  # fmt: skip
+
+
+def provenance(reader: Reader, step: StepRow) -> dict[str, object] | None:
+    """The run that computed what a step has, which was an earlier one where it is cached; None where none ever did."""
+    made_in = reader.one(
+        "SELECT coalesce(o.run, r.run) FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
+        [step.result_id],
+    )
+    number = made_in[0] if made_in else step.run
+    run = reader.run(number) if number else None
+    if run is None:
+        return None
+    ranked = reader.one("SELECT rank, host FROM step_rows WHERE step = ? AND run = ?", [step.step, number])
+    rank, host = ranked or (None, None)
+    facts: dict[str, object] = asdict(run) | {"rank": rank, "host": host or run.host}
+    return {field: facts[field] for field in FIELDS} | {"libraries": _libraries(reader, step, run.run)}
+
+
+def _libraries(reader: Reader, step: StepRow, run: int) -> dict[str, str]:
+    """Versions of the libraries that the function reads, as they were in a run."""
+    (function,) = reader.must("SELECT function FROM steps WHERE id = ?", [step.step])
+    with reader.translated():
+        around = circumstances_at(reader.connection, function, run) or ()
+    return {part.name: part.text for part in around if part.kind == "library"}
+
+
+BLAME = "SELECT e.blame FROM steps s JOIN errors e ON e.step = s.id WHERE s.name = ? AND e.run = ?"
+
+
+def step_facts(reader: Reader, found: Found) -> Fact:
+    """Identity, arguments, neighbours, result, error and history of a step, ready for JSON."""
+    step = found.step
+    return {
+        "name": step.name,
+        "phase": step.phase,
+        "status": int(step.status),
+        "cached": step.cached,
+        "reason": step.reason,
+        "revision": found.view.revision,
+        "present": found.is_present,
+        "key": step.key,
+        "codec": step.codec,
+        **_declared(reader, step),
+        "function": function_facts(reader, step.step),
+        "args": step.args,
+        "kwargs": step.kwargs,
+        "upstream": _neighbours(reader, found, "e.step = :step", "e.upstream", "e.ordinal"),
+        "downstream": _neighbours(reader, found, "e.upstream = :step", "e.step", "e.step"),
+        "result": _result(reader, step),
+        "run": step.run,
+        "started_at": step.started_at,
+        "seconds": step.seconds,
+        "rank": step.rank,
+        "host": step.host,
+        "error": error_of(reader, step),
+        "provenance": provenance(reader, step),
+        "history": _history(reader, step.name),
+        "revisions": _revisions(reader, step.name),
+    }
+
+
+def _dicts(names: str, rows: Iterable[Columns]) -> list[Fact]:
+    return [dict(zip(names.split(), row, strict=True)) for row in rows]
+
+
+def _declared(reader: Reader, step: StepRow) -> Fact:
+    params, settings = reader.must("SELECT params, settings FROM steps WHERE id = ?", [step.step])
+    return {
+        "params": reader.load(params),
+        "manifest": trees_of(reader, step.step),
+        "settings": reader.load(settings),
+    }
+
+
+def trees_of(reader: Reader, step: int) -> dict[str, object]:
+    """Parameter -> tree of its argument, where ``params`` does not say all."""
+    with reader.translated():
+        return manifest_of(reader.connection, step)
+
+
+def function_facts(reader: Reader, step: int) -> Fact:
+    """The function of a step, with its source as it was recorded."""
+    row = reader.must(
+        "SELECT f.name, f.module, f.file, f.line, f.python, lower(hex(f.digest)), f.source FROM steps s"
+        " JOIN functions f ON f.id = s.function WHERE s.id = ?",
+        [step],
+    )
+    facts = _dicts("name module file line python digest", [row[:6]])[0]
+    return facts | {"source": unpacked(row[6])}
+
+
+def unpacked(data: bytes | None) -> str | None:
+    """Text that stands compressed in the index; None where there is none, or it is damaged."""
+    if data is None:
+        return None
+    try:
+        return zlib.decompress(data).decode()
+    except (zlib.error, ValueError):
+        return None
+
+
+def _neighbours(reader: Reader, found: Found, where: str, other: str, order: str) -> list[Fact]:
+    """The steps at the other end of a step's edges, as far as the same revision has them."""
+    rows = reader.ask(
+        f"SELECT s.name, e.kind, e.slot, coalesce(w.status, {Status.PENDING:d}), w.run FROM step_edges e"
+        f" JOIN steps s ON s.id = {other} LEFT JOIN step_rows w ON w.step = s.id AND {NEWEST}"
+        f" WHERE {where} AND {PRESENT} ORDER BY {order}",
+        {"step": found.step.step, "run": found.view.run, "revision": found.view.revision},
+    )
+    return _dicts("name kind slot status run", rows)
+
+
+def _result(reader: Reader, step: StepRow) -> Fact | None:
+    row = reader.one(
+        "SELECT r.type, r.preview, r.size, r.codec, r.codec_version, lower(hex(r.digest)),"
+        " lower(hex(r.value_digest)), lower(hex(r.input_key)), r.run, r.origin, d.reason FROM results r"
+        " LEFT JOIN damages d ON d.result = coalesce(r.origin, r.id) WHERE r.id = ?",
+        [step.result_id],
+    )
+    if row is None:
+        return None
+    names = "type preview size codec codec_version digest value_digest input_key run origin damage"
+    return _dicts(names, [row])[0] | {"path": step.result}
+
+
+def error_of(reader: Reader, step: StepRow) -> Fact | None:
+    """Why a step failed, or which one that failed made it skip."""
+    names = "type message file line blame traceback"
+    columns = names.replace(" ", ", ")
+    row = reader.one(f"SELECT {columns} FROM errors WHERE step = ? AND run = ?", [step.step, step.run])
+    if row is None:
+        return None
+    chain = blamed_chain(reader, step)
+    return _dicts(names, [row])[0] | {"blame": chain[-1] if chain else None}
+
+
+def blamed_chain(reader: Reader, step: StepRow) -> list[str]:
+    """From the step that a skipped one needs up to the one that failed."""
+    chain: list[str] = []
+    name = step.name
+    while row := reader.one(BLAME, [name, step.run]):
+        (name,) = row
+        if name is None or name in chain:
+            break
+        chain.append(name)
+    return chain
+
+
+def _history(reader: Reader, name: str) -> list[Fact]:
+    rows = reader.ask(
+        "SELECT w.run, u.revision, w.status, w.cached, lower(hex(s.key)), w.started_at, w.seconds, w.rank,"
+        " w.host, r.preview, w.reason FROM steps s JOIN step_rows w ON w.step = s.id"
+        " LEFT JOIN runs u ON u.run = w.run LEFT JOIN results r ON r.id = w.result"
+        " WHERE s.name = ? ORDER BY w.run, s.id",
+        [name],
+    )
+    facts = _dicts("run revision status cached key started_at seconds rank host result reason", rows)
+    return [fact | {"cached": bool(fact["cached"])} for fact in facts]
+
+
+def _revisions(reader: Reader, name: str) -> list[Fact]:
+    rows = reader.ask(
+        "SELECT c.revision, lower(hex(s.key)), c.present FROM steps s JOIN schema_changes c ON c.step = s.id"
+        " WHERE s.name = ? ORDER BY c.revision, c.present",
+        [name],
+    )
+    return [fact | {"present": bool(fact["present"])} for fact in _dicts("revision key present", rows)]

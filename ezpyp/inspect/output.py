@@ -1,0 +1,286 @@
+"""Rows as a table for people, and as JSON or CSV for programs."""
+
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ezpyp.inspect.text import block, one_line
+
+# JSON that every parser takes and no terminal acts on.
+
+# json.dumps escapes the control characters below a blank only: U+009B alone starts a command of a terminal, and
+# U+202E turns a line round. No lone surrogate can be written.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def json_text(value: object, *, indent: int | None = None, is_ascii: bool = False) -> str:
+    r"""A value as JSON; numbers that JSON does not know as "Infinity", "-Infinity" and "NaN".
+
+    Not null, which means that there is no value; and Python's float() and numpy read the words.
+
+    Args:
+        value: Dicts, lists, texts, numbers, booleans and None.
+        indent: Blanks for each depth; None for one line.
+        is_ascii: Escape everything else.
+
+    Example:
+        >>> json_text({"name": "\x9b31m", "seconds": float("inf")})
+        '{"name": "\\u009b31m", "seconds": "Infinity"}'
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=is_ascii, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=is_ascii)
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value
+
+
+GAP = "  "
+COLOURS = {"done": "green", "failed": "red", "skipped": "yellow", "running": "cyan", "pending": "blue"}
+COLOURS |= {"completed": "green", "killed": "red", "interrupted": "yellow", "cached": "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: Its key in a row, and its heading where it has no ``title``.
+        text: How people see a value; by default ``str``, and ``-`` for None.
+        is_number: Aligned to the right.
+    """
+
+    name: str
+    text: Callable[..., str] | None = None
+    is_number: bool = False
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands above the column; in ``sql`` whatever a query or the index calls it."""
+        return one_line(self.title or self.name)
+
+    def show(self, value: object) -> str:
+        """The value on one line."""
+        if self.text is not None:
+            return one_line(self.text(value))
+        return "-" if value is None else one_line(str(value))
+
+
+Row = Mapping[str, object]
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="For people, or for programs.",
+)
+
+
+def write_rows(
+    rows: Iterable[Row], columns: Sequence[Column], form: str, *, fields: Sequence[str], empty: str = ""
+) -> None:
+    """Write rows to standard output.
+
+    Args:
+        rows: Each a mapping of all ``fields``.
+        columns: What people see.
+        form: ``table``, ``json`` or ``csv``.
+        fields: What programs get, in this order.
+        empty: What a table says when there are no rows.
+    """
+    if form == "json":
+        write_json_rows({field: row[field] for field in fields} for row in rows)
+    elif form == "csv":
+        _write_csv(rows, fields)
+    else:
+        _write_table(rows, columns, empty)
+
+
+def write_json_rows(rows: Iterable[Row]) -> None:
+    """A JSON array, one row a line, so that a million rows stream and ``grep`` works."""
+    out, between, is_ascii = sys.stdout, "[\n", not _is_utf8()
+    for row in rows:
+        out.write(between + json_text(row, is_ascii=is_ascii))
+        between = ",\n"
+    out.write("[]\n" if between == "[\n" else "\n]\n")
+
+
+def write_json(value: object) -> None:
+    """One JSON value, indented."""
+    sys.stdout.write(json_text(value, indent=2, is_ascii=not _is_utf8()) + "\n")
+
+
+def _is_utf8() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
+    import csv
+
+    out = csv.writer(_Lines())
+    cell = _seen_cell if sys.stdout.isatty() else _cell
+    out.writerow(map(cell, fields))
+    out.writerows(map(cell, map(row.__getitem__, fields)) for row in rows)
+
+
+class _Lines:
+    r"""Standard output for csv's own line ends: told of "\n" alone, it would leave a bare "\r" unquoted."""
+
+    def write(self, line: str) -> object:
+        r"""A line with "\n" at its end, which is what other programs of Unix take."""
+        return sys.stdout.write(line.removesuffix("\r\n") + "\n")
+
+
+def _cell(value: object) -> object:
+    """0 and 1 as in SQLite, not Python's True and False."""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _seen_cell(value: object) -> object:
+    """For a terminal; programs get the very text."""
+    return one_line(value) if isinstance(value, str) else _cell(value)
+
+
+def _write_table(rows: Iterable[Row], columns: Sequence[Column], empty: str) -> None:
+    cells = [[column.show(row[column.name]) for column in columns] for row in rows]
+    if not cells and empty:
+        click.echo(empty)
+        return
+    for line in table_lines(cells, columns, room=terminal_width()):
+        sys.stdout.write(line)
+        sys.stdout.write("\n")
+
+
+def has_colours() -> bool:
+    """Whether the output goes to a terminal that shows colours, and nobody asked for none (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal, or None where the output goes to a pipe or a file and nothing is left out."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitted(line: str) -> list[str]:
+    """A line of ours, on as many as the terminal needs; words stay whole."""
+    room = terminal_width()
+    if room is None or width(line) <= room:
+        return [line]
+    return textwrap.wrap(line, room, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False)
+
+
+def table_lines(cells: list[list[str]], columns: Sequence[Column], room: int | None) -> Iterator[str]:
+    """The lines of a table; a terminal too narrow loses columns from the right, and says so."""
+    widths = [max(map(width, column)) for column in zip([column.heading for column in columns], *cells, strict=True)]
+    shown = len(columns) if room is None else _fitting(widths, room)
+    yield _line([column.heading for column in columns[:shown]], widths, columns)
+    is_coloured = room is not None and has_colours()
+    for row in cells:
+        yield _line(row[:shown], widths, columns, is_coloured=is_coloured)
+    if room is not None and shown < len(columns):
+        left_out = ", ".join(column.heading for column in columns[shown:])
+        yield from fitted(f"(this terminal has no room for {left_out}; a pipe, --format json and csv show all)")
+
+
+def _fitting(widths: Sequence[int], room: int) -> int:
+    used = -len(GAP)
+    for number, needed in enumerate(widths):
+        used += needed + len(GAP)
+        if used > room:
+            return max(number, 3)
+    return len(widths)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column], *, is_coloured: bool = False) -> str:
+    padded = []
+    for cell, wide, column in zip(cells, widths, columns, strict=False):
+        blanks = " " * (wide - width(cell))
+        shown = click.style(cell, fg=COLOURS.get(cell)) if is_coloured and cell in COLOURS else cell
+        padded.append(blanks + shown if column.is_number else shown + blanks)
+    return GAP.join(padded).rstrip(" ")
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal: two for a Chinese character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # 20 ms at import: only for those who need it
+
+    return cell_len(text)
+
+
+# A page about one thing: labels with values, headings, code and tracebacks.
+
+LABEL_WIDTH = 10
+
+
+def heading(text: str) -> None:
+    """A title line with an empty one before it."""
+    click.echo()
+    click.secho(one_line(text), bold=True)
+
+
+def title(text: str, status: str, rest: str) -> None:
+    """The first line: what it is about, and how it stands."""
+    shown = click.style(status, fg=COLOURS.get(status), bold=True)
+    click.echo(f"{click.style(one_line(text), bold=True)}: {shown}{one_line(rest)}")
+
+
+def entry(label: str, values: str | Iterable[str]) -> None:
+    """A label and its values, one a line; nothing where there are none."""
+    lines = [values] if isinstance(values, str) else list(values)
+    for number, value in enumerate(lines):
+        start = click.style((label if number == 0 else "").ljust(LABEL_WIDTH), dim=True)
+        click.echo(f"  {start}  {one_line(value)}")
+
+
+def commit(digest: str | None, is_dirty: bool | None) -> Sequence[str]:
+    """The commit that a run was of; nothing where the script lies in no repository."""
+    state = {None: "", True: ", changed since", False: ", unchanged"}[is_dirty]
+    return [f"commit {digest[:12]}{state}"] if digest else []
+
+
+def error_heading(error: Mapping[str, Any]) -> None:
+    """The first thing to know of an error: what it was and where, or who is to blame."""
+    if error["blame"]:
+        entry("skipped", f"because {error['blame']} failed")
+    if error["type"]:
+        place = f" ({error['file']}:{error['line']})" if error["file"] else ""
+        heading(f"{error['type']}: {error['message']}{place}")
+
+
+def code(text: str, language: str) -> None:
+    """Source or a traceback: coloured on a terminal, as it stands elsewhere."""
+    text = block(text).rstrip("\n")
+    if not has_colours():
+        click.echo(text)
+        return
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    Console().print(Syntax(text, language, theme="ansi_dark", background_color="default", word_wrap=True))

@@ -1,0 +1,1 @@
+"""The verbs of ``python -m ezpyp.inspect CACHE``, one file each."""

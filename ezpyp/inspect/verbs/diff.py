@@ -1,0 +1,98 @@
+"""``diff REV1 REV2``: what changed between two revisions, grouped by cause."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import click
+
+from ezpyp.explain.argument_diff import Cause
+from ezpyp.explain.step_diff import Changed
+from ezpyp.inspect.causes import Differ, by_cause
+from ezpyp.inspect.command import example, reads
+from ezpyp.inspect.output import heading, write_json
+from ezpyp.inspect.queries import ALL_PRESENT, Reader
+from ezpyp.inspect.text import count, one_line
+
+SHOWN_NAMES = 5
+
+
+@dataclass(slots=True)
+class Difference:
+    """Steps that came, went, and changed; the latter with their causes, and with the upstreams that changed."""
+
+    added: list[str]
+    removed: list[str]
+    changed: dict[str, list[Cause]] = field(default_factory=dict)
+    followed: dict[str, list[Changed]] = field(default_factory=dict)
+
+
+@click.command(epilog=example("cache diff 1 2"))
+@click.argument("revisions", metavar="[REV1 [REV2]]", nargs=-1, type=int)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
+@reads
+def command(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
+    """What changed between two revisions, by cause.
+
+    By default the newest and the one before; with one number, that one and the newest.
+    """
+    if len(revisions) > 2:
+        raise click.UsageError("give at most two revisions")
+    newest = reader.view().revision
+    first, second = (*revisions, newest)[:2] if revisions else (max(newest - 1, 0), newest)
+    for number in (first, second):
+        if number:
+            reader.view(revision=number)
+    found = compare(reader, first, second)
+    if form == "json":
+        write_json({"from": first, "to": second, **_facts(found)})
+    else:
+        _print(found, first, second)
+
+
+def compare(reader: Reader, first: int, second: int) -> Difference:
+    """The difference of two revisions; revision 0 has no steps."""
+    before, after = _steps(reader, first), _steps(reader, second)
+    differ = Differ(reader)
+    found = Difference([n for n in after if n not in before], [n for n in before if n not in after])
+    for name, step in after.items():
+        if before.get(name, step) != step:
+            pair = differ.recorded(before[name]), differ.recorded(step)
+            found.changed[name] = differ.causes(*pair)
+            found.followed[name] = differ.followed(*pair)
+    return found
+
+
+def _steps(reader: Reader, revision: int) -> dict[str, int]:
+    query = f"SELECT s.name, s.id FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id"
+    return dict(row[:2] for row in reader.ask(query, {"revision": revision}))
+
+
+def _facts(found: Difference) -> dict[str, object]:
+    changed = {name: [asdict(cause) for cause in causes] for name, causes in found.changed.items()}
+    return {"added": found.added, "removed": found.removed, "changed": changed}
+
+
+def _print(found: Difference, first: int, second: int) -> None:
+    click.echo(
+        f"Revision {first} -> {second}: {len(found.added)} added, {len(found.removed)} left out, "
+        f"{len(found.changed)} changed"
+    )
+    for text, names in by_cause(found.changed, found.followed):
+        click.echo(one_line(f"  {text}: {count(len(names), 'step')}: {_listed(names)}"))
+    for label, names in (("Added", found.added), ("Left out", found.removed)):
+        if names:
+            heading(f"{label}: {count(len(names), 'step')}")
+            for line in _wrapped(names):
+                click.echo(f"  {one_line(line)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
+
+
+def _wrapped(names: list[str]) -> Iterator[str]:
+    yield from names[: 4 * SHOWN_NAMES]
+    if len(names) > 4 * SHOWN_NAMES:
+        yield f"and {len(names) - 4 * SHOWN_NAMES} more (--format json has all)"

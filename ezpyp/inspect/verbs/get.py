@@ -1,0 +1,74 @@
+"""``get NAME -o FILE``: the stored bytes of a result."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ezpyp.errors import DamagedResultError
+from ezpyp.inspect.checks import content
+from ezpyp.inspect.command import Failure, Problem, example, reads
+from ezpyp.inspect.find import find_step, name_words
+from ezpyp.inspect.liveness import live_run, state
+from ezpyp.inspect.queries import Reader, StepRow
+from ezpyp.inspect.text import one_line, size
+
+
+@click.command(epilog=example("cache get gamma -o gamma.pickle"))
+@name_words()
+@click.option("-o", "--output", required=True, metavar="FILE", help="Or a folder, or - for standard output.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option("--run", type=int, help="As it stood after this run.")
+@click.option("--revision", type=int, help="As this revision of the schema has it.")
+@reads
+def command(
+    reader: Reader,
+    words: tuple[str, ...],
+    output: str,
+    *,
+    force: bool,
+    run: int | None,
+    revision: int | None,
+) -> None:
+    """Write the stored bytes of a result to a file.
+
+    The bytes are those that the step's codec made, checked against their digest; nothing is unpickled.
+    `show NAME` tells the codec. In a folder the file is called by the name, with the codec's suffix.
+    """
+    step = find_step(reader, words, reader.view(run=run, revision=revision)).step
+    if output == "-" and sys.stdout.isatty():
+        raise Failure("bytes would garble this terminal: give -o FILE, or a pipe")
+    data, suffix = _stored(reader, step)
+    if output == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    file = Path(output)
+    if file.is_dir():
+        file /= _file_name(step.name, suffix)
+    _write(file, data, force=force)
+    click.echo(one_line(f"{file}: {size(len(data))} of {step.name}"), err=True)
+
+
+def _file_name(name: str, suffix: str) -> str:
+    """A name of a step may hold what none of a file may, or what no shell likes to see."""
+    return one_line(name + suffix).replace("/", "_").replace("\\", "_")
+
+
+def _write(file: Path, data: memoryview, *, force: bool) -> None:
+    try:
+        with file.open("wb" if force else "xb") as out:
+            out.write(data)
+    except FileExistsError:
+        raise Failure(f"{file} is there already; --force overwrites it") from None
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _stored(reader: Reader, step: StepRow) -> tuple[memoryview, str]:
+    if step.result_id is None:
+        raise Problem(f"{step.name} has no result: it is {state(step, live_run(reader))}")
+    try:
+        return content(reader, step.result_id)
+    except DamagedResultError as error:
+        raise Problem(str(error)) from error

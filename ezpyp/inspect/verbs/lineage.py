@@ -1,0 +1,124 @@
+"""``lineage NAME``: what a step was made from, and what was made from it."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import click
+
+from ezpyp.inspect.command import example, reads
+from ezpyp.inspect.find import find_step, name_words
+from ezpyp.inspect.liveness import live_run, state
+from ezpyp.inspect.output import write_json_rows
+from ezpyp.inspect.queries import Edge, Reader, StepRow, View, reached_down, reached_up
+from ezpyp.inspect.text import one_line
+
+SHOWN_CHILDREN = 12
+DEEPEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The neighbours of every step, in one direction."""
+
+    arrow: str
+    children: dict[int, list[Edge]]
+    steps: dict[int, StepRow]
+    live: int | None
+
+    def line(self, edge: Edge, other: int) -> str:
+        """A step with how it stands and where the edge goes."""
+        step = self.steps[other]
+        where = "order only" if edge.kind == "order" else edge.slot
+        return f"{self.arrow} {step.name}  ({state(step, self.live)}, {where})"
+
+
+@click.command(epilog=example("cache lineage gamma --up"))
+@name_words()
+@click.option("--up", is_flag=True, help="Only what it was made from.")
+@click.option("--down", is_flag=True, help="Only what was made from it.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
+@reads
+def command(reader: Reader, words: tuple[str, ...], up: bool, down: bool, form: str) -> None:
+    """What a step was made from, and what was made from it.
+
+    JSON has one row an edge: direction, depth, from, to, kind, slot.
+    """
+    found = find_step(reader, words, reader.view())
+    trees = _trees(reader, found.view, found.step.step, up=up or not down, down=down or not up)
+    if form == "json":
+        write_json_rows(row for tree in trees for row in _rows(tree, found.step.step))
+        return
+    click.echo(f"{one_line(found.step.name)}  ({state(found.step, live_run(reader))})")
+    for tree in trees:
+        for line in _lines(tree, found.step.step, "", set()):
+            click.echo(one_line(line))
+
+
+def _trees(reader: Reader, view: View, step: int, *, up: bool, down: bool) -> list[Tree]:
+    live = live_run(reader)
+    asked = [("<-", reached_up(reader, step))] if up else []
+    asked += [("->", reached_down(reader, view, step))] if down else []
+    trees = []
+    for arrow, edges in asked:
+        children: dict[int, list[Edge]] = {}
+        for edge in edges:
+            children.setdefault(edge.step if arrow == "<-" else edge.upstream, []).append(edge)
+        numbers = {step, *(number for edge in edges for number in (edge.step, edge.upstream))}
+        where, values = "s.id IN (SELECT value FROM json_each(:numbers))", {"numbers": json.dumps(sorted(numbers))}
+        trees.append(Tree(arrow, children, {row.step: row for row in reader.steps(view, where, dict(values))}, live))
+    return trees
+
+
+def _other(tree: Tree, edge: Edge) -> int:
+    return edge.upstream if tree.arrow == "<-" else edge.step
+
+
+def _lines(tree: Tree, step: int, indent: str, seen: set[int]) -> Iterator[str]:
+    """The tree below a step; a step that stands there already is not opened again."""
+    # An explicit stack: a chain of 10,000 steps is deeper than Python may recurse.
+    stack = [iter(_entries(tree, step, indent))]
+    while stack:
+        entry = next(stack[-1], None)
+        if entry is None:
+            stack.pop()
+            continue
+        text, other, deeper = entry
+        again = other in seen
+        yield f"{text}  (see above)" if again else text
+        if other is not None and other not in seen and tree.children.get(other):
+            seen.add(other)
+            if len(stack) == DEEPEST:
+                yield f"{deeper}  {tree.arrow} and so on (--format json has all)"
+                continue
+            stack.append(iter(_entries(tree, other, deeper)))
+
+
+def _entries(tree: Tree, step: int, indent: str) -> Iterable[tuple[str, int | None, str]]:
+    edges = tree.children.get(step, [])
+    for edge in edges[:SHOWN_CHILDREN]:
+        other = _other(tree, edge)
+        yield f"{indent}  {tree.line(edge, other)}", other, indent + "  "
+    if len(edges) > SHOWN_CHILDREN:
+        yield f"{indent}  {tree.arrow} and {len(edges) - SHOWN_CHILDREN} more", None, ""
+
+
+def _rows(tree: Tree, step: int) -> Iterator[dict[str, object]]:
+    """Edges by distance, each once."""
+    level, seen, depth = [step], {step}, 0
+    while level:
+        depth += 1
+        deeper = []
+        for edge in (edge for near in level for edge in tree.children.get(near, [])):
+            yield {
+                "direction": "up" if tree.arrow == "<-" else "down",
+                "depth": depth,
+                "from": tree.steps[edge.upstream].name,
+                "to": tree.steps[edge.step].name,
+                "kind": edge.kind,
+                "slot": edge.slot,
+            }
+            if (other := _other(tree, edge)) not in seen:
+                seen.add(other)
+                deeper.append(other)
+        level = deeper

@@ -1,0 +1,71 @@
+"""``sql QUERY``: any question, in SQL."""
+
+import sqlite3
+
+import click
+
+from ezpyp.inspect.command import Failure, example, reads
+from ezpyp.inspect.output import Column, format_option, write_rows
+from ezpyp.inspect.queries import Reader
+
+ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+READING_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list"}
+
+
+# What is not the fault of the query: the reader tells of it.
+OF_THE_INDEX = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_INTERRUPT}
+OF_THE_INDEX |= {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY}
+
+
+@click.command(epilog=example("cache sql 'SELECT name, seconds FROM latest'"))
+@click.argument("query")
+@format_option
+@reads
+def command(reader: Reader, query: str, form: str) -> None:
+    """Any question in SQL; it can only read.
+
+    Views for it: latest (how every step stands), summary (the columns of
+    pipeline.summary), failures, timeline, edges; docs/views.md has their columns.
+    """
+    reader.connection.set_authorizer(_authorize)
+    with reader.translated():
+        try:
+            cursor = reader.connection.execute(query)
+            if cursor.description is None:
+                raise Failure("SQL: there is no query in it")
+            names = _unique([entry[0] for entry in cursor.description])
+            rows = (dict(zip(names, map(_plain, row), strict=True)) for row in cursor)
+            write_rows(rows, [Column(name) for name in names], form, fields=names)
+        except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_INDEX:
+                raise
+            raise Failure(f"SQL: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    if "not authorized" in str(error) or "prohibited" in str(error):
+        return "only queries that read are allowed here"
+    return str(error)
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Nothing but reading: ``mode=ro`` alone would let ATTACH create another file."""
+    if action in ALLOWED and not (action == sqlite3.SQLITE_FUNCTION and second == "load_extension"):
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_PRAGMA and first in READING_PRAGMAS:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _plain(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names of columns, the second ``name`` of a join as ``name:2``."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}:{seen[name]}")
+    return unique

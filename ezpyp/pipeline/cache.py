@@ -1,0 +1,132 @@
+"""A cache read without its script."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ezpyp.pipeline.reading import Reader, plain_params
+from ezpyp.pipeline.settings import path_text, tersely
+from ezpyp.store.rows import KnownStep
+
+
+class Cache:
+    """A location, read only; see `open_cache`, which makes one.
+
+    Args:
+        location: Folder of the cache.
+        trust: Whether its pickles may be loaded although somebody else could have written them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import ezpyp
+        >>> folder = mkdtemp()
+        >>> pipeline = ezpyp.Pipeline(folder, "doc")
+        >>> step = pipeline.step(abs)(-3)
+        >>> report = pipeline.execute(output="none")
+        >>> cache = ezpyp.open_cache(folder)
+        >>> cache.names(), cache.get_status("abs"), cache.get_result("abs")
+        (['abs'], 0, 3)
+    """
+
+    def __init__(self, location: Path, *, trust: bool = False) -> None:
+        self.location = location
+        self._reader = Reader(location, trust=trust)
+        with self._reader:
+            pass  # now, so that a missing cache is told where it is opened
+
+    @tersely
+    def names(self, pattern: str = "*", revision: int | None = None) -> list[str]:
+        """Names of the steps of a revision that fit a pattern, by phase.
+
+        Args:
+            pattern: A glob in which brackets are literal.
+            revision: The newest one by default.
+        """
+        literal = pattern.replace("[", "[[]")
+        with self._reader:
+            return [step.name for step in self._steps(revision) if fnmatchcase(step.name, literal)]
+
+    @tersely
+    def get_result(self, name: str, /, revision: int | None = None, **params: object) -> object:
+        """The result of a step.
+
+        Args:
+            name: Its name, the function's name with ``params``, a glob, or a prefix.
+            revision: Revision of the schema to look in; the newest by default.
+            **params: Parameters that the step was called with.
+
+        Raises:
+            UnknownStepError: No step, or more than one, is meant.
+            ResultUnavailableError: The step failed, was skipped or has not run; the message says which.
+            DamagedResultError: What is stored is not what was stored.
+        """
+        with self._reader:
+            return self._reader.result(self._reader.find(name, revision, params))
+
+    @tersely
+    def get_status(self, name: str, /, revision: int | None = None, **params: object) -> int:
+        """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running."""
+        with self._reader:
+            return self._reader.row(self._reader.find(name, revision, params).id)[0]
+
+    @tersely
+    def table(self, name: str = "*", revision: int | None = None) -> list[dict[str, object]]:
+        """A row for each step of a function, or for each that fits a glob: parameters, status, seconds, result.
+
+        A parameter whose recorded text does not say all of it is that text; the result of a step that has none
+        is None.
+        """
+        literal = name.replace("[", "[[]")
+        with self._reader:
+            steps = self._steps(revision)
+            found = [s for s in steps if s.name.split("[")[0] == name or fnmatchcase(s.name, literal)]
+            return [self._row(step) for step in found]
+
+    def _steps(self, revision: int | None) -> list[KnownStep]:
+        return sorted(self._reader.steps(revision), key=lambda step: (step.phase, step.id))
+
+    def _row(self, step: KnownStep) -> dict[str, object]:
+        status, _, seconds = self._reader.row(step.id)
+        result = self._reader.result(step) if status == 0 else None
+        return {
+            **plain_params(step),
+            "name": step.name,
+            "status": status,
+            "seconds": seconds,
+            "result": result,
+        }
+
+    def __repr__(self) -> str:
+        return f"Cache({str(self.location)!r})"
+
+
+@tersely
+def open_cache(location: str | os.PathLike[str], *, trust: bool = False) -> Cache:
+    """Open a cache to read it: without its script, never creating anything, also while a run writes.
+
+    Args:
+        location: Folder of the cache.
+        trust: Whether its pickles may be loaded although somebody else could have written them; ``EZPYP_TRUST=1``
+            says the same.
+
+    Raises:
+        OptionError: ``location`` is no path.
+        CacheNotFoundError: There is no cache.
+        CacheFormatError: The index is none of ezpyp, or is of a newer format.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import ezpyp
+        >>> folder = mkdtemp()
+        >>> pipeline = ezpyp.Pipeline(folder, "doc")
+        >>> sweep = pipeline.step(abs).map([-1, -2])
+        >>> report = pipeline.execute(output="none")
+        >>> cache = ezpyp.open_cache(folder)
+        >>> cache.names("ab*")
+        ['abs[x=-1]', 'abs[x=-2]']
+        >>> cache.get_result("abs", x=-2)
+        2
+    """
+    return Cache(Path(os.path.realpath(path_text(location, "location"))), trust=trust)

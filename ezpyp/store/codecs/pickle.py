@@ -1,0 +1,160 @@
+"""Pickle, protocol 5: a plain stream, or a stream with its large buffers beside it."""
+
+import io
+import pickle
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Protocol
+
+from ezpyp.store.codecs import layout
+from ezpyp.store.codecs.protocol import Buffer
+
+# Classes and functions of a script's ``__main__`` inside a pickle: loadable from that script only.
+
+# How the pickler writes the module's name: SHORT_BINUNICODE and its 8 bytes.
+_MARK = b"\x8c\x08__main__"
+# Then it is memoized, and the class's own name follows; between the two a new frame may begin.
+_REFERENCE = re.compile(re.escape(_MARK) + rb"\x94(?:\x95.{8})?\x8c(.)", re.DOTALL)
+_NOTE = re.compile(rb"\n# (.{1,300}) of __main__ of (.{1,300})\n\Z")
+
+
+def main_names(value: object, stream: Sequence[Buffer]) -> list[str]:
+    """Names of ``__main__`` that a pickle refers to; at least the first of them."""
+    if len(stream) == 1 and _MARK not in stream[0]:
+        return []
+    pieces = [piece for piece in stream if isinstance(piece, bytes) and _MARK in piece]
+    if not pieces:
+        return []
+    names = [name for piece in pieces for name in _written_names(piece)]
+    # Where the pickle had the class's name before, as a string of the data, only its memo is referred to.
+    return names or _pickled_names(value)
+
+
+def warn_of_main(names: Sequence[str]) -> None:
+    """Say it where it can still be changed; Python shows one text once, however many results there are."""
+    warnings.warn(
+        f"a result refers to {names[0]!r} of {_script()} (module __main__), so only that script can load it; "
+        f"move {names[0]!r} into a module that the script imports, or use the codec 'cloudpickle'",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def note_of(names: Sequence[str]) -> bytes:
+    """What a reader elsewhere has to know; it follows the end of the pickle, where no unpickler looks."""
+    return f"\n# {', '.join(names)} of __main__ of {_script()}\n".encode()
+
+
+def script_in(stream: memoryview) -> str:
+    """The script that a note at the end of a pickle names."""
+    note = _NOTE.search(bytes(stream[-640:]))
+    return note[2].decode(errors="replace") if note else "the script that stored it"
+
+
+def _script() -> str:
+    """What ``__main__`` is, by file name alone: a script that was moved gives the same bytes."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return f"the script {Path(file).name}" if file else "an interactive session"
+
+
+def _written_names(piece: bytes) -> list[str]:
+    found = []
+    for match in _REFERENCE.finditer(piece):
+        name = piece[match.end() : match.end() + match[1][0]].decode(errors="replace")
+        # Data may hold the same bytes; a name that __main__ does not have is no reference.
+        if name not in found and hasattr(sys.modules.get("__main__"), name.split(".")[0]):
+            found.append(name)
+    return found
+
+
+def _pickled_names(value: object) -> list[str]:
+    """The same, by pickling once more and looking at every class and function on the way."""
+    observer = _Observer(io.BytesIO(), 5, buffer_callback=lambda _: None)
+    observer.names = []
+    observer.dump(value)
+    return observer.names
+
+
+class _Observer(pickle.Pickler):
+    names: list[str]
+
+    def reducer_override(self, value: object) -> Any:
+        if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
+            self.names.append(value.__qualname__)
+        return NotImplemented
+
+
+PROTOCOL = 5
+# Out of band pays where it spares the copy of a large buffer; small results stay what any pickle.load reads.
+OUT_OF_BAND_BYTES = 16 * 1024
+
+
+class _Pieces(list[Buffer]):
+    """A file that keeps what is written; the C pickler hands large bytes over as they are, without a copy."""
+
+    __slots__ = ()
+    write = list.append
+
+
+class PicklerType(Protocol):
+    """``pickle.Pickler`` or ``cloudpickle.Pickler``."""
+
+    def __call__(self, file: Any, protocol: int, *, buffer_callback: Any) -> Any: ...
+
+
+def dump(pickler: PicklerType, value: object) -> tuple[list[Buffer], list[Buffer]]:
+    """The stream in pieces, and the buffers that stay out of it."""
+    stream = _Pieces()
+    buffers: list[Buffer] = []
+
+    def is_in_band(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if len(raw) < OUT_OF_BAND_BYTES:
+            return True
+        buffers.append(raw)
+        return False
+
+    pickler(stream, PROTOCOL, buffer_callback=is_in_band).dump(value)
+    return stream, buffers
+
+
+def join(stream: list[Buffer], buffers: list[Buffer]) -> Sequence[Buffer]:
+    """The pieces of the file: a plain stream where there are no buffers."""
+    return layout.pack(stream, buffers) if buffers else stream
+
+
+def load(data: memoryview) -> object:
+    """The value of a plain stream, or of a stream with buffers."""
+    if not layout.is_packed(data):
+        return pickle.loads(data)
+    stream, buffers = layout.unpack(data)
+    if data.readonly:
+        # A result is the caller's own: arrays over read-only bytes would refuse a change.
+        return pickle.loads(stream, buffers=[bytearray(buffer) for buffer in buffers])
+    return pickle.loads(stream, buffers=buffers)
+
+
+class PickleCodec:
+    """The default: whatever pickle can store."""
+
+    name = "pickle"
+    version = 1
+    suffix = ".pickle"
+    title = "Pickle"
+
+    def encode(self, value: object) -> Sequence[Buffer]:
+        """Pickle the value; warn when it can be loaded from this very script only."""
+        stream, buffers = dump(pickle.Pickler, value)
+        names = main_names(value, stream)
+        if names:
+            warn_of_main(names)
+            stream.append(note_of(names))
+        return join(stream, buffers)
+
+    def decode(self, data: memoryview) -> object:
+        """Unpickle; large arrays point into ``data``."""
+        return load(data)

@@ -1,0 +1,179 @@
+"""Damage: marked by whoever meets it, recorded by who holds the location, healed by the run that follows or goes on.
+
+A reader never writes the index, so it leaves an empty file ``damaged/DIGEST``. The next job that holds the
+location looks at what the markers name, and records what is damaged indeed; such results count as absent from
+then on. What stands in an object's place is never thrown away: it is renamed to ``*.damaged``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ezpyp.errors import DamagedResultError
+from ezpyp.store.index import Index
+from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
+from ezpyp.store.results import Sealed, changed_files, check_payload, has_checksum, payload_of, results_by_id
+from ezpyp.store.rows import KnownResult, NewResult, StoredResult
+from ezpyp.store.runs import ROWS_IN_DOUBT, newest_run
+
+_FOLDER = "damaged"
+_DIGEST_BYTES = 16
+_MARKER = re.compile(r"[0-9a-f]{32}")
+_TOLD = 5
+
+
+class Damage(NamedTuple):
+    """A stored result, by its row, that is not what was stored: what is wrong, and where the remains are kept."""
+
+    result: int
+    what: str
+    aside: Path | None
+
+
+def mark_damage(location: Path, digest: bytes) -> None:
+    """Leave a marker for an object that is not what was stored; nothing in a folder that cannot be written."""
+    # A read-only copy of a cache cannot be mended from here; the error that follows says what is wrong.
+    with contextlib.suppress(OSError):
+        if len(digest) != _DIGEST_BYTES:
+            return
+        (location / _FOLDER).mkdir(exist_ok=True)
+        (location / _FOLDER / digest.hex()).touch()
+
+
+def mark_doubt(location: Path) -> None:
+    """Leave a marker for rows of steps that lead nowhere, or to another step's result."""
+    mark_damage(location, bytes(_DIGEST_BYTES))
+
+
+def record_markers(index: Index) -> bool:
+    """Record what markers name, where it is damaged still; the location must be held.
+
+    Returns:
+        Whether rows of steps are in doubt: a marker names a result that is whole, so that what led to it is not.
+    """
+    folder = index.location / _FOLDER
+    markers = [path for path in folder.iterdir() if _MARKER.fullmatch(path.name)] if folder.is_dir() else []
+    if not markers:
+        return False
+    objects = ObjectStore(index.location, trust=True)  # bytes are looked at only
+    found: list[Damage] = []
+    in_doubt = False
+    for marker in markers:
+        # Every row that leads to the object: results taken over have its digest too.
+        rows = index.connection.execute("SELECT id FROM results WHERE digest = ?", (bytes.fromhex(marker.name),))
+        damages = [_look(index.connection, objects, id_) for (id_,) in rows.fetchall()]
+        found += [damage for damage in damages if damage]
+        in_doubt |= not any(damages)
+    _record(index, found)
+    if in_doubt:
+        _restore_rows(index)
+    for marker in markers:
+        marker.unlink(missing_ok=True)
+    return in_doubt
+
+
+def _restore_rows(index: Index) -> None:
+    """Let the next run compare every step's row, and make SQLite's own lookups anew from the rows they stand for."""
+    index.note(ROWS_IN_DOUBT, str(newest_run(index.connection)))
+    with index.writing() as connection:
+        connection.execute("REINDEX")
+
+
+def _look(connection: sqlite3.Connection, objects: ObjectStore, result: int) -> Damage | None:
+    """What is wrong with a result as it is now: the run that went on meanwhile may have healed it."""
+    stored = results_by_id(connection, [result]).get(result)
+    if stored is None:
+        return Damage(result, "its row has another checksum", None)
+    what = damage_of(objects, stored, payload_of(connection, result))
+    return Damage(result, what, objects.set_aside(stored.digest, stored.suffix)) if what else None
+
+
+def damage_of(objects: ObjectStore, stored: StoredResult | NewResult, payload: bytes | None) -> str | None:
+    """What is wrong with the bytes of a result whose row is sound."""
+    try:
+        if payload is None:
+            objects.open(stored.digest, stored.suffix, stored.size, verify=True).release()
+        else:
+            check_payload("", payload, stored.digest, stored.size)
+    except DamagedResultError as error:
+        return error.what
+    return None
+
+
+def record_missing(index: Index, results: Iterable[KnownResult]) -> set[int]:
+    """Record the large results whose object is gone or has another size; their row ids."""
+    large = [result for result in results if result.size > INLINE_LIMIT]
+    objects = ObjectStore(index.location)
+    missing = set(objects.missing({(r.digest, r.suffix, r.size) for r in large}))
+    if not missing:
+        return set()
+    aside = {digest: objects.set_aside(digest, suffix) for digest, suffix, _ in missing}
+    what = "its object is missing or has another size"
+    found = [Damage(r.id, what, aside[r.digest]) for r in large if r.digest in aside]
+    _record(index, found)
+    return {damage.result for damage in found}
+
+
+def record_changed_files(index: Index, results: Iterable[KnownResult]) -> set[int]:
+    """Record the results that name a file (`ezpyp.File`) which is gone or has other content; their row ids."""
+    changed = changed_files(index.connection, {result.id for result in results})
+    _record(index, [Damage(result, what, None) for result, what in changed.items()])
+    return set(changed)
+
+
+def _record(index: Index, found: Sequence[Damage]) -> None:
+    if not found:
+        return
+    with index.writing() as connection:
+        for damage in found:
+            insert_damage(connection, damage)
+    tell_damage(index.connection, found)
+
+
+def insert_damage(connection: sqlite3.Connection, damage: Damage) -> None:
+    """Let a result count as absent; for ever, since one that is computed anew has a number of its own."""
+    row = (damage.result, time.time(), damage.what)
+    connection.execute("INSERT OR IGNORE INTO damages VALUES (?, ?, ?)", row)
+
+
+def tell_damage(connection: sqlite3.Connection, found: Sequence[Damage]) -> None:
+    """Warn of damage, with the names of the steps and what was set aside."""
+    names = [_name_of(connection, damage.result) for damage in found[:_TOLD]]
+    told = "; ".join(f"{name}: {one.what}{_kept(one.aside)}" for name, one in zip(names, found, strict=False))
+    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    message = f"stored results are damaged and will be computed anew where they are needed: {told}{more}"
+    warnings.warn(message, stacklevel=3)
+
+
+def _kept(aside: Path | None) -> str:
+    return f" (what was there is kept as {aside})" if aside else ""
+
+
+def _name_of(connection: sqlite3.Connection, result: int) -> str:
+    """Name of a step whose result a row is; the row's number where none is known."""
+    row = connection.execute(
+        "SELECT s.name FROM results r JOIN steps s ON s.key = r.key WHERE r.id = ? LIMIT 1", (result,)
+    ).fetchone()
+    return repr(row[0]) if row else f"result {result}"
+
+
+def damaged_results(connection: sqlite3.Connection) -> dict[bytes, KnownResult]:
+    """The newest result of each key that was found damaged, where its row is sound."""
+    rows = connection.execute(
+        "SELECT r.id, r.key, r.input_key, r.value_digest, r.digest, r.size, r.suffix, r.codec, r.codec_version,"
+        " r.checksum"
+        " FROM damages d JOIN results r ON r.id = d.result ORDER BY r.id"
+    )
+    found = {}
+    for *columns, codec, version, checksum in rows:
+        known = KnownResult._make(columns)
+        if has_checksum(checksum, Sealed(*known[1:5], codec, known.size, version, known.suffix)):
+            found[known.key] = known
+    return found

@@ -1,0 +1,184 @@
+"""Result rows: found by key or input key, checked by a checksum of their own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from xxhash import xxh3_64_digest, xxh3_128_digest
+
+from ezpyp.errors import DamagedResultError
+from ezpyp.store.rows import KnownResult, NewResult, StoredResult
+
+# One IN query answers 500 keys in 8.9 us a key on a million rows; a query a key takes 12.7.
+_KEYS_A_QUERY = 500
+
+_COLUMNS = "id, key, input_key, value_digest, digest, size, codec, codec_version, suffix, preview, checksum"
+_UNDAMAGED = "id NOT IN (SELECT result FROM damages)"
+
+
+class Sealed(NamedTuple):
+    """The columns of a result row that its checksum covers."""
+
+    key: bytes
+    input_key: bytes | None
+    value_digest: bytes | None
+    digest: bytes
+    codec: str
+    size: int
+    codec_version: int
+    suffix: str
+
+
+def result_checksum(row: Sealed) -> bytes:
+    """Eight bytes that a flipped bit in a result row cannot keep right: SQLite's pages have no checksum."""
+    _, _, _, _, _, size, codec_version, suffix = row
+    return xxh3_64_digest(_identity(row) + f" {size} {codec_version} {suffix}".encode())
+
+
+def has_checksum(checksum: bytes, row: Sealed) -> bool:
+    """Whether a row is as it was written.
+
+    Rows of the first days of format 2, and those that came from format 1, cover only what tells results apart.
+    """
+    try:
+        return checksum == result_checksum(row) or checksum == xxh3_64_digest(_identity(row))
+    except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
+        return False
+
+
+def _identity(row: Sealed) -> bytes:
+    key, input_key, value_digest, digest, codec, *_ = row
+    return (
+        key + (b"-" if input_key is None else input_key) + (b"-" if value_digest is None else value_digest) + digest
+        + codec.encode()
+    )  # fmt: skip
+
+
+def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, KnownResult]:
+    """The newest undamaged result of each key that has one.
+
+    Checksums are not looked at here, which halves the cost: a wrong id or digest is found when the result is
+    loaded, and a wrong input key or value digest makes a step run again.
+    """
+    if connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None:
+        return {}
+    damaged = {row[0] for row in connection.execute("SELECT result FROM damages")}
+    found: dict[bytes, KnownResult] = {}
+    for start in range(0, len(keys), _KEYS_A_QUERY):
+        part = keys[start : start + _KEYS_A_QUERY]
+        rows = connection.execute(
+            "SELECT id, key, input_key, value_digest, digest, size, suffix FROM results"
+            f" WHERE key IN ({','.join('?' * len(part))})",
+            part,
+        ).fetchall()
+        if damaged:
+            rows = [row for row in rows if row[0] not in damaged]
+        if len(rows) > len(part) or len(set(map(itemgetter(1), rows))) < len(rows):
+            rows.sort()  # by id: the newest result of a key counts
+        found.update(zip(map(itemgetter(1), rows), map(KnownResult._make, rows), strict=True))
+    return found
+
+
+def result_of_input(connection: sqlite3.Connection, input_key: bytes) -> StoredResult | None:
+    """The newest undamaged result that was computed from the same values by the same code."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM results WHERE input_key = ? AND {_UNDAMAGED} ORDER BY id DESC", (input_key,)
+    )
+    return next(_sound(rows), None)
+
+
+def results_by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredResult]:
+    """Sound results by their row ids."""
+    found: dict[int, StoredResult] = {}
+    for result in ids:
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM results WHERE id = ? AND {_UNDAMAGED}", (result,))
+        found.update((row.id, row) for row in _sound(rows))
+    return found
+
+
+def _sound(rows: Iterable[tuple[object, ...]]) -> Iterator[StoredResult]:
+    """Rows whose checksum is right; a wrong one is as good as absent."""
+    for *columns, checksum in rows:
+        result = StoredResult(*columns)  # type: ignore[arg-type]  # columns of the query, in its order
+        if has_checksum(checksum, sealed(result)):  # type: ignore[arg-type]  # bytes, or wrong
+            yield result
+
+
+def sealed(result: StoredResult) -> Sealed:
+    """What the checksum of a result's row covers."""
+    _, key, input_key, value_digest, digest, size, codec, codec_version, suffix, *_ = result
+    return Sealed(key, input_key, value_digest, digest, codec, size, codec_version, suffix)
+
+
+def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
+    """The bytes of a small result; None where they are a file. A result taken over shares its origin's."""
+    row = connection.execute(
+        "SELECT o.payload FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id) WHERE r.id = ?",
+        (result,),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def digest_of(connection: sqlite3.Connection, result: int) -> bytes:
+    """The object digest that a row names, whether the row is sound or not; zeros where there is no row."""
+    row = connection.execute("SELECT digest FROM results WHERE id = ?", (result,)).fetchone()
+    return bytes(row[0]) if row else bytes(16)
+
+
+def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:
+    """Append results: ``(id, run, result)`` each."""
+    rows = list(rows)
+    connection.executemany(
+        "INSERT INTO results (id, run, key, input_key, value_digest, digest, size, codec, codec_version, suffix,"
+        " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(id_, run, *new[:12], result_checksum(Sealed(*new[:4], new[5], new[4], *new[6:8]))) for id_, run, new in rows],
+    )
+    files = [(id_, path, digest) for id_, _, new in rows for path, digest in new.files]
+    if files:
+        connection.executemany("INSERT INTO result_files VALUES (?, ?, ?)", files)
+
+
+def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:
+    """Compare a small result with its digest before anything unpickles it."""
+    if len(data) != size or xxh3_128_digest(data) != digest:
+        raise DamagedResultError(
+            f"the stored result of {name!r} is damaged (its digest is not {digest.hex()}): "
+            "run the pipeline again to compute it anew",
+            digest=digest.hex(),
+            what="its bytes in the index have another digest",
+        )
+
+
+# Files that results name: a result counts as long as they hold what they held.
+
+
+def files_of(connection: sqlite3.Connection, result: int) -> tuple[tuple[str, bytes], ...]:
+    """The files that a result names (`ezpyp.File`), with the digests of their content when it was stored."""
+    return tuple(connection.execute("SELECT path, digest FROM result_files WHERE result = ?", (result,)))
+
+
+def changed_files(connection: sqlite3.Connection, results: Collection[int]) -> dict[int, str]:
+    """What is wrong with the files that results name, by result; unchanged files are not read again.
+
+    Args:
+        connection: To an index.
+        results: Row ids of the results that are to be used.
+    """
+    changed = {}
+    for result, path, digest in connection.execute("SELECT result, path, digest FROM result_files"):
+        if result in results and (what := _change(path, digest)):
+            changed[result] = what
+    return changed
+
+
+def _change(path: str, digest: bytes) -> str | None:
+    from ezpyp.hashing.files import FILE_DIGESTS  # imported by runs; looking at a cache starts quicker without
+
+    try:
+        is_same = FILE_DIGESTS.digest(path, strict=False) == digest
+    except OSError as error:
+        return str(error)
+    return None if is_same else f"the file {path!r} is not what the step made: something else wrote to it"

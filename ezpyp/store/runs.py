@@ -1,0 +1,249 @@
+"""Rows of runs and of what happened to each step in them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from ezpyp.errors import DamagedIndexError
+from ezpyp.store.connection import storable
+from ezpyp.store.rows import ErrorRow, RunRow, StepRow
+
+if TYPE_CHECKING:
+    from ezpyp.hashing.code.identity import FunctionIdentity
+    from ezpyp.hashing.recording import Part
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """How a run ended: counts of steps by what became of them, and seconds of all bodies together."""
+
+    cached: int
+    done: int
+    failed: int
+    skipped: int
+    busy_seconds: float
+
+
+class KilledRun(NamedTuple):
+    """A run that ended without a word, with name, rank and host of each step that was running for over a second."""
+
+    run: int
+    host: str
+    steps: list[tuple[str, int, str]]
+
+
+def ended_in_order(connection: sqlite3.Connection) -> bool:
+    """Whether the newest run came to its end, or there was none; a run that was killed says ``running`` for ever."""
+    row = connection.execute("SELECT status FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    return row is None or row[0] in ("completed", "failed")
+
+
+def killed_run(connection: sqlite3.Connection) -> KilledRun | None:
+    """What the newest run was at when it ended without a word; None where it did not."""
+    row = connection.execute("SELECT run, status, host FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    if row is None or row[1] != "running":
+        return None
+    steps = connection.execute(  # "<> 0" is what the partial index asks for, in its own words
+        "SELECT s.name, w.rank, w.host FROM step_rows w JOIN steps s ON s.id = w.step"
+        " WHERE w.status <> 0 AND w.status = -2 AND w.run = ? ORDER BY w.rank",
+        [row[0]],
+    )
+    return KilledRun(row[0], row[2], steps.fetchall())
+
+
+def start_run(connection: sqlite3.Connection, row: RunRow) -> int:
+    """Record that a run begins; its number."""
+    names = ", ".join(RunRow._fields)
+    facts = [storable(fact) if isinstance(fact, str) else fact for fact in row]
+    cursor = connection.execute(
+        f"INSERT INTO runs ({names}, status) VALUES ({','.join('?' * len(RunRow._fields))}, 'running')", facts
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def finish_run(
+    connection: sqlite3.Connection,
+    run: int,
+    status: str,
+    counts: RunCounts,
+    by_phase: Mapping[tuple[int, int], int] | None = None,
+    *,
+    git_dirty: bool | None = None,
+) -> None:
+    """Record how a run ended; ``by_phase`` has the number of steps by phase and status."""
+    now = time.time()
+    connection.execute(
+        "UPDATE runs SET status = ?, finished_at = ?, seconds = ? - started_at, cached = ?, done = ?, failed = ?,"
+        " skipped = ?, busy_seconds = ?, phases = ?, git_dirty = ? WHERE run = ?",
+        (
+            status,
+            now,
+            now,
+            counts.cached,
+            counts.done,
+            counts.failed,
+            counts.skipped,
+            counts.busy_seconds,
+            _phases_text(by_phase) if by_phase else None,
+            git_dirty,
+            run,
+        ),
+    )
+
+
+def record_counts(connection: sqlite3.Connection, run: int, by_phase: Mapping[tuple[int, int], int]) -> None:
+    """Record how many steps are how while a run goes on, by phase and status."""
+    connection.execute("UPDATE runs SET phases = ? WHERE run = ?", (_phases_text(by_phase), run))
+
+
+def _phases_text(by_phase: Mapping[tuple[int, int], int]) -> str:
+    phases: dict[int, dict[int, int]] = {}
+    for (phase, status), number in sorted(by_phase.items()):
+        phases.setdefault(phase, {})[status] = number
+    return json.dumps(phases)
+
+
+def insert_step_rows(connection: sqlite3.Connection, rows: Iterable[StepRow]) -> None:
+    """Write step rows; the row of a step that was running is completed by its outcome."""
+    connection.executemany(f"INSERT OR REPLACE INTO step_rows VALUES ({','.join('?' * 12)})", rows)
+
+
+def insert_errors(connection: sqlite3.Connection, rows: Iterable[ErrorRow]) -> None:
+    """Write why steps failed or were skipped."""
+    connection.executemany(f"INSERT OR REPLACE INTO errors VALUES ({','.join('?' * 8)})", rows)
+
+
+def latest_rows(connection: sqlite3.Connection) -> dict[int, tuple[int, int | None]]:
+    """Status and result of each step's newest row."""
+    rows = connection.execute("SELECT step, status, result, max(run) FROM step_rows GROUP BY step")
+    return {step: (status, result) for step, status, result, _ in rows}
+
+
+ROWS_IN_DOUBT = "rows in doubt"
+"""Fact about a location: the number of the run since which no row of a step is taken for granted."""
+
+
+def newest_run(connection: sqlite3.Connection) -> int:
+    """Number of the newest run, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()[0])
+
+
+def all_rows_current(connection: sqlite3.Connection, revision: int, total: int) -> bool:
+    """Whether the newest run was of this revision and left every step done with its row written."""
+    row = connection.execute(
+        "SELECT revision, status, total, cached + done, cast(run AS TEXT) = (SELECT value FROM meta WHERE name = ?)"
+        " FROM runs ORDER BY run DESC LIMIT 1",
+        (ROWS_IN_DOUBT,),
+    ).fetchone()
+    return row is not None and row[:4] == (revision, "completed", total, total) and not row[4]
+
+
+def error_of(connection: sqlite3.Connection, step: int) -> ErrorRow | None:
+    """The newest error of a step."""
+    row = connection.execute(
+        "SELECT step, run, type, message, file, line, traceback, blame FROM errors WHERE step = ?"
+        " ORDER BY run DESC LIMIT 1",
+        (step,),
+    ).fetchone()
+    return ErrorRow(*row) if row else None
+
+
+def recorded_durations(connection: sqlite3.Connection, steps: Iterable[int]) -> dict[int, float]:
+    """Seconds that each step's body took when it last ran."""
+    wanted = set(steps)
+    rows = connection.execute(
+        "SELECT step, seconds, max(run) FROM step_rows WHERE seconds IS NOT NULL AND cached = 0 GROUP BY step"
+    )
+    return {step: seconds for step, seconds, _ in rows if step in wanted}
+
+
+# What steps said: a row only where one said something, compressed.
+
+WORTH_BYTES = 200
+"""Shorter texts are stored as they are: zlib would make hardly less of them, and they read well in ``sqlite3``."""
+
+
+class OutputRow(NamedTuple):
+    """What a step said in a run; the step's row id, and the bytes of each stream."""
+
+    step: int
+    run: int
+    stdout: bytes
+    stderr: bytes
+    log: bytes
+
+
+def insert_outputs(connection: sqlite3.Connection, rows: Iterable[OutputRow]) -> None:
+    """Write what steps said; a step that runs twice in one run says it anew."""
+    packed = [(row.step, row.run, *(_packed(text) for text in row[2:])) for row in rows]
+    connection.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)", packed)
+
+
+def output_of(connection: sqlite3.Connection, step: int, run: int) -> OutputRow | None:
+    """What a step said in a run; None where it was silent, or ran before its words were kept.
+
+    Raises:
+        DamagedIndexError: The row is damaged.
+    """
+    try:
+        row = connection.execute(
+            "SELECT stdout, stderr, log FROM outputs WHERE step = ? AND run = ?", (step, run)
+        ).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None  # an older index that nobody has written to since
+        raise
+    try:
+        return None if row is None else OutputRow(step, run, *map(_unpacked, row))
+    except zlib.error as error:
+        raise DamagedIndexError(
+            f"what step {step} said in run {run} cannot be read: its row is damaged ({error})"
+        ) from error
+
+
+def _packed(text: bytes) -> bytes | None:
+    if not text:
+        return None
+    # A first byte that no text begins with tells them apart.
+    return b"\0" + zlib.compress(text) if len(text) > WORTH_BYTES or text[:1] == b"\0" else text
+
+
+def _unpacked(blob: bytes | None) -> bytes:
+    if not blob:
+        return b""
+    return zlib.decompress(blob[1:]) if blob[:1] == b"\0" else bytes(blob)
+
+
+# What was around each function from run to run, and counts in no key: environment variables, versions of libraries.
+
+KINDS = frozenset({"environment", "library"})
+_NEWEST = "SELECT parts FROM circumstances WHERE function = ? AND run <= ? ORDER BY run DESC LIMIT 1"
+
+
+def record_circumstances(connection: sqlite3.Connection, run: int, identities: Iterable[FunctionIdentity]) -> None:
+    """Write down what is around the functions of a run, where it is not as it was; inside a transaction."""
+    # One function may be decorated for thousands of steps.
+    for identity in {identity.digest: identity for identity in identities}.values():
+        parts = json.dumps([[p.kind, p.name, p.digest, p.text] for p in identity.parts if p.kind in KINDS])
+        row = connection.execute("SELECT id FROM functions WHERE digest = ?", (identity.digest,)).fetchone()
+        if row is None:
+            continue  # the functions of an unchanged schema whose index was damaged: nothing to hang it on
+        known = connection.execute(_NEWEST, (row[0], run)).fetchone()
+        if parts != (known[0] if known else "[]"):
+            connection.execute("INSERT INTO circumstances VALUES (?, ?, ?)", (row[0], run, parts))
+
+
+def circumstances_at(connection: sqlite3.Connection, function: int, run: int) -> tuple[Part, ...] | None:
+    """What was around a function in a run; None where that was not written down."""
+    row = connection.execute(_NEWEST, (function, run)).fetchone()
+    if row is None:
+        return None
+    from ezpyp.hashing.recording import Part  # imported by runs; looking at a cache starts quicker without
+
+    return tuple(Part(kind, name, digest=digest, text=text) for kind, name, digest, text in json.loads(row[0]))
