@@ -14,7 +14,7 @@ from xxhash import xxh3_128_digest
 from ezpyp.errors import DamagedResultError
 from ezpyp.inspect.queries import Reader
 from ezpyp.store.objects import ObjectStore
-from ezpyp.store.tables import EARLIER_VIEWS, FORMAT, SCRIPT
+from ezpyp.store.tables import SCRIPT
 
 
 def content(reader: Reader, result: int) -> tuple[memoryview, str]:
@@ -92,16 +92,14 @@ def contradictions(reader: Reader) -> Iterator[tuple[str, str, str]]:
 
 
 def _scheme(reader: Reader) -> Iterator[tuple[str, str, str]]:
-    """Tables, triggers and views, word by word; an older format had others."""
-    if reader.meta().get("format") != str(FORMAT):
-        return
+    """Triggers and views, word by word."""
     query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('trigger', 'view')"
     there = {(kind, name): sql for kind, name, sql in reader.ask(query)}
     with closing(sqlite3.connect(":memory:")) as fresh:
         fresh.executescript(SCRIPT)
         made = {(kind, name): sql for kind, name, sql in fresh.execute(query)}
     for (kind, name), sql in made.items():
-        if there.get((kind, name)) not in (sql, *EARLIER_VIEWS):
+        if there.get((kind, name)) != sql:
             yield kind, name, "it is not as ezpyp makes it"
 
 

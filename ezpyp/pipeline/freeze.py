@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,17 +33,16 @@ from ezpyp.store.runs import recorded_durations
 from ezpyp.store.schema_rows import (
     all_steps,
     bound_steps,
-    columns_of,
+    corrupt_rows,
+    corrupt_steps,
     edges_of,
     function_identity_of,
     function_tags,
     latest_revision,
-    mend_steps,
     record_functions,
     record_revision,
     record_steps,
     steps_of_revision,
-    unsound_steps,
 )
 
 SCHEMA_NAME = "pipeline.schema"
@@ -69,11 +68,11 @@ def freeze(index: Index, program: Program, revise: Revise) -> Frozen:
     Raises:
         SchemaConflictError: A name that has a result would change its meaning; nothing was written.
     """
-    in_doubt = record_markers(index)
+    record_markers(index)
     _remember_files(index)
     revision, digest = latest_revision(index.connection)
     # One digest over all names and keys: an unchanged script needs no look at its steps at all.
-    if digest == program.digest and not in_doubt:
+    if digest == program.digest:
         if not (index.location / SCHEMA_NAME).is_file() or index.noted(_HERE) != str(index.location):
             _export(index, records_of(program), all_steps(index.connection), bound_steps(index.connection))
         return Frozen(revision, None)
@@ -109,9 +108,9 @@ class _Freezing:
         self._records = records_of(program)
         recorded = all_steps(self._connection)
         self._by_id = {step.id: step for step in recorded}
-        # A row that a bad disk changed promises nothing; where the program has the step, it is written as it was.
-        self._unsound = [self._by_id[id_] for id_ in unsound_steps(self._connection)]
-        self._known = [step for step in recorded if step not in self._unsound] if self._unsound else recorded
+        if corrupt := corrupt_steps(self._connection):
+            raise corrupt_rows(index.location, list(corrupt.values()))
+        self._known = recorded
         self._bound = bound_steps(self._connection) if self._known else set()
         self._causes: dict[tuple[int, bytes], Sequence[Cause]] = {}
 
@@ -185,7 +184,6 @@ class _Freezing:
         digest = self._program.digest
         with self._index.writing() as connection:
             functions = record_functions(connection, self._program.identities.values(), python_tag())
-            known |= self._mend(functions)
             ids = record_steps(connection, self._records, known, functions)
             after = set(ids)
             # The same steps in another order are no new revision.
@@ -195,15 +193,6 @@ class _Freezing:
                 revision = record_revision(connection, digest, before, after, verdict.note(left_out, revised))
         _export(self._index, self._records, self._known, self._bound)
         return Frozen(revision, ids)
-
-    def _mend(self, functions: Mapping[bytes, int]) -> dict[tuple[str, bytes], int]:
-        """Write damaged rows of the program's own steps as they were; their ids."""
-        if not self._unsound:
-            return {}
-        records = {(record.name, record.key): record for record in self._records}
-        ids = {(step.name, step.key): step.id for step in self._unsound if (step.name, step.key) in records}
-        mend_steps(self._connection, {id_: columns_of(records[which], functions) for which, id_ in ids.items()})
-        return ids
 
 
 def _export(index: Index, records: Sequence[StepRecord], known: Iterable[KnownStep], bound: set[int]) -> None:

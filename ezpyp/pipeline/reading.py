@@ -27,7 +27,7 @@ from ezpyp.graph.lookup import find_names
 from ezpyp.steps.function import Declarations
 from ezpyp.steps.step import Step
 from ezpyp.store.connection import RECOVERY, index_path, translated
-from ezpyp.store.damage import mark_damage, mark_doubt
+from ezpyp.store.damage import mark_damage
 from ezpyp.store.encoded import decode_result
 from ezpyp.store.index import is_cache
 from ezpyp.store.objects import ObjectStore
@@ -36,12 +36,13 @@ from ezpyp.store.results import check_payload, digest_of, newest_results, payloa
 from ezpyp.store.rows import KnownStep
 from ezpyp.store.runs import error_of
 from ezpyp.store.schema_rows import (
+    corrupt_rows,
+    corrupt_steps,
     is_in_revision,
     latest_revision,
     steps_named,
     steps_of_revision,
     steps_recorded,
-    unsound_steps,
 )
 from ezpyp.store.trust import check_trust
 
@@ -124,22 +125,16 @@ class Reader:
         if revision is not None and not 1 <= revision <= newest:
             raise UnknownStepError(f"there is no revision {revision}; the newest is {newest}", name=str(revision))
         steps = steps_of_revision(self.connection, newest if revision is None else revision)
-        return self._sound(steps, unsound_steps(self.connection))
+        return self._intact(steps, corrupt_steps(self.connection))
 
-    def _sound(self, steps: list[KnownStep], unsound: Mapping[int, str]) -> list[KnownStep]:
+    def _intact(self, steps: list[KnownStep], corrupt: Mapping[int, str]) -> list[KnownStep]:
         """Steps whose rows are what was written.
 
         Raises:
-            DamagedResultError: A row is not: a name or a parameter may lead to another step's result.
+            DamagedIndexError: A row is not: a name or a parameter may lead to another step's result.
         """
-        if spoilt := [step.name for step in steps if step.id in unsound]:
-            mark_doubt(self._location)
-            raise DamagedResultError(
-                f"the row of step {spoilt[0]!r} in the index is damaged (wrong checksum; {len(spoilt)} in all): "
-                "run the pipeline again, which writes it as it was",
-                digest="",
-                what="the row of a step has another checksum",
-            )
+        if names := [step.name for step in steps if step.id in corrupt]:
+            raise corrupt_rows(self._location, names)
         return steps
 
     def find(self, name: str, revision: int | None, params: Mapping[str, object]) -> KnownStep:
@@ -168,10 +163,9 @@ class Reader:
         newest = latest_revision(self.connection)[0]
         recorded = steps_recorded(self.connection, newest if revision is None else revision)
         if found < recorded:
-            mark_doubt(self._location)
             raise DamagedIndexError(
-                f"the index {index_path(self._location)} has rows of {found} of its {recorded} steps: it is damaged. "
-                f"Run the pipeline once more, which writes a row that is missing; if it does not come back, {RECOVERY}"
+                f"the index {index_path(self._location)} has rows of {found} of its {recorded} steps: it is damaged; "
+                f"{RECOVERY}"
             )
 
     def _exactly(self, name: str, revision: int | None) -> KnownStep | None:
@@ -179,7 +173,7 @@ class Reader:
         last = latest_revision(self.connection)[0] if revision is None else revision
         for step in steps_named(self.connection, [name]).get(name, ()):
             if is_in_revision(self.connection, step.id, last):
-                return self._sound([step], unsound_steps(self.connection, [step.id]))[0]
+                return self._intact([step], corrupt_steps(self.connection, [step.id]))[0]
         return None
 
     def recorded(self, name: str, key: bytes) -> KnownStep | None:
@@ -212,11 +206,15 @@ class Reader:
 
     def _load(self, name: str, key: bytes, result: int) -> object:
         stored = results_by_id(self.connection, [result]).get(result)
-        if stored is None or stored.key != key:
-            mark_damage(self._location, digest_of(self.connection, result))
+        if stored is None and (digest := digest_of(self.connection, result)) is not None:
+            mark_damage(self._location, digest)
             raise DamagedResultError(
-                f"the row of {name!r}'s result is damaged: run the pipeline again to compute it anew",
-                digest="",
+                f"the row of {name!r}'s result is damaged: run the pipeline again to compute it anew", digest=""
+            )
+        if stored is None or stored.key != key:
+            raise DamagedIndexError(
+                f"{index_path(self._location)} is damaged: the row of step {name!r} leads to no result of its own; "
+                f"{RECOVERY}"
             )
         try:
             payload = payload_of(self.connection, result)
@@ -240,10 +238,11 @@ class Reader:
             return StepSkippedError(
                 f"step {step.name!r} was skipped: it needs {self._root_cause(error.blame)}", step=step.name
             )
+        way_on = "call pipeline.execute() first"
         if status != RUNNING and newest_results(self.connection, [step.key]):
-            mark_doubt(self._location)  # it has a result, and its row does not say so: the next run writes it anew
+            way_on += f"; if that does not help, the index is damaged, since a result is there: {RECOVERY}"
         what = "is running" if status == RUNNING else "has not run yet"
-        return StepPendingError(f"step {step.name!r} {what}: call pipeline.execute() first", step=step.name)
+        return StepPendingError(f"step {step.name!r} {what}: {way_on}", step=step.name)
 
     def _root_cause(self, blame: str | None) -> str:
         """The dependency, and where that was skipped too, the failed step at the bottom."""
@@ -335,23 +334,13 @@ class Answers:
             self._check_own(step)
             recorded = self._record_of(step)
             if recorded is None:
-                if step.is_settled and is_cache(self._location):
-                    mark_doubt(self._location)
                 raise StepPendingError(f"{step!r} has not run yet: call pipeline.execute() first", step=repr(step))
             return recorded
         if not isinstance(step, str):
             raise UnknownStepError(
                 f"a step is asked for by name or as the step itself, not by {step!r}", name=str(step)
             )
-        try:
-            return self._reader.find(step, revision, params)
-        except UnknownStepError:
-            if revision is None and not params and self._is_declared(step):
-                mark_doubt(self._location)  # it was recorded: the next run writes its row anew
-            raise
-
-    def _is_declared(self, name: str) -> bool:
-        return any(step.is_settled and step.name == name for step in self._declarations.steps)
+        return self._reader.find(step, revision, params)
 
     def _record_of(self, step: Step) -> KnownStep | None:
         if not step.is_settled or not is_cache(self._location):

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError, StoreError
+from ezpyp.errors import DamagedIndexError, EzpypError, InitializationError, PipelineFailedError
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.connect import connect, not_shared
 from ezpyp.execution.mpi.work import work
@@ -31,8 +31,7 @@ from ezpyp.pipeline.reading import Answers
 from ezpyp.pipeline.settings import Settings, options_of
 from ezpyp.schema.rule import asked_for
 from ezpyp.steps.function import RUNNING, Declarations
-from ezpyp.store.connection import translated
-from ezpyp.store.damage import mark_doubt
+from ezpyp.store.connection import RECOVERY, translated
 from ezpyp.store.filesystem import filesystem_of
 from ezpyp.store.index import Index
 from ezpyp.store.results import newest_results
@@ -106,10 +105,9 @@ class Root:
         try:
             return frozen.step_ids or step_ids_of(self._opened().connection, program, frozen.revision)
         except KeyError as error:
-            mark_doubt(self._location)
-            raise StoreError(
-                f"the index at {self._location} is damaged, the row of {error.args[0][0]!r} is not there any "
-                "more: run again, and it is written anew"
+            raise DamagedIndexError(
+                f"the index at {self._location} is damaged, the row of {error.args[0][0]!r} is not there any more; "
+                f"{RECOVERY}"
             ) from None
 
     def _freeze(self, program: Program, revise: bool | Iterable[str] | None) -> Frozen:

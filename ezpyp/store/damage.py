@@ -21,7 +21,6 @@ from ezpyp.store.index import Index
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store.results import Sealed, changed_files, check_payload, has_checksum, payload_of, results_by_id
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
-from ezpyp.store.runs import ROWS_IN_DOUBT, newest_run
 
 _FOLDER = "damaged"
 _DIGEST_BYTES = 16
@@ -47,43 +46,21 @@ def mark_damage(location: Path, digest: bytes) -> None:
         (location / _FOLDER / digest.hex()).touch()
 
 
-def mark_doubt(location: Path) -> None:
-    """Leave a marker for rows of steps that lead nowhere, or to another step's result."""
-    mark_damage(location, bytes(_DIGEST_BYTES))
-
-
-def record_markers(index: Index) -> bool:
-    """Record what markers name, where it is damaged still; the location must be held.
-
-    Returns:
-        Whether rows of steps are in doubt: a marker names a result that is whole, so that what led to it is not.
-    """
+def record_markers(index: Index) -> None:
+    """Record what markers name, where it is damaged still; the location must be held."""
     folder = index.location / _FOLDER
     markers = [path for path in folder.iterdir() if _MARKER.fullmatch(path.name)] if folder.is_dir() else []
     if not markers:
-        return False
+        return
     objects = ObjectStore(index.location, trust=True)  # bytes are looked at only
     found: list[Damage] = []
-    in_doubt = False
     for marker in markers:
         # Every row that leads to the object: results taken over have its digest too.
         rows = index.connection.execute("SELECT id FROM results WHERE digest = ?", (bytes.fromhex(marker.name),))
-        damages = [_look(index.connection, objects, id_) for (id_,) in rows.fetchall()]
-        found += [damage for damage in damages if damage]
-        in_doubt |= not any(damages)
+        found += filter(None, [_look(index.connection, objects, id_) for (id_,) in rows.fetchall()])
     _record(index, found)
-    if in_doubt:
-        _restore_rows(index)
     for marker in markers:
         marker.unlink(missing_ok=True)
-    return in_doubt
-
-
-def _restore_rows(index: Index) -> None:
-    """Let the next run compare every step's row, and make SQLite's own lookups anew from the rows they stand for."""
-    index.note(ROWS_IN_DOUBT, str(newest_run(index.connection)))
-    with index.writing() as connection:
-        connection.execute("REINDEX")
 
 
 def _look(connection: sqlite3.Connection, objects: ObjectStore, result: int) -> Damage | None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from ezpyp.errors import EzpypError, PipelineMismatchError, StoreError
 from ezpyp.store.connection import INDEX_NAME, index_path, open_for_writing, storable, transaction, translated
-from ezpyp.store.lock import KeptLocks, RunLock, wait_for_holder
-from ezpyp.store.migrations import migrate
+from ezpyp.store.lock import IndexFiles, RunLock, wait_for_holder
 from ezpyp.store.new_file import temporary_name
 from ezpyp.store.opening import SQL_ERRORS, living_holder, open_index
 
@@ -34,7 +33,7 @@ class Index:
         self.connection: sqlite3.Connection = open_for_writing(location, shared=shared, durable=durable)
         self._lock = RunLock(self.connection, location)
         mode = self.connection.execute("PRAGMA journal_mode").fetchone()[0]
-        self._kept = KeptLocks(index_path(location), is_wal=mode == "wal")
+        self._files = IndexFiles(index_path(location), is_wal=mode == "wal")
 
     def close(self) -> None:
         """Close the index; a WAL is folded into it, so that the folder can become read-only."""
@@ -45,8 +44,6 @@ class Index:
     def held(self, wait_s: float = 0.0) -> Iterator[None]:
         """Hold the location for this process.
 
-        An index of an older format is brought to today's; a copy of it stays beside it.
-
         Raises:
             CacheBusyError: Another process holds it, still after ``wait_s`` seconds.
         """
@@ -54,7 +51,6 @@ class Index:
             self._lock.acquire(wait_s)
         try:
             with translated(self.location):
-                migrate(self.connection, self.location, self._lock.check)
                 yield
         except BaseException:
             # An index that cannot be written any more must not hide what went wrong before.
@@ -68,14 +64,14 @@ class Index:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction of the holder; a holder that was overtaken gets `CacheBusyError`."""
         with translated(self.location):
-            self._keep_locks()
+            self._check_files()
             with transaction(self.connection):
                 self._lock.check()
                 yield self.connection
 
-    def _keep_locks(self) -> None:
+    def _check_files(self) -> None:
         try:
-            self._kept.keep()
+            self._files.check()
         except StoreError:
             # SQLite still has the log that has no name any more, and folds it into the index.
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -83,8 +79,6 @@ class Index:
 
     def beat(self) -> None:
         """Say that the holder lives, if that is due: no row may be written for hours while a long step runs."""
-        if self._kept.is_due:
-            self._keep_locks()
         if self._lock.is_beat_due:
             with self.writing():
                 pass

@@ -17,8 +17,7 @@ from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError
 from ezpyp.store.connection import INDEX_NAME as INDEX
 from ezpyp.store.connection import RECOVERY, version_to_install
 from ezpyp.store.lock import Owner, living_owner
-from ezpyp.store.migrations import show_as_today
-from ezpyp.store.tables import FORMAT, has_todays_views
+from ezpyp.store.tables import FORMAT
 
 # A rollback-journal writer locks readers out for the milliseconds of its commit.
 BUSY_TIMEOUT_S = 10.0
@@ -229,11 +228,6 @@ def _check_format(index: OpenIndex) -> None:
             f"{file} has format {number}; this ezpyp reads up to {FORMAT}: "
             f"install {version_to_install(index.connection)}"
         )
-    try:
-        if int(number) < FORMAT or not has_todays_views(index.connection):
-            show_as_today(index.connection)
-    except SQL_ERRORS as error:
-        raise unreadable(file, error, "is no index of ezpyp, or a damaged one") from error
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

@@ -39,12 +39,9 @@ def result_checksum(row: Sealed) -> bytes:
 
 
 def has_checksum(checksum: bytes, row: Sealed) -> bool:
-    """Whether a row is as it was written.
-
-    Rows of the first days of format 2, and those that came from format 1, cover only what tells results apart.
-    """
+    """Whether a row is as it was written."""
     try:
-        return checksum == result_checksum(row) or checksum == xxh3_64_digest(_identity(row))
+        return checksum == result_checksum(row)
     except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
         return False
 
@@ -122,10 +119,10 @@ def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
     return row[0] if row else None
 
 
-def digest_of(connection: sqlite3.Connection, result: int) -> bytes:
-    """The object digest that a row names, whether the row is sound or not; zeros where there is no row."""
+def digest_of(connection: sqlite3.Connection, result: int) -> bytes | None:
+    """The object digest that a row names, whether the row is intact or not; None where there is no row."""
     row = connection.execute("SELECT digest FROM results WHERE id = ?", (result,)).fetchone()
-    return bytes(row[0]) if row else bytes(16)
+    return bytes(row[0]) if row else None
 
 
 def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:

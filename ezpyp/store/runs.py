@@ -125,23 +125,12 @@ def latest_rows(connection: sqlite3.Connection) -> dict[int, tuple[int, int | No
     return {step: (status, result) for step, status, result, _ in rows}
 
 
-ROWS_IN_DOUBT = "rows in doubt"
-"""Fact about a location: the number of the run since which no row of a step is taken for granted."""
-
-
-def newest_run(connection: sqlite3.Connection) -> int:
-    """Number of the newest run, 0 where there is none."""
-    return int(connection.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()[0])
-
-
 def all_rows_current(connection: sqlite3.Connection, revision: int, total: int) -> bool:
     """Whether the newest run was of this revision and left every step done with its row written."""
     row = connection.execute(
-        "SELECT revision, status, total, cached + done, cast(run AS TEXT) = (SELECT value FROM meta WHERE name = ?)"
-        " FROM runs ORDER BY run DESC LIMIT 1",
-        (ROWS_IN_DOUBT,),
+        "SELECT revision, status, total, cached + done FROM runs ORDER BY run DESC LIMIT 1"
     ).fetchone()
-    return row is not None and row[:4] == (revision, "completed", total, total) and not row[4]
+    return bool(row == (revision, "completed", total, total))
 
 
 def error_of(connection: sqlite3.Connection, step: int) -> ErrorRow | None:

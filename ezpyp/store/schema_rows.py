@@ -6,26 +6,21 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_digest
 
-from ezpyp.store.connection import storable
+from ezpyp.errors import DamagedIndexError
+from ezpyp.store.connection import RECOVERY, index_path, storable
 from ezpyp.store.rows import Edge, KnownStep, Manifest, StepRecord, record_manifests
-from ezpyp.store.tables import TRIGGERS
 
 if TYPE_CHECKING:
     from ezpyp.hashing.code.identity import FunctionIdentity
 
 
-# The checksum of a step's row: one that is wrong is not believed, and a run that declares the step puts it right.
-
-_SEALED = "name, key, function, codec, phase, args, kwargs, params, settings, shape, manifest"
-_UNGUARD = "DROP TRIGGER steps_no_update"
-_GUARD = next(line for line in TRIGGERS.splitlines() if line.startswith("CREATE TRIGGER steps_no_update"))
-
-Columns = tuple[str, bytes, int, str, int, str, str, str, str | None, bytes | None, str | None]
-"""``name, key, function, codec, phase, args, kwargs, params, settings, shape, manifest`` of a row."""
+_CHECKED = "name, key, function, codec, phase, args, kwargs, params, settings, shape, manifest"
+"""The columns of a step's row that its checksum covers, in its order."""
 
 
 def step_checksum(row: Sequence[Any]) -> bytes:
@@ -35,54 +30,34 @@ def step_checksum(row: Sequence[Any]) -> bytes:
     return xxh3_64_digest(key + texts.encode("utf-8", "surrogatepass") + (shape or b""))
 
 
-def is_sealed(checksum: object, row: Sequence[Any]) -> bool:
-    """Whether a row is as it was written. Those of the first days of format 2 and before cover name and key."""
-    try:
-        older = row[1] + row[0].encode("utf-8", "surrogatepass")
-        return checksum == step_checksum(row) or checksum == xxh3_64_digest(older)
-    except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
-        return False
-
-
-def unsound_steps(connection: sqlite3.Connection, only: Iterable[int] | None = None) -> dict[int, str]:
+def corrupt_steps(connection: sqlite3.Connection, only: Iterable[int] | None = None) -> dict[int, str]:
     """Steps whose rows are not as they were written: id -> the name that stands there.
 
     Args:
         connection: The index.
         only: Ids of the rows to look at; all by default.
     """
-    query = f"SELECT id, checksum, {_sealed_columns(connection)} FROM steps"
+    query = f"SELECT id, checksum, {_CHECKED} FROM steps"
     if only is None:
         rows: Iterable[Sequence[Any]] = connection.execute(query)
     else:
         rows = (row for id_ in only for row in connection.execute(f"{query} WHERE id = ?", (id_,)))
-    return {id_: str(row[0]) for id_, checksum, *row in rows if not is_sealed(checksum, tuple(row))}
+    return {id_: str(row[0]) for id_, checksum, *row in rows if not _has_checksum(checksum, row)}
 
 
-def _sealed_columns(connection: sqlite3.Connection) -> str:
-    """The sealed columns of an index of any format."""
-    there = {row[1] for row in connection.execute("PRAGMA table_info(steps)")}
-    return ", ".join(column if column in there else f"NULL AS {column}" for column in _SEALED.split(", "))
+def _has_checksum(checksum: object, row: Sequence[Any]) -> bool:
+    try:
+        return checksum == step_checksum(row)
+    except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
+        return False
 
 
-def columns_of(record: StepRecord, functions: Mapping[bytes, int]) -> Columns:
-    """The row of a record, but for its id and checksum."""
-    manifest = record[11]
-    row = None if manifest is None else manifest.row
-    return (record[0], record[1], functions[record[2]], *record[3:10], row)
-
-
-def mend_steps(connection: sqlite3.Connection, rows: Mapping[int, Columns]) -> None:
-    """Write rows that a bad disk changed as they were: the one change of an append-only table that restores it."""
-    if not rows:
-        return
-    assignments = ", ".join(f"{column} = ?" for column in _SEALED.split(", "))
-    connection.execute(_UNGUARD)
-    connection.executemany(
-        f"UPDATE steps SET {assignments}, checksum = ? WHERE id = ?",
-        [(*row, step_checksum(row), id_) for id_, row in rows.items()],
+def corrupt_rows(location: Path, names: Sequence[str]) -> DamagedIndexError:
+    """What to raise where rows of steps are not as they were written."""
+    return DamagedIndexError(
+        f"the row of step {names[0]!r} in {index_path(location)} is damaged (wrong checksum; {len(names)} in all); "
+        f"{RECOVERY}"
     )
-    connection.execute(_GUARD)
 
 
 _STEP_COLUMNS = "id, name, key, function, codec, phase, args, kwargs, params, settings, shape"
@@ -211,7 +186,7 @@ def record_steps(
             manifest = record[11]
             if manifest is not None:
                 manifests.append(manifest)
-            row = columns_of(record, functions)
+            row = (name, key, functions[record[2]], *record[3:10], None if manifest is None else manifest.row)
             rows.append((id_, *row[:-1], step_checksum(row), row[-1]))
             # Upstreams are declared before what needs them, so their ids are known here.
             edges += [(id_, i, ids[up], kind, slot) for i, (up, kind, slot) in enumerate(record[10])]

@@ -1,7 +1,7 @@
 """The tables, triggers and views of ``ezpyp.sqlite``.
 
 A fresh index is this one script: creating it through sqlite-utils would cost 190 ms of import, which a
-script that is run fifty times a day should not pay. sqlite-utils serves migrations and ad-hoc queries.
+script that is run fifty times a day should not pay. sqlite-utils serves people's own queries.
 
 Identities (steps, functions, edges), revisions and results are append-only. The triggers say so to every
 program that opens the file; a plain DELETE trigger would not stop REPLACE on a connection without
@@ -10,15 +10,8 @@ program that opens the file; a plain DELETE trigger would not stop REPLACE on a 
 
 from __future__ import annotations
 
-import re
-import sqlite3
-from functools import cache
-
-FORMAT = 2
+FORMAT = 1
 """Number of the format; raised when a table changes its meaning."""
-
-RENAMED = {"edges": "step_edges"}
-"""Tables of format 1 that have another name now: ``edges`` is a view with the steps' names."""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -204,34 +197,4 @@ CREATE VIEW edges AS
     ORDER BY s.phase, s.id, e.ordinal;
 """
 
-EARLIER_VIEWS = (
-    """CREATE VIEW failures AS
-    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
-    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2)""",
-)
-"""Views that ezpyp made in this format once. They are no damage; the next run makes today's."""
-
 SCRIPT = TABLES + TRIGGERS + VIEWS
-
-
-# The views of an index: they hold no rows, so those of an earlier ezpyp are simply made anew.
-
-
-@cache
-def _todays() -> dict[str, str]:
-    """Name -> statement, as SQLite keeps it."""
-    return {found[1]: found[0] for found in re.finditer(r"CREATE VIEW (\w+) AS.*?(?=;\n)", VIEWS, re.DOTALL)}
-
-
-def has_todays_views(connection: sqlite3.Connection) -> bool:
-    """Whether all views of an index are as this version makes them, word by word."""
-    there = dict(connection.execute("SELECT name, sql FROM main.sqlite_master WHERE type = 'view'"))
-    return _todays().items() <= there.items()
-
-
-def renew_views(connection: sqlite3.Connection) -> None:
-    """Make our views anew, inside a transaction of the caller's; those that others made stay."""
-    for name in _todays():
-        connection.execute(f"DROP VIEW IF EXISTS {name}")
-    for statement in _todays().values():
-        connection.execute(statement)

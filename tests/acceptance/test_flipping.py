@@ -57,7 +57,7 @@ GAMMAS = f"(SELECT result FROM step_rows WHERE step = {GAMMA})"
         f"UPDATE results SET size = 9 WHERE id = {GAMMAS}",
     ],
 )
-def test_a_row_that_leads_elsewhere_is_mended(template: Path, tmp_path: Path, statement: str) -> None:
+def test_a_row_that_leads_elsewhere_is_no_wrong_value(template: Path, tmp_path: Path, statement: str) -> None:
     spoil = RowSpoil(statement)
 
     assert trial(template, tmp_path, spoil) == []  # type: ignore[arg-type]  # does what a Spoil does

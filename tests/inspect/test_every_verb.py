@@ -6,8 +6,6 @@ import json
 import pickle
 import shlex
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import jsonschema
@@ -22,7 +20,7 @@ from tests.inspect.test_opening import as_nobody, assert_reachable
 
 ROOT = Path(__file__).absolute().parents[2]
 SCHEMAS = ROOT / "docs" / "schemas"
-FORMAT_1 = ROOT / "tests" / "store" / "data" / "format1.sql"
+
 
 # Each verb with all that it needs, and the formats that it knows.
 ROWS, PAGE = ("table", "json", "csv"), ("text", "json")
@@ -64,7 +62,6 @@ PROBLEM: dict[str, dict[str, int]] = {
     "killed": {"": 1},
     "empty": dict.fromkeys(NAMED, 2),
     # Its objects were not kept, and its failures are of that time.
-    "older format": {"": 1, "verify": 1, **dict.fromkeys(NAMED, 2)},
     "object damaged": {"verify": 1},
     "object missing": {"verify": 1},
     "index damaged": dict.fromkeys(["", *ASKED], 1) | {"trust": 0},
@@ -76,14 +73,6 @@ KINDS = list(PROBLEM)
 def finished(folder: Path) -> Path:
     """As after a run without failure, with true checksums and digests."""
     return sound(folder).close()
-
-
-def older(folder: Path) -> Path:
-    """An index that the code of format 1 made; its steps have other names."""
-    folder.mkdir()
-    with closing(sqlite3.connect(folder / "ezpyp.sqlite")) as connection:
-        connection.executescript(FORMAT_1.read_text())
-    return folder
 
 
 def with_checksums(cache: build.Cache) -> build.Cache:
@@ -122,7 +111,6 @@ def made(kind: str, folder: Path) -> tuple[Path, build.Cache | None]:
         "failed": lambda f: with_checksums(build.failed(f)).close(),
         "killed": lambda f: with_checksums(build.running(f, build.dead_owner())).close(),
         "empty": lambda f: build.Cache(f).close(),
-        "older format": older,
         "object damaged": lambda f: (finished(f), object_of(f).write_bytes(b"y" * 100_000))[0],
         "object missing": lambda f: (finished(f), object_of(f).unlink())[0],
         "index damaged": lambda f: damage_index(finished(f)),
@@ -221,26 +209,6 @@ def test_every_verb_on_the_read_only_cache_of_somebody_else(tmp_path):
 
     assert json.loads(out) == [0] * len(calls)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-
-
-def test_an_older_index_has_todays_views_and_stays_as_it_is(tmp_path):
-    folder = older(tmp_path / "cache")
-    before = (folder / "ezpyp.sqlite").read_bytes()
-    found = {}
-
-    for view in ("summary", "latest", "failures", "timeline", "edges"):
-        code, out, err = ask(folder, ["sql", f"SELECT * FROM {view}", "--format", "json"])
-        assert code == 0, err
-        found[view] = json.loads(out)
-
-    assert {"upstream": "alpha[x=3]", "downstream": "total", "kind": "value", "slot": "parts[]"} in found["edges"]
-    assert len(found["summary"]) == len(found["latest"]) > 3
-    for words in (["show", "total"], ["why", "total"], ["log", "total"], ["lineage", "total"], ["diff", "1", "2"]):
-        answer = ask(folder, [*words, "--format", "json"])
-        check_answer(words, 0, answer)
-        check_form(words[0], "json", answer[1])
-    assert (folder / "ezpyp.sqlite").read_bytes() == before
-    assert [path.name for path in folder.iterdir()] == ["ezpyp.sqlite"]
 
 
 def test_a_newer_format_is_one_line_under_every_verb(tmp_path):

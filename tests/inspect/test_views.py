@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store.index import Index
 from tests.inspect import build
 from tests.inspect.test_real_runs import SCRIPT, run
 
@@ -133,45 +132,6 @@ def test_a_long_chain_of_skipped_steps_is_gone_once(tmp_path, ask):
     with closing(sqlite3.connect(folder / "ezpyp.sqlite")) as connection:
         connection.set_progress_handler(lambda: 1, 5_000_000)
         assert connection.execute("SELECT count(*) FROM failures WHERE blame = 's0'").fetchone() == (4_999,)
-
-
-EARLIER = """CREATE VIEW failures AS
-    SELECT c.run, c.name, c.phase, c.status, e.type, e.message, e.file, e.line, e.blame, e.traceback
-    FROM current_steps c JOIN errors e ON e.step = c.step AND e.run = c.run WHERE c.status IN (1, 2)"""
-
-
-def blames(file: Path) -> list[str]:
-    """As any program sees it."""
-    with closing(sqlite3.connect(file)) as connection:
-        return [blame for (blame,) in connection.execute("SELECT blame FROM failures WHERE name = 'd'")]
-
-
-def test_a_view_of_an_earlier_ezpyp_is_no_damage_and_read_as_it_is_today(tmp_path, ask):
-    cache = chain_of_failures(tmp_path)
-    cache.db.execute("DROP VIEW failures")
-    cache.db.execute(EARLIER)
-    folder = cache.close()
-    before = (folder / "ezpyp.sqlite").read_bytes()
-
-    assert "beta" in [row["blame"] for row in rows_of(folder, "failures", ask) if row["name"] == "d"]
-    assert [row for row in ask(folder, "verify", "--format", "json", code=1).rows if row["what"] == "view"] == []
-    assert (folder / "ezpyp.sqlite").read_bytes() == before
-    assert blames(folder / "ezpyp.sqlite") == ["c"]
-
-
-@pytest.mark.parametrize("view", [EARLIER, "CREATE VIEW failures AS SELECT 1 AS blame, 'd' AS name"])
-def test_the_next_run_makes_todays_views(view, tmp_path, ask):
-    cache = chain_of_failures(tmp_path)
-    cache.db.execute("DROP VIEW failures")
-    cache.db.execute(view)
-    folder = cache.close()
-
-    index = Index(folder)
-    with index.held():
-        pass
-    index.close()
-
-    assert blames(folder / "ezpyp.sqlite") == ["beta"]
 
 
 def test_the_timeline_leaves_out_what_was_cached(tmp_path, ask):

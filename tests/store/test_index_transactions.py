@@ -116,7 +116,7 @@ def test_index_of_a_later_format_is_refused(tmp_path):
     index = Index(tmp_path)
     index.connection.execute("UPDATE meta SET value = '99' WHERE name = 'format'")
     index.close()
-    with pytest.raises(CacheFormatError, match="has format 99; this ezpyp reads up to 2: install a newer ezpyp"):
+    with pytest.raises(CacheFormatError, match="has format 99; this ezpyp reads up to 1: install a newer ezpyp"):
         Index(tmp_path)
 
 

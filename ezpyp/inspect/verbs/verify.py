@@ -15,7 +15,7 @@ from ezpyp.inspect.output import Column, format_option, write_rows
 from ezpyp.inspect.queries import Reader
 from ezpyp.store.damage import mark_damage
 from ezpyp.store.results import Sealed, has_checksum
-from ezpyp.store.schema_rows import unsound_steps
+from ezpyp.store.schema_rows import corrupt_steps
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
 # The bytes of small results come along: asking for each by itself took three times as long.
@@ -81,7 +81,7 @@ def _index(reader: Reader, *, quick: bool) -> Iterator[Damage]:
 
 def _steps(reader: Reader) -> Iterator[Damage]:
     with reader.translated():
-        unsound = unsound_steps(reader.connection)
+        unsound = corrupt_steps(reader.connection)
     for name in unsound.values():
         yield Damage("step", name, "its row has another checksum")
 
