@@ -82,7 +82,7 @@ def noop(pipeline: Pipeline) -> dict[str, Any]:
 
 def dealing(_: Pipeline) -> dict[str, Any]:
     """What the scheduler's part of the coordinator takes for a step, without messages, rows and results."""
-    from ezpyp.execution.dispatch import Dealer
+    from ezpyp.execution.dispatch import Dispatcher
     from ezpyp.execution.durations import Durations
     from ezpyp.execution.scheduler import Scheduler, longest_first
 
@@ -92,14 +92,14 @@ def dealing(_: Pipeline) -> dict[str, Any]:
     upstreams: list[tuple[int, ...]] = [()] * count
     started = time.perf_counter()
     scheduler = Scheduler(upstreams, range(count), longest_first(upstreams, durations.usual()))
-    dealer = Dealer([1, 0], durations.longest)
+    dispatcher = Dispatcher([1, 0], durations.longest)
     while scheduler.left:
         given = []
-        while (dealt := dealer.deal(scheduler.take, scheduler.ready)) is not None:
+        while (dealt := dispatcher.assign(scheduler.take, scheduler.ready)) is not None:
             given.append(dealt)
         for rank, positions in given:
             for position in positions:
-                dealer.returned(rank, position)
+                dispatcher.returned(rank, position)
                 durations.took(position, 1e-5)
                 scheduler.finish(position)
     return {"us": (time.perf_counter() - started) / count * 1e6}

@@ -1,6 +1,6 @@
 """How many ranks one coordinator can keep busy: the real scheduler, driven by discrete events.
 
-No rank is started: ranks, messages and time are simulated, and `ezpyp.execution`'s own ready queue and dealer decide
+No rank is started: ranks, messages and time are simulated, and `ezpyp.execution`'s own ready queue and dispatcher decide
 who runs what. A run's efficiency is the bound that no scheduler can beat, max(work / ranks, longest path), over the
 time that it took. The costs of the coordinator are those measured over MPI: see ``--message-us`` and ``--step-us``.
 """
@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from benchmarks.simulation._machine import Costs, Outcome, simulate
 from benchmarks.simulation._shapes import SHAPES, program
-from ezpyp.execution.dispatch import AHEAD_S, chunk_seconds
+from ezpyp.execution.dispatch import chunk_seconds
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,12 +35,8 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-POLICIES: dict[str, Callable[[int], tuple[float, float]]] = {
-    "single": lambda _: (0.0, 0.0),
-    "ahead": lambda _: (0.0, AHEAD_S),
-    "chunks": lambda ranks: (chunk_seconds(ranks), AHEAD_S),
-}
-"""How steps are dealt: one by one, one step ahead, in chunks; seconds of a chunk and of work ahead, by ranks."""
+POLICIES: dict[str, Callable[[int], float]] = {"single": lambda _: 0.0, "chunks": chunk_seconds}
+"""How steps are assigned: one by one, or in chunks; seconds of a chunk, by ranks."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -53,10 +49,8 @@ def main(arguments: Sequence[str]) -> None:
             steps = program(shape, asked.steps, seconds, asked.spread, asked.seed)
             for ranks in asked.ranks:
                 for policy in asked.policy:
-                    chunk_s, ahead_s = POLICIES[policy](ranks)
-                    outcome = simulate(
-                        steps, ranks, costs, chunk_s=chunk_s, ahead_s=ahead_s, is_recorded=not asked.unknown
-                    )
+                    chunk_s = POLICIES[policy](ranks)
+                    outcome = simulate(steps, ranks, costs, chunk_s=chunk_s, is_recorded=not asked.unknown)
                     outcomes.append((shape, seconds, policy, outcome))
                     if not asked.json:
                         _print(shape, seconds, policy, outcome, is_first=len(outcomes) == 1)

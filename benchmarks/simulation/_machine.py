@@ -4,8 +4,8 @@ import heapq
 from dataclasses import dataclass
 
 from benchmarks.simulation._shapes import Steps
-from ezpyp.execution.dispatch import Dealer
-from ezpyp.execution.mpi.loop import SHORT_S
+from ezpyp.execution.dispatch import Dispatcher
+from ezpyp.execution.mpi.work import SHORT_S
 from ezpyp.execution.scheduler import Scheduler, longest_first
 
 
@@ -60,27 +60,24 @@ class Outcome:
         return self.steps / self.coordinator_s
 
 
-def simulate(
-    steps: Steps, ranks: int, costs: Costs, *, chunk_s: float, ahead_s: float, is_recorded: bool = True
-) -> Outcome:
+def simulate(steps: Steps, ranks: int, costs: Costs, *, chunk_s: float, is_recorded: bool = True) -> Outcome:
     """Run a program on so many ranks.
 
     Args:
         steps: The program.
         ranks: How many ranks compute; rank 0's coordinator is beside its computing.
         costs: What the machine takes.
-        chunk_s: Work of a chunk, see `Dealer`.
-        ahead_s: Work ahead, see `Dealer`.
+        chunk_s: Work of a chunk, see `Dispatcher`.
         is_recorded: Whether the scheduler knows how long each step takes.
 
     Example:
-        >>> outcome = simulate(Steps([()] * 4, [1.0] * 4), 2, Costs(0.1, 0.0, 0.0), chunk_s=0.0, ahead_s=0.0)
+        >>> outcome = simulate(Steps([()] * 4, [1.0] * 4), 2, Costs(0.1, 0.0, 0.0), chunk_s=0.0)
         >>> outcome.bound_s, round(outcome.took_s, 3)
         (2.0, 2.4)
     """
-    machine = _Machine(steps, ranks, costs, Dealer(
+    machine = _Machine(steps, ranks, costs, Dispatcher(
         range(ranks), (lambda position: steps.seconds[position]) if is_recorded else (lambda _: None),
-        chunk_s=chunk_s, ahead_s=ahead_s,
+        chunk_s=chunk_s, coordinator=0,
     ), max(SHORT_S, chunk_s / 2), is_recorded=is_recorded)  # fmt: skip
     took_s = machine.run()
     bound_s = max(sum(steps.seconds) / ranks, steps.longest_path_s)
@@ -91,14 +88,21 @@ class _Machine:
     """One run. The coordinator deals with messages one after another, in the order of their arrival."""
 
     def __init__(
-        self, steps: Steps, ranks: int, costs: Costs, dealer: Dealer, reported_after_s: float, *, is_recorded: bool
+        self,
+        steps: Steps,
+        ranks: int,
+        costs: Costs,
+        dispatcher: Dispatcher,
+        reported_after_s: float,
+        *,
+        is_recorded: bool,
     ) -> None:
         count = len(steps.seconds)
         urgency = longest_first(steps.upstreams, steps.seconds if is_recorded else [1.0] * count)
         self._scheduler = Scheduler(steps.upstreams, range(count), urgency)
         self._seconds = steps.seconds
         self._costs = costs
-        self._dealer = dealer
+        self._dispatcher = dispatcher
         self._reported_after_s = reported_after_s
         self._free_at = [0.0] * ranks
         self._arrivals: list[tuple[float, int, int, list[int]]] = []
@@ -109,15 +113,15 @@ class _Machine:
 
     def run(self) -> float:
         """Simulated seconds until the last step is known to be done."""
-        self._deal()
+        self._assign()
         while self._arrivals:
             arrived, _, rank, positions = heapq.heappop(self._arrivals)
             self._now = max(self._now, arrived)
             self._spend(len(positions), is_remote=rank != 0)
             for position in positions:
-                self._dealer.returned(rank, position)
+                self._dispatcher.returned(rank, position)
                 self._scheduler.finish(position)
-            self._deal()
+            self._assign()
         if self._scheduler.left:
             raise RuntimeError(f"{self._scheduler.left} steps were never run")
         return self._now
@@ -129,8 +133,8 @@ class _Machine:
         self.busy_s += cost
         self.messages += is_remote
 
-    def _deal(self) -> None:
-        while (dealt := self._dealer.deal(self._scheduler.take, self._scheduler.ready)) is not None:
+    def _assign(self) -> None:
+        while (dealt := self._dispatcher.assign(self._scheduler.take, self._scheduler.ready)) is not None:
             rank, positions = dealt
             self._spend(len(positions), is_remote=rank != 0)
             self._run_on(rank, positions)

@@ -65,8 +65,7 @@ class Outcome(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What a rank tells rank 0: steps that ended, steps that it gives back, and why it runs no more of them."""
+    """What a rank reports to rank 0: steps that ended; in its last message also why it ended, "" where it was told to."""
 
     outcomes: list[Outcome]
-    given_back: tuple[int, ...] = ()
-    broken: str | None = None
+    ended: str | None = None
