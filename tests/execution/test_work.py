@@ -1,6 +1,7 @@
 """A rank at work: what it tells rank 0, and when."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_a_rank_that_is_told_to_stop_reports_what_has_ended_and_that_the_rest_wi
     def body() -> None:
         begun.set()
         stopped.wait(10)
+        time.sleep(2 * at_work.SHORT_S)
 
     worker = Bodies(_0=body)
 
