@@ -13,7 +13,7 @@ from typing import Any
 from ezpyp.describe import Hole, describe
 from ezpyp.errors import DeclarationError, EzpypError
 from ezpyp.hashing.encode import encode
-from ezpyp.steps.copying import Copier, Snapshots, Visit, driven
+from ezpyp.steps.copying import Copier, Snapshots
 from ezpyp.steps.step import Reference, Slot, Step, Sweep
 
 # Parameter.empty is a class, hence ``type``.
@@ -199,6 +199,11 @@ def fill(
         filled: tuple[object, ...] = Copier(holes, snapshots or Snapshots()).copy(values)
     except EzpypError:
         raise
+    except RecursionError as error:
+        raise DeclarationError(
+            f"an argument cannot be copied, and no step gets the original: it is nested too deep ({error}). "
+            "Pass a flat form of it, or raise the limit with sys.setrecursionlimit()"
+        ) from error
     except Exception as error:
         raise DeclarationError(
             f"an argument cannot be copied, and no step gets the original ({type(error).__name__}: {error}): "
@@ -235,10 +240,15 @@ class _Rebuilding:
         self._groups = 0
 
     def replaced(self) -> tuple[object, ...]:
-        return tuple([driven((value, None), self._visit) for value in self._values])
+        try:
+            return tuple([self._visit(value, None) for value in self._values])
+        except RecursionError as error:
+            raise DeclarationError(
+                f"a step among the arguments is nested too deep ({error}): pass it less deep, "
+                "or raise the limit with sys.setrecursionlimit()"
+            ) from error
 
-    def _visit(self, placed: tuple[Any, int | None]) -> Visit:
-        value, group = placed
+    def _visit(self, value: Any, group: int | None) -> object:
         if isinstance(value, Sweep):
             return [self._replacement(step, None) for step in value]
         if isinstance(value, self._targets):
@@ -247,36 +257,32 @@ class _Rebuilding:
             return self._rebuilt[id(value)]
         if id(value) not in self._holders:
             return value
-        self._rebuilt[id(value)] = rebuilt = yield from self._container(value)
+        self._rebuilt[id(value)] = rebuilt = self._container(value)
         return rebuilt
 
-    def _container(self, value: Any) -> Visit:
+    def _container(self, value: Any) -> object:
         if isinstance(value, SETS):
             self._groups += 1
-            return type(value)((yield from _each(value, self._groups)))
+            return type(value)(self._each(value, self._groups))
         if isinstance(value, tuple):
-            members = yield from _each(value)
+            members = self._each(value)
             return type(value)._make(members) if hasattr(value, "_make") else _as_type(value, members)
         empty = self._rebuilt[id(value)] = copy.copy(value)  # before its members: they may lead back to it
         if isinstance(value, dict):
-            parts = yield from _each(part for item in value.items() for part in item)
+            parts = self._each(part for item in value.items() for part in item)
             empty.clear()
             empty.update(zip(parts[::2], parts[1::2], strict=True))
         elif isinstance(value, (list, deque)):
-            members = yield from _each(value)
+            members = self._each(value)
             empty.clear()
             empty.extend(members)
         else:
             for field in dataclasses.fields(value):
-                object.__setattr__(empty, field.name, (yield getattr(value, field.name), None))
+                object.__setattr__(empty, field.name, self._visit(getattr(value, field.name), None))
         return empty
 
-
-def _each(members: Iterable[object], group: int | None = None) -> Visit:
-    made = []
-    for member in members:
-        made.append(member if type(member) in PLAIN_TYPES else (yield member, group))  # noqa: PERF401 - it yields
-    return made
+    def _each(self, members: Iterable[object], group: int | None = None) -> list[object]:
+        return [member if type(member) in PLAIN_TYPES else self._visit(member, group) for member in members]
 
 
 def _as_type(value: tuple[object, ...], members: list[object]) -> tuple[object, ...]:
@@ -414,39 +420,36 @@ def skeleton(value: Any) -> Any:
     """
     above: set[int] = set()
 
-    def visit(part: Any) -> Visit:
+    def visit(part: Any) -> object:
         if isinstance(part, Hole):
             return Hole(0, part.path)
         if id(part) in above:
             return _AGAIN
         above.add(id(part))
-        left = yield from _left_of(part)
+        left = _left_of(part, visit)
         above.discard(id(part))
         return left
 
-    return driven(value, visit)
+    return visit(value)
 
 
-def _left_of(value: Any) -> Visit:
+def _left_of(value: Any, visit: Callable[[Any], object]) -> object:
     if isinstance(value, dict):
         kept = {}
         for key, member in value.items():
             if not isinstance(member, Hole):
-                kept[key] = member if type(member) in PLAIN_TYPES else (yield member)
+                kept[key] = member if type(member) in PLAIN_TYPES else visit(member)
         return kept if len(kept) == len(value) else {**kept, "members": _MEMBERS}
     if isinstance(value, (*SEQUENCES, *SETS)):
-        rest = []
-        for member in value:
-            if not isinstance(member, Hole):
-                rest.append(member if type(member) in PLAIN_TYPES else (yield member))  # noqa: PERF401 - it yields
+        rest = [
+            member if type(member) in PLAIN_TYPES else visit(member) for member in value if not isinstance(member, Hole)
+        ]
         if isinstance(value, SETS):
             # In an order that does not hang on the hash seed.
             rest.sort(key=lambda member: encode((member,), ("member",)))
         marked = rest if len(rest) == len(value) else [*rest, _MEMBERS]
         return (type(value).__name__, marked)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {}
-        for field in dataclasses.fields(value):
-            fields[field.name] = yield getattr(value, field.name, None)
+        fields = {field.name: visit(getattr(value, field.name, None)) for field in dataclasses.fields(value)}
         return (type(value).__qualname__, fields)
     return value

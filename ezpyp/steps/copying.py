@@ -1,8 +1,4 @@
-"""Deep copies with a stack of their own: ``copy.deepcopy``, for values nested 100,000 deep, with large arrays mapped.
-
-Each way to copy is a generator that yields the parts it wants copied and is sent the copies, so that depth needs no
-recursion. What an object says of its own copying holds: ``__deepcopy__``, ``copyreg``, ``__reduce_ex__``.
-"""
+"""Deep copies of arguments, so that no step ever holds what another one holds; large arrays are mapped, not copied."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ import pickle
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from copyreg import dispatch_table
 from types import BuiltinFunctionType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Protocol
@@ -197,48 +193,6 @@ class _FrameSnapshot:
         return pickle.loads(self._stream, buffers=[pages.private() for pages in self._pages])
 
 
-# Walks over nested values with a stack of their own: 100,000 levels need no recursion.
-
-Visit = Generator[object, Any, Any]
-"""Yields parts that are to be visited, is sent what came of each, and returns what came of the whole."""
-
-
-def driven(root: object, visit: Callable[[Any], Visit]) -> Any:
-    """Visit a value, each part that its visit yields, and so on.
-
-    Args:
-        root: The value.
-        visit: Starts the visit of a value.
-
-    Returns:
-        What the visit of ``root`` returned.
-
-    Example:
-        >>> def total(value):
-        ...     if isinstance(value, int):
-        ...         return value
-        ...     parts = []
-        ...     for part in value:
-        ...         parts.append((yield part))
-        ...     return sum(parts)
-        >>> driven([1, [2, [3]]], total)
-        6
-    """
-    visits = [visit(root)]
-    sent: object = None
-    while True:
-        try:
-            part = visits[-1].send(sent)
-        except StopIteration as done:
-            visits.pop()
-            if not visits:
-                return done.value
-            sent = done.value
-        else:
-            visits.append(visit(part))
-            sent = None
-
-
 # Modules cannot be copied and hold no state of a call; a proxy is a view that cannot change what it shows.
 ATOMS: frozenset[type] = frozenset({
     int, float, complex, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range, type, property,
@@ -247,12 +201,13 @@ ATOMS: frozenset[type] = frozenset({
 """Types whose instances are their own copies."""
 
 _NEW = object()
-# A named tuple in a list that it holds is met twice before it is made.
-_TURNS = 100
 
 
 class Copier:
     """Copies values of one call: what two of them share stays shared.
+
+    What an object says of its own copying holds, as for ``copy.deepcopy``: ``__deepcopy__``, ``copyreg``,
+    ``__reduce_ex__``. Large arrays are mapped, and arrays in other layouts than C and Fortran become C at any depth.
 
     Args:
         memo: What objects become, by their ids; as the memo of ``copy.deepcopy``, to which it is handed on.
@@ -260,139 +215,103 @@ class Copier:
     """
 
     def __init__(self, memo: dict[int, object], snapshots: Snapshots) -> None:
-        self.memo = memo
-        self.snapshots = snapshots
-        self.keep: list[object] = []
-        self.half_made: Counter[int] = Counter()
-        self._ways: dict[type, Callable[[Copier, Any], Visit]] = {}
+        self._memo = memo
+        self._snapshots = snapshots
+        self._keep: list[object] = []
+        self._ways: dict[type, Callable[[Any], object]] = {
+            list: self._list, tuple: self._tuple, dict: self._dict, MethodType: self._method
+        }  # fmt: skip
 
-    def copy(self, root: object) -> Any:
+    def copy(self, value: object) -> Any:
         """A deep copy.
 
         Raises:
-            RecursionError: An object says that it is made from itself.
+            RecursionError: It is nested too deep, or an object says that it is made from itself.
         """
-        return driven(root, self._visit)
+        if type(value) in ATOMS:
+            return value
+        known = self._memo.get(id(value), _NEW)
+        if known is not _NEW:
+            return known
+        way = self._ways.get(type(value)) or self._find_way(type(value))
+        return way(value)
 
-    def _visit(self, part: object) -> Visit:
-        known = self.memo.get(id(part), _NEW)
-        return self._way(type(part))(self, part) if known is _NEW else _itself(self, known)
-
-    def _way(self, kind: type) -> Callable[[Copier, Any], Visit]:
-        way = self._ways.get(kind)
-        if way is None:
-            way = self._ways[kind] = _way_for(kind)
+    def _find_way(self, kind: type) -> Callable[[Any], object]:
+        way: Callable[[Any], object] = self._instance
+        if issubclass(kind, type) or getattr(kind, "__ezpyp_untracked__", False) is True:
+            way = _itself
+        elif kind.__module__ == "numpy" and kind.__name__ in {"ndarray", "memmap"}:
+            way = self._array
+        self._ways[kind] = way
         return way
 
-
-def _way_for(kind: type) -> Callable[[Copier, Any], Visit]:
-    if kind in ATOMS or issubclass(kind, type) or getattr(kind, "__ezpyp_untracked__", False) is True:
-        return _itself
-    if kind in _WAYS:
-        return _WAYS[kind]
-    if kind.__module__ == "numpy" and kind.__name__ in {"ndarray", "memmap"}:
-        return _array
-    return _instance
-
-
-def _itself(_: Copier, value: object) -> Visit:
-    """A value that cannot change, or is one of ezpyp's own, such as a pipeline."""
-    return value
-    yield
-
-
-def _list(copier: Copier, value: list[object]) -> Visit:
-    made: list[object] = []
-    copier.memo[id(value)] = made
-    if ATOMS.issuperset(map(type, value)):
+    def _list(self, value: list[object]) -> list[object]:
+        made: list[object] = []
+        self._memo[id(value)] = made
         # A million numbers in 10 ms instead of 200.
-        made += value
+        made += value if ATOMS.issuperset(map(type, value)) else map(self.copy, value)
         return made
-    for part in value:
-        made.append(part if type(part) in ATOMS else (yield part))
-    return made
 
-
-def _tuple(copier: Copier, value: tuple[object, ...]) -> Visit:
-    if ATOMS.issuperset(map(type, value)):
-        return value
-    parts = []
-    for part in value:
-        parts.append(part if type(part) in ATOMS else (yield part))  # noqa: PERF401 - the same
-    # A part may lead back to the tuple, which was copied then.
-    made = copier.memo.get(id(value), _NEW)
-    if made is not _NEW:
+    def _tuple(self, value: tuple[object, ...]) -> object:
+        if ATOMS.issuperset(map(type, value)):
+            return value
+        parts = tuple(map(self.copy, value))
+        # A part may lead back to the tuple, which was copied then.
+        made = self._memo.get(id(value), _NEW)
+        if made is _NEW:
+            is_same = all(part is copied for part, copied in zip(value, parts, strict=True))
+            self._memo[id(value)] = made = value if is_same else parts
         return made
-    is_same = all(part is copied for part, copied in zip(value, parts, strict=True))
-    copier.memo[id(value)] = made = value if is_same else tuple(parts)
-    return made
 
-
-def _dict(copier: Copier, value: dict[object, object]) -> Visit:
-    made: dict[object, object] = {}
-    copier.memo[id(value)] = made
-    if ATOMS.issuperset(map(type, value)) and ATOMS.issuperset(map(type, value.values())):
-        made.update(value)
+    def _dict(self, value: dict[object, object]) -> dict[object, object]:
+        made: dict[object, object] = {}
+        self._memo[id(value)] = made
+        if ATOMS.issuperset(map(type, value)) and ATOMS.issuperset(map(type, value.values())):
+            made.update(value)
+        else:
+            for key, part in value.items():
+                made[self.copy(key)] = self.copy(part)
         return made
-    for key, part in value.items():
-        copied = key if type(key) in ATOMS else (yield key)
-        made[copied] = part if type(part) in ATOMS else (yield part)
-    return made
 
+    def _method(self, value: MethodType) -> MethodType:
+        return MethodType(value.__func__, self.copy(value.__self__))
 
-def _method(_: Copier, value: MethodType) -> Visit:
-    return MethodType(value.__func__, (yield value.__self__))
-
-
-def _array(copier: Copier, value: Any) -> Visit:
-    """An array: large ones as pages of their snapshot; C and Fortran order are kept, other layouts become C."""
-    if value.dtype.hasobject:
-        made = value.__deepcopy__(copier.memo)
-    elif is_large_array(value):
-        made = copier.snapshots.copy_of(value)
-    else:
-        made = plain_copy(value)
-    copier.memo[id(value)] = made
-    return made
-    yield
-
-
-def _instance(copier: Copier, value: Any) -> Visit:
-    """An object of any other class, by the protocols of ``copy``."""
-    own = getattr(value, "__deepcopy__", None)
-    if own is not None:
-        made = copier.snapshots.copy_of(value) if is_large_frame(value) else own(copier.memo)
-        copier.memo[id(value)] = made
+    def _array(self, value: Any) -> object:
+        if value.dtype.hasobject:
+            made = value.__deepcopy__(self._memo)
+        else:
+            made = self._snapshots.copy_of(value) if is_large_array(value) else plain_copy(value)
+        self._memo[id(value)] = made
         return made
-    special = dispatch_table.get(type(value))
-    reduced = special(value) if special is not None else value.__reduce_ex__(4)
-    if isinstance(reduced, str):
-        return value
-    make, args, state, items, pairs = (*reduced, None, None, None)[:5]
-    items, pairs = list(items or ()), list(pairs or ())
-    # Ids are remembered of what was made for the copy alone: it must live as long as they.
-    copier.keep += [reduced, items, pairs]
-    made = copier.memo[id(value)] = make(*(yield from _arguments(copier, value, args)))
-    if state is not None:
-        _set_state(made, (yield state))
-    for item in items:
-        made.append(item if type(item) in ATOMS else (yield item))
-    for key, part in pairs:
-        copied = key if type(key) in ATOMS else (yield key)
-        made[copied] = part if type(part) in ATOMS else (yield part)
-    return made
+
+    def _instance(self, value: Any) -> object:
+        """An object of any other class, by the protocols of ``copy``."""
+        own = getattr(value, "__deepcopy__", None)
+        if own is not None:
+            made = self._snapshots.copy_of(value) if is_large_frame(value) else own(self._memo)
+            self._memo[id(value)] = made
+            return made
+        special = dispatch_table.get(type(value))
+        reduced = special(value) if special is not None else value.__reduce_ex__(4)
+        if isinstance(reduced, str):
+            return value
+        make, args, state, items, pairs = (*reduced, None, None, None)[:5]
+        items, pairs = list(items or ()), list(pairs or ())
+        # Ids are remembered of what was made for the copy alone: it must live as long as they.
+        self._keep += [reduced, items, pairs]
+        made = self._memo[id(value)] = make(*self.copy(args))
+        if state is not None:
+            _set_state(made, self.copy(state))
+        for item in items:
+            made.append(self.copy(item))
+        for key, part in pairs:
+            made[self.copy(key)] = self.copy(part)
+        return made
 
 
-def _arguments(copier: Copier, value: object, args: tuple[object, ...]) -> Visit:
-    """Copies of what an object is made from, which may lead to the object once more, but not for ever."""
-    if ATOMS.issuperset(map(type, args)):
-        return args
-    copier.half_made[id(value)] += 1
-    if copier.half_made[id(value)] > _TURNS:
-        raise RecursionError(f"a {type(value).__qualname__} is made from itself")
-    copies = yield args
-    copier.half_made[id(value)] -= 1
-    return copies
+def _itself(value: object) -> object:
+    """A class, or one of ezpyp's own objects, such as a pipeline."""
+    return value
 
 
 def _set_state(made: Any, state: Any) -> None:
@@ -406,6 +325,3 @@ def _set_state(made: Any, state: Any) -> None:
         made.__dict__.update(state)
     for name, part in (slots or {}).items():
         setattr(made, name, part)
-
-
-_WAYS: dict[type, Callable[[Copier, Any], Visit]] = {list: _list, tuple: _tuple, dict: _dict, MethodType: _method}

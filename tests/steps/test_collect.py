@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ezpyp.describe import Hole
+from ezpyp.errors import DeclarationError
 from ezpyp.steps import PlaceHolder, Sweep
 from ezpyp.steps.arguments import collect, fill, located, skeleton
 
@@ -157,6 +158,14 @@ def test_deep_nesting_without_a_step_needs_no_recursion():
     finally:
         while deep:  # taken apart by hand: freeing it at once would recurse
             deep = deep.pop()
+
+
+def test_a_step_that_is_nested_too_deep_is_a_clear_error():
+    deep = [A]
+    for _ in range(2_000):
+        deep = [deep]
+    with pytest.raises(DeclarationError, match="a step among the arguments is nested too deep"):
+        collect((deep,))
 
 
 def test_slots_say_what_is_picked_and_which_members_share_a_set():
