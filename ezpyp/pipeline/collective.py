@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn, TypeVar
 
 from ezpyp.errors import EzpypError, ParallelError, RanksDisagreeError
 from ezpyp.execution.mpi.communicator import Communicator
-from ezpyp.explain.argument_diff import Cause
-from ezpyp.explain.step_diff import Recorded, Upstream, causes_of, function_causes
 from ezpyp.graph.program import Program
-from ezpyp.hashing.code.identity import FunctionIdentity
 from ezpyp.pipeline.settings import Option, first_difference
-from ezpyp.schema.records import records_of
-from ezpyp.schema.rule import recorded_of
-
-# What ranks disagree about: which step, in which argument or piece of code; said in the words of a difference.
 
 SHOWN = 3
-"""How many steps, causes and ranks are told of one by one."""
+"""How many steps and ranks are named one by one."""
 
 
 class Outline(NamedTuple):
@@ -28,138 +19,6 @@ class Outline(NamedTuple):
 
     names: tuple[str, ...]
     keys: tuple[bytes, ...]
-
-
-class Detail(NamedTuple):
-    """What the key of one step of a rank is made of, as short texts and digests: never a whole value."""
-
-    recorded: Recorded
-    function: str
-    codes: Mapping[str, str]
-
-
-def outline_of(program: Program) -> Outline:
-    """The steps that a rank has frozen."""
-    return Outline(program.names, program.keys)
-
-
-def details_of(program: Program, positions: Sequence[int]) -> dict[int, Detail]:
-    """What the keys of some steps are made of, as far as the rank has them."""
-    details = {}
-    positions = [position for position in positions if position < len(program)]
-    for position, record in zip(positions, records_of(program, positions), strict=True):
-        edges = [(slot, Upstream(0, program.names[up], program.keys[up].hex())) for up, _, slot in record.edges]
-        recorded = replace(recorded_of(record, edges), python=sys.implementation.cache_tag or "")
-        codes = dict(record.manifest.shared) if record.manifest else {}
-        function = program.identities[program.steps[position].function].to_json()
-        details[position] = Detail(recorded, function, codes)
-    return details
-
-
-def differing(one: Outline, other: Outline) -> list[int]:
-    """Positions of the first steps that are the same call on two ranks and yet differ; none where the calls differ.
-
-    A name may hold an argument, so steps of one function that stand in the same place are the same call.
-    """
-    if len(one.names) != len(other.names) or (one.names != other.names and set(one.names) == set(other.names)):
-        return []
-    if [_function(name) for name in one.names] != [_function(name) for name in other.names]:
-        return []
-    pairs = zip(zip(*one, strict=True), zip(*other, strict=True), strict=True)
-    return [position for position, (mine, theirs) in enumerate(pairs) if mine != theirs][:SHOWN]
-
-
-def _function(name: str) -> str:
-    return name.partition("[")[0]
-
-
-def calls_differ(outlines: Mapping[int, Outline], rank: int) -> str:
-    """Which steps rank 0 and another rank do not both have, or where their order differs."""
-    first, other = outlines[0].names, outlines[rank].names
-    if sorted(first) == sorted(other):
-        moved = [(place, *pair) for place, pair in enumerate(zip(first, other, strict=True), 1) if len({*pair}) > 1]
-        where = "".join(f": step {i} is {mine!r} on rank 0 and {its!r} on rank {rank}" for i, mine, its in moved[:1])
-        return (
-            f"the ranks declared the same steps in different orders{where}. Declare them in one order: sort what a "
-            "set, a folder's listing or a finished thread gives"
-        )
-    lines = [f"rank 0 declared {_counted(first)}, rank {rank} {_counted(other)}"]
-    lines += [f"{_listed(_only(first, other))} on rank 0 only"] if _only(first, other) else []
-    lines += [f"{_listed(_only(other, first))} on rank {rank} only"] if _only(other, first) else []
-    return f"the ranks declared different steps: {'; '.join(lines)}. Every rank must declare all of them"
-
-
-def _counted(names: Sequence[str]) -> str:
-    return f"{len(names)} step{'s' * (len(names) != 1)}"
-
-
-def _only(some: Sequence[str], others: Sequence[str]) -> list[str]:
-    known = set(others)
-    return [name for name in some if name not in known]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(repr, names[:SHOWN])) + more
-
-
-def steps_differ(details: Mapping[int, Mapping[int, Detail]], position: int, *, upstream: bool) -> list[str]:
-    """What differs in one step between rank 0 and others, a line each.
-
-    Args:
-        details: By rank and position.
-        position: The step.
-        upstream: Whether to tell which other steps it needs, or what differs in itself.
-    """
-    found = {
-        rank: _causes(details[0][position], its[position], upstream=upstream) for rank, its in details.items() if rank
-    }
-    lines = []
-    name = details[0][position].recorded.name
-    for cause in dict.fromkeys((cause.kind, cause.name) for causes in found.values() for cause in causes):
-        having = {rank: its for rank, causes in found.items() for its in causes if (its.kind, its.name) == cause}
-        lines.append(_argument(name, having) if cause[0] == "argument" else _code(name, having))
-    return lines
-
-
-_OF_UPSTREAMS = ("dependency", "upstream")
-
-
-def _causes(one: Detail, other: Detail, *, upstream: bool) -> list[Cause]:
-    codes = {**one.codes, **other.codes}
-    functions = function_causes(*map(FunctionIdentity.from_json, (one.function, other.function)))
-    causes = causes_of(
-        one.recorded, other.recorded, functions,
-        lambda digest: FunctionIdentity.from_json(codes[digest]) if digest in codes else None,
-    )  # fmt: skip
-    return [cause for cause in causes if (cause.kind in _OF_UPSTREAMS) == upstream]
-
-
-def _argument(step: str, having: Mapping[int, Cause]) -> str:
-    first = next(iter(having.values()))
-    if any(cause.old == cause.new or cause.file for cause in having.values()):
-        return _code(step, having)
-    ranks: dict[str, list[int]] = {}
-    for rank, cause in having.items():
-        ranks.setdefault(cause.new, []).append(rank)
-    values = [f"rank 0 has {first.old or 'nothing'}"]
-    values += [
-        f"{_ranks(some)} {'has' if len(some) == 1 else 'have'} {new or 'nothing'}" for new, some in ranks.items()
-    ]
-    return f"argument {first.name} of {step!r} differs: {', '.join(values)}"
-
-
-def _code(step: str, having: Mapping[int, Cause]) -> str:
-    texts: dict[str, list[int]] = {}
-    for rank, cause in having.items():
-        texts.setdefault(cause.text, []).append(rank)
-    return "; ".join(f"{step!r} differs from rank 0 to {_ranks(ranks)}: {text}" for text, ranks in texts.items())
-
-
-def _ranks(ranks: Sequence[int]) -> str:
-    if len(ranks) == 1:
-        return f"rank {ranks[0]}"
-    return f"ranks {', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"
 
 
 T = TypeVar("T")
@@ -239,14 +98,10 @@ class Ranks:
             self.raise_everywhere(self._disagreement(program(), verdict))
 
     def _disagreement(self, program: Program, others: tuple[int, ...]) -> RanksDisagreeError | None:
-        """What the first few ranks that disagree with rank 0 have otherwise; the same error on every rank."""
+        """Which steps of the first few ranks that disagree with rank 0 are others; the same error on every rank."""
         is_asked = self.rank in (0, *others[:SHOWN])
-        outlines = self.communicator.collect(outline_of(program) if is_asked else None)
-        positions = self.communicator.share(None if outlines is None else _to_ask(outlines, others[0]))
-        details = self.communicator.collect(details_of(program, positions or ()) if is_asked else None)
-        error = None
-        if outlines is not None and details is not None:
-            error = RanksDisagreeError(_message(outlines, details, others))
+        outlines = self.communicator.collect(Outline(program.names, program.keys) if is_asked else None)
+        error = None if outlines is None else RanksDisagreeError(disagreement(outlines, others))
         return self.communicator.share(error)
 
     def raise_everywhere(self, error: EzpypError | None) -> NoReturn:
@@ -307,35 +162,73 @@ def _verdict(reports: Sequence[_Report]) -> EzpypError | tuple[int, ...]:
     return tuple(rank for rank, report in enumerate(reports) if report.digest != reports[0].digest)
 
 
-def _to_ask(outlines: Sequence[Outline | None], other: int) -> list[int]:
-    """Positions of the steps that differ between rank 0 and another one."""
-    mine, its = outlines[0], outlines[other]
-    return differing(mine, its) if mine is not None and its is not None else []
+def disagreement(outlines: Sequence[Outline | None], others: Sequence[int]) -> str:
+    """What to say of ranks whose steps are not rank 0's.
 
-
-def _message(
-    outlines: Sequence[Outline | None], details: Sequence[dict[int, Detail] | None], others: Sequence[int]
-) -> str:
-    known = {rank: outline for rank, outline in enumerate(outlines) if outline is not None}
-    asked = {position: _at(known, details, position) for position in details[0] or ()}
-    # Other upstreams are told of where nothing else differs: they are named after their own arguments.
-    lines = [line for position in asked for line in steps_differ(asked[position], position, upstream=False)]
-    lines = lines or [line for position in asked for line in steps_differ(asked[position], position, upstream=True)]
+    Args:
+        outlines: By rank; of rank 0, and at least of the first of the others.
+        others: The ranks that disagree.
+    """
+    mine, its = outlines[0], outlines[others[0]]
+    assert mine is not None
+    assert its is not None
     more = f" ({len(others) - SHOWN} more ranks differ from rank 0 too)" if len(others) > SHOWN else ""
-    if not lines:
-        return calls_differ(known, others[0]) + more
+    same_names_elsewhere = mine.names != its.names and set(mine.names) == set(its.names)
+    if same_names_elsewhere or _calls(mine) != _calls(its):
+        return _calls_differ(mine.names, its.names, others[0]) + more
+    pairs = zip(zip(*mine, strict=True), zip(*its, strict=True), strict=True)
+    differing = [position for position, (one, other) in enumerate(pairs) if one != other]
+    lines = []
+    for position in differing[:SHOWN]:
+        ranks = [
+            rank
+            for rank, outline in enumerate(outlines)
+            if outline and position < len(outline.keys) and outline.keys[position] != mine.keys[position]
+        ]
+        lines.append(f"{mine.names[position]!r} differs from rank 0 to {_ranks(ranks)}")
+    rest = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
     return (
-        f"the ranks declared different steps: {'; '.join(lines[:SHOWN])}{more}. What comes from the clock, random "
-        "numbers, a set's order or the rank itself differs from rank to rank: make it the same everywhere, or a step"
+        f"the ranks declared different steps: {'; '.join(lines)}{rest}{more}. Look at the arguments, globals and options "
+        "of the first: what comes from the clock, random numbers, a set's order or the rank itself differs from rank "
+        "to rank; make it the same everywhere, or a step"
     )
 
 
-def _at(
-    outlines: Mapping[int, Outline], details: Sequence[dict[int, Detail] | None], position: int
-) -> dict[int, dict[int, Detail]]:
-    """The details of rank 0, and of those on which the same call differs."""
-    return {
-        rank: its
-        for rank, its in enumerate(details)
-        if its and position in its and (rank == 0 or position in differing(outlines[0], outlines[rank]))
-    }
+def _calls(outline: Outline) -> list[str]:
+    """The functions that were called, in order: a name may hold an argument, so these tell whether calls agree."""
+    return [name.partition("[")[0] for name in outline.names]
+
+
+def _calls_differ(first: Sequence[str], other: Sequence[str], rank: int) -> str:
+    """Which steps rank 0 and another rank do not both have, or where their order differs."""
+    if sorted(first) == sorted(other):
+        moved = [(place, *pair) for place, pair in enumerate(zip(first, other, strict=True), 1) if len({*pair}) > 1]
+        where = "".join(f": step {i} is {mine!r} on rank 0 and {its!r} on rank {rank}" for i, mine, its in moved[:1])
+        return (
+            f"the ranks declared the same steps in different orders{where}. Declare them in one order: sort what a "
+            "set, a folder's listing or a finished thread gives"
+        )
+    lines = [f"rank 0 declared {_counted(first)}, rank {rank} {_counted(other)}"]
+    lines += [f"{_listed(_only(first, other))} on rank 0 only"] if _only(first, other) else []
+    lines += [f"{_listed(_only(other, first))} on rank {rank} only"] if _only(other, first) else []
+    return f"the ranks declared different steps: {'; '.join(lines)}. Every rank must declare all of them"
+
+
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} step{'s' * (len(names) != 1)}"
+
+
+def _only(some: Sequence[str], others: Sequence[str]) -> list[str]:
+    known = set(others)
+    return [name for name in some if name not in known]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(repr, names[:SHOWN])) + more
+
+
+def _ranks(ranks: Sequence[int]) -> str:
+    if len(ranks) == 1:
+        return f"rank {ranks[0]}"
+    return f"ranks {', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"
