@@ -9,7 +9,8 @@ from pathlib import Path
 from xxhash import xxh3_128_digest
 
 from ezpyp.hashing.code.identity import function_identity
-from ezpyp.store.results import Sealed, result_checksum
+from ezpyp.store.results import result_checksum
+from ezpyp.store.rows import NewResult
 from ezpyp.store.schema_rows import step_checksum
 from ezpyp.store.tables import FORMAT, SCRIPT
 
@@ -106,7 +107,9 @@ def _steps(steps: int) -> Iterator[tuple[object, ...]]:
 
 def _result(number: int) -> tuple[object, ...]:
     key = _key(number)
-    checksum = result_checksum(Sealed(key, None, None, DIGEST, "pickle", len(PICKLED), 1, ".step"))
+    checksum = result_checksum(
+        NewResult(key, None, None, DIGEST, len(PICKLED), "pickle", 1, ".step", "9", "int", PICKLED)
+    )
     return number, key, DIGEST, len(PICKLED), "pickle", 1, ".step", "9", "int", 1, checksum, PICKLED
 
 

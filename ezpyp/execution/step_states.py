@@ -71,7 +71,7 @@ class Results:
     def payload(self, position: int) -> bytes | None:
         """The bytes of a small result, None where they are a file."""
         result = self.full(position)
-        payload = result.payload
+        payload = result.payload if isinstance(result, NewResult) else None
         if payload is None:
             payload = payload_of(self._connection, self.ids[position])
             if payload is None and isinstance(result, NewResult) and result.origin is not None:

@@ -20,9 +20,9 @@ from ezpyp.explain.step_diff import (
 )
 from ezpyp.hashing.code.identity import FunctionIdentity
 from ezpyp.inspect.facts import trees_of, unpacked
-from ezpyp.inspect.queries import Reader
-from ezpyp.store.rows import shared_text
+from ezpyp.store.reader import Reader
 from ezpyp.store.runs import KINDS, circumstances_at
+from ezpyp.store.schema_rows import shared_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.inspect.queries import Reader
 from ezpyp.store.objects import ObjectStore
+from ezpyp.store.reader import Reader
 from ezpyp.store.tables import SCRIPT
 
 

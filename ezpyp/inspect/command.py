@@ -9,8 +9,8 @@ from typing import NoReturn
 import click
 
 from ezpyp.errors import DamagedIndexError, DamagedResultError, EzpypError
-from ezpyp.inspect.queries import Reader
 from ezpyp.inspect.text import one_line
+from ezpyp.store.reader import Reader
 
 # How the command ends: an exit code that tells, and at most one line on stderr, whatever happened.
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from ezpyp.inspect.find import Found
-from ezpyp.inspect.queries import NEWEST, PRESENT, Columns, Fact, Reader, Status, StepRow
-from ezpyp.store.rows import manifest_of
+from ezpyp.inspect.queries import Fact
+from ezpyp.store.reader import NEWEST, Columns, Reader
+from ezpyp.store.rows import Status, StepView
 from ezpyp.store.runs import circumstances_at
+from ezpyp.store.schema_rows import PRESENT, manifest_of
 
 # Where a result came from: who made it, with which command, code, Python and libraries.
 
@@ -17,7 +19,7 @@ FIELDS = (
 )  # fmt: skip
 
 
-def provenance(reader: Reader, step: StepRow) -> dict[str, object] | None:
+def provenance(reader: Reader, step: StepView) -> dict[str, object] | None:
     """The run that computed what a step has, which was an earlier one where it is cached; None where none ever did."""
     made_in = reader.one(
         "SELECT coalesce(o.run, r.run) FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
@@ -33,7 +35,7 @@ def provenance(reader: Reader, step: StepRow) -> dict[str, object] | None:
     return {field: facts[field] for field in FIELDS} | {"libraries": _libraries(reader, step, run.run)}
 
 
-def _libraries(reader: Reader, step: StepRow, run: int) -> dict[str, str]:
+def _libraries(reader: Reader, step: StepView, run: int) -> dict[str, str]:
     """Versions of the libraries that the function reads, as they were in a run."""
     (function,) = reader.must("SELECT function FROM steps WHERE id = ?", [step.step])
     with reader.translated():
@@ -80,7 +82,7 @@ def _dicts(names: str, rows: Iterable[Columns]) -> list[Fact]:
     return [dict(zip(names.split(), row, strict=True)) for row in rows]
 
 
-def _declared(reader: Reader, step: StepRow) -> Fact:
+def _declared(reader: Reader, step: StepView) -> Fact:
     params, settings = reader.must("SELECT params, settings FROM steps WHERE id = ?", [step.step])
     return {
         "params": reader.load(params),
@@ -127,7 +129,7 @@ def _neighbours(reader: Reader, found: Found, where: str, other: str, order: str
     return _dicts("name kind slot status run", rows)
 
 
-def _result(reader: Reader, step: StepRow) -> Fact | None:
+def _result(reader: Reader, step: StepView) -> Fact | None:
     row = reader.one(
         "SELECT r.type, r.preview, r.size, r.codec, r.codec_version, lower(hex(r.digest)),"
         " lower(hex(r.value_digest)), lower(hex(r.input_key)), r.run, r.origin, d.reason FROM results r"
@@ -140,7 +142,7 @@ def _result(reader: Reader, step: StepRow) -> Fact | None:
     return _dicts(names, [row])[0] | {"path": step.result}
 
 
-def error_of(reader: Reader, step: StepRow) -> Fact | None:
+def error_of(reader: Reader, step: StepView) -> Fact | None:
     """Why a step failed, or which one that failed made it skip."""
     names = "type message file line blame traceback"
     columns = names.replace(" ", ", ")
@@ -151,7 +153,7 @@ def error_of(reader: Reader, step: StepRow) -> Fact | None:
     return _dicts(names, [row])[0] | {"blame": chain[-1] if chain else None}
 
 
-def blamed_chain(reader: Reader, step: StepRow) -> list[str]:
+def blamed_chain(reader: Reader, step: StepView) -> list[str]:
     """From the step that a skipped one needs up to the one that failed."""
     chain: list[str] = []
     name = step.name

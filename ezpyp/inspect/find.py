@@ -8,8 +8,10 @@ import click
 
 from ezpyp.errors import DamagedIndexError, UnknownStepError
 from ezpyp.graph.lookup import find_names
-from ezpyp.inspect.queries import ALL_PRESENT, Reader, StepRow, View
 from ezpyp.inspect.text import one_line, plain
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import StepView, View
+from ezpyp.store.schema_rows import ALL_PRESENT
 
 KEY_PREFIX = re.compile("[0-9a-f]{4,32}")
 
@@ -25,7 +27,7 @@ def name_words(*, required: bool = True) -> Decorator:
 class Found:
     """A step, and whether the revision that was asked about still has it."""
 
-    step: StepRow
+    step: StepView
     view: View
     is_present: bool = True
 
@@ -70,7 +72,7 @@ def _texts(reader: Reader, params: str) -> dict[str, str]:
     return {param: plain(text) for param, text in reader.load(params).items()}
 
 
-def _found(reader: Reader, step: StepRow | None, view: View, *, is_present: bool = True) -> Found:
+def _found(reader: Reader, step: StepView | None, view: View, *, is_present: bool = True) -> Found:
     if step is None:
         raise DamagedIndexError(f"{reader.file} is damaged: the index of its names and its rows disagree")
     return Found(step, view, is_present)

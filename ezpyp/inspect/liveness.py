@@ -4,8 +4,9 @@ import json
 import time
 from dataclasses import dataclass, replace
 
-from ezpyp.inspect.queries import Reader, Run, Status, StepRow, Value
 from ezpyp.store.lock import Owner
+from ezpyp.store.reader import Reader, Value
+from ezpyp.store.rows import Run, Status, StepView
 
 # The row that says of a step that it runs is written so long after its start.
 ANNOUNCED_S = 1.0
@@ -80,7 +81,7 @@ def live_run(reader: Reader) -> int | None:
     return last.run if last and with_truth([last], holder(reader))[0].status == "running" else None
 
 
-def state(step: StepRow, live: int | None) -> str:
+def state(step: StepView, live: int | None) -> str:
     """The status in words."""
     return word_of(step.status, step.run, live)
 

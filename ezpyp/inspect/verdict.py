@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from ezpyp.inspect.facts import blamed_chain, error_of
 from ezpyp.inspect.liveness import live_run, state
-from ezpyp.inspect.queries import Reader, Status, StepRow
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import Status, StepView
 
 # How a step stands that did not end, and the words for it.
 UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
@@ -28,7 +29,7 @@ class Verdict:
     compared_with: int | None = None
 
 
-def verdict(reader: Reader, step: StepRow) -> Verdict:
+def verdict(reader: Reader, step: StepView) -> Verdict:
     """Why a step stands as it does."""
     earlier = _earlier(reader, step)
     if step.status is Status.SKIPPED:
@@ -43,7 +44,7 @@ def verdict(reader: Reader, step: StepRow) -> Verdict:
     return _ran(reader, step, earlier)
 
 
-def _earlier(reader: Reader, step: StepRow) -> int | None:
+def _earlier(reader: Reader, step: StepView) -> int | None:
     """The step of the same name and another key that was known last before this one."""
     until = step.run if step.run is not None else reader.view().run + 1
     found = reader.number(
@@ -54,7 +55,7 @@ def _earlier(reader: Reader, step: StepRow) -> int | None:
     return found or None
 
 
-def _ran(reader: Reader, step: StepRow, earlier: int | None) -> Verdict:
+def _ran(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
     unended = state(step, live_run(reader)) if step.status is Status.RUNNING else None
     ran = (UNENDED[unended] if unended else "ran in run {}").format(step.run)
     before = reader.one(
@@ -69,7 +70,7 @@ def _ran(reader: Reader, step: StepRow, earlier: int | None) -> Verdict:
     return Verdict(step.name, step.run, unended or "changed", f"{ran}, because since it was last known:", earlier)
 
 
-def _again(reader: Reader, step: StepRow, before: tuple[int, int, int | None]) -> str:
+def _again(reader: Reader, step: StepView, before: tuple[int, int, int | None]) -> str:
     """Why a step ran although its key had a row."""
     run, status, result = before
     if status == Status.FAILED:
@@ -87,7 +88,7 @@ def _again(reader: Reader, step: StepRow, before: tuple[int, int, int | None]) -
     return step.reason or f"the values of its upstreams are not those of run {run}"
 
 
-def _cached(reader: Reader, step: StepRow, earlier: int | None) -> Verdict:
+def _cached(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
     run, origin, made_in = reader.must(
         "SELECT r.run, r.origin, o.run FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
         [step.result_id],
@@ -102,7 +103,7 @@ def _cached(reader: Reader, step: StepRow, earlier: int | None) -> Verdict:
     return Verdict(step.name, step.run, "cutoff", text, earlier)
 
 
-def _failure(reader: Reader, step: StepRow) -> str:
+def _failure(reader: Reader, step: StepView) -> str:
     error = error_of(reader, step)
     if error is None:
         return f"failed in run {step.run}; no error was recorded"
@@ -110,7 +111,7 @@ def _failure(reader: Reader, step: StepRow) -> str:
     return f"failed in run {step.run}: {error['type']}: {error['message']}{place}"
 
 
-def _blamed(reader: Reader, step: StepRow) -> str:
+def _blamed(reader: Reader, step: StepView) -> str:
     """From a skipped step up to the one that failed."""
     chain = blamed_chain(reader, step)
     said = f"was skipped in run {step.run}, because {' <- '.join(chain) or 'something it needs'} failed"

@@ -6,9 +6,10 @@ import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ezpyp.pipeline.reading import Reader, plain_params
+from ezpyp.pipeline.reading import find_step, plain_params
 from ezpyp.pipeline.settings import path_text, tersely
-from ezpyp.store.rows import KnownStep
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import KnownStep, Status
 
 
 class Cache:
@@ -32,7 +33,7 @@ class Cache:
 
     def __init__(self, location: Path, *, trust: bool = False) -> None:
         self.location = location
-        self._reader = Reader(location, trust=trust)
+        self._reader = Reader(location, trust=trust, stays_open=True)
         with self._reader:
             pass  # now, so that a missing cache is told where it is opened
 
@@ -63,13 +64,13 @@ class Cache:
             DamagedResultError: What is stored is not what was stored.
         """
         with self._reader:
-            return self._reader.result(self._reader.find(name, revision, params))
+            return self._reader.value(self._reader.stored_of(find_step(self._reader, name, revision, params)))
 
     @tersely
     def get_status(self, name: str, /, revision: int | None = None, **params: object) -> int:
         """Status of a step: 0 done, 1 failed, 2 skipped, -1 never run, -2 running."""
         with self._reader:
-            return self._reader.row(self._reader.find(name, revision, params).id)[0]
+            return self._reader.stored_of(find_step(self._reader, name, revision, params)).status
 
     @tersely
     def table(self, name: str = "*", revision: int | None = None) -> list[dict[str, object]]:
@@ -85,17 +86,16 @@ class Cache:
             return [self._row(step) for step in found]
 
     def _steps(self, revision: int | None) -> list[KnownStep]:
-        return sorted(self._reader.steps(revision), key=lambda step: (step.phase, step.id))
+        return sorted(self._reader.declared(revision).values(), key=lambda step: (step.phase, step.id))
 
     def _row(self, step: KnownStep) -> dict[str, object]:
-        status, _, seconds = self._reader.row(step.id)
-        result = self._reader.result(step) if status == 0 else None
+        stored = self._reader.stored_of(step)
         return {
             **plain_params(step),
             "name": step.name,
-            "status": status,
-            "seconds": seconds,
-            "result": result,
+            "status": stored.status,
+            "seconds": stored.seconds,
+            "result": self._reader.value(stored) if stored.status == Status.DONE else None,
         }
 
     def __repr__(self) -> str:

@@ -28,20 +28,22 @@ from ezpyp.steps.step import Step
 from ezpyp.store.codecs import get_codec
 from ezpyp.store.damage import record_markers
 from ezpyp.store.index import Index, replace_file, save_file_digests
-from ezpyp.store.rows import KnownStep, StepRecord, manifest_of, shared_text
+from ezpyp.store.rows import KnownStep, StepRecord
 from ezpyp.store.runs import recorded_durations
 from ezpyp.store.schema_rows import (
     all_steps,
     bound_steps,
-    corrupt_rows,
+    check_intact,
     corrupt_steps,
     edges_of,
     function_identity_of,
     function_tags,
     latest_revision,
+    manifest_of,
     record_functions,
     record_revision,
     record_steps,
+    shared_text,
     steps_of_revision,
 )
 
@@ -108,8 +110,7 @@ class _Freezing:
         self._records = records_of(program)
         recorded = all_steps(self._connection)
         self._by_id = {step.id: step for step in recorded}
-        if corrupt := corrupt_steps(self._connection):
-            raise corrupt_rows(index.location, list(corrupt.values()))
+        check_intact(index.location, corrupt_steps(self._connection).values())
         self._known = recorded
         self._bound = bound_steps(self._connection) if self._known else set()
         self._causes: dict[tuple[int, bytes], Sequence[Cause]] = {}

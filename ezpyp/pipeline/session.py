@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ezpyp.errors import DamagedIndexError, EzpypError, InitializationError, PipelineFailedError
+from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.connect import connect, not_shared
 from ezpyp.execution.mpi.work import work
@@ -31,7 +31,7 @@ from ezpyp.pipeline.reading import Answers
 from ezpyp.pipeline.settings import Settings, options_of
 from ezpyp.schema.rule import asked_for
 from ezpyp.steps.function import RUNNING, Declarations
-from ezpyp.store.connection import RECOVERY, translated
+from ezpyp.store.connection import damaged_index, translated
 from ezpyp.store.filesystem import filesystem_of
 from ezpyp.store.index import Index
 from ezpyp.store.results import newest_results
@@ -105,10 +105,8 @@ class Root:
         try:
             return frozen.step_ids or step_ids_of(self._opened().connection, program, frozen.revision)
         except KeyError as error:
-            raise DamagedIndexError(
-                f"the index at {self._location} is damaged, the row of {error.args[0][0]!r} is not there any more; "
-                f"{RECOVERY}"
-            ) from None
+            what = f"the row of {error.args[0][0]!r} is not there any more"
+            raise damaged_index(self._location, what) from None
 
     def _freeze(self, program: Program, revise: bool | Iterable[str] | None) -> Frozen:
         settings = self._settings

@@ -18,7 +18,8 @@ from ezpyp.hashing.encode import short_digest
 from ezpyp.steps.arguments import BARE_TYPES, PLAIN_TYPES, labelled, located, skeleton
 from ezpyp.steps.function import StepFunction
 from ezpyp.steps.step import Step
-from ezpyp.store.rows import Manifest, StepRecord, packed_manifest
+from ezpyp.store.rows import Manifest, StepRecord
+from ezpyp.store.schema_rows import packed_manifest
 
 # What a step's arguments are made of, as it goes into the step's row: made once for each argument of a freezing.
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ezpyp.errors import DamagedResultError
 from ezpyp.store.index import Index
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
-from ezpyp.store.results import Sealed, changed_files, check_payload, has_checksum, payload_of, results_by_id
+from ezpyp.store.results import changed_files, check_payload, intact_results, payload_of, results_by_id
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 
 _FOLDER = "damaged"
@@ -142,15 +142,6 @@ def _name_of(connection: sqlite3.Connection, result: int) -> str:
 
 
 def damaged_results(connection: sqlite3.Connection) -> dict[bytes, KnownResult]:
-    """The newest result of each key that was found damaged, where its row is sound."""
-    rows = connection.execute(
-        "SELECT r.id, r.key, r.input_key, r.value_digest, r.digest, r.size, r.suffix, r.codec, r.codec_version,"
-        " r.checksum"
-        " FROM damages d JOIN results r ON r.id = d.result ORDER BY r.id"
-    )
-    found = {}
-    for *columns, codec, version, checksum in rows:
-        known = KnownResult._make(columns)
-        if has_checksum(checksum, Sealed(*known[1:5], codec, known.size, version, known.suffix)):
-            found[known.key] = known
-    return found
+    """The newest result of each key that was found damaged, where its row is intact."""
+    rows = intact_results(connection, "id IN (SELECT result FROM damages) ORDER BY id")
+    return {row.key: KnownResult(*(getattr(row, name) for name in KnownResult._fields)) for row in rows}

@@ -8,10 +8,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ezpyp.errors import EzpypError, PipelineMismatchError, StoreError
-from ezpyp.store.connection import INDEX_NAME, index_path, open_for_writing, storable, transaction, translated
-from ezpyp.store.lock import IndexFiles, RunLock, wait_for_holder
+from ezpyp.store.connection import (
+    SQL_ERRORS,
+    index_path,
+    is_cache,
+    living_holder,
+    open_for_writing,
+    open_index,
+    storable,
+    translated,
+)
+from ezpyp.store.lock import IndexFiles, RunLock, transaction, wait_for_holder
 from ezpyp.store.new_file import temporary_name
-from ezpyp.store.opening import SQL_ERRORS, living_holder, open_index
 
 
 class Index:
@@ -129,11 +137,6 @@ def replace_file(path: Path, text: str) -> None:
         ) from error
 
 
-def is_cache(location: Path) -> bool:
-    """Whether a folder holds an index."""
-    return (location / INDEX_NAME).is_file()
-
-
 # Digests of files that were arguments, by the stamp of their state: a file that did not change is not read again.
 
 # 100,000 files are 5 MB in the index and 80 ms at the first look-up.
@@ -151,7 +154,7 @@ def load_file_digests(location: Path) -> dict[bytes, bytes]:
     try:
         return dict(index.connection.execute("SELECT stamp, digest FROM files").fetchall())
     except SQL_ERRORS:
-        return {}  # an older format
+        return {}  # a damaged index: the steps that read it will say so
     finally:
         index.close()
 

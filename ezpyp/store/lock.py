@@ -8,16 +8,16 @@ epoch, which every write transaction of the holder checks: one that was stopped 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ezpyp.errors import CacheBusyError, OptionError, StoreError
-from ezpyp.store.connection import transaction
 
 HEARTBEAT_S = 10.0
 _LONGEST_S = 1e9
@@ -159,6 +159,19 @@ def wait_for_holder(holder_of: Callable[[], Owner | None], location: Path, wait_
                 holder=str(holder),
             )
         time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One write transaction: all of its rows, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 class RunLock:

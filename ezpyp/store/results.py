@@ -5,53 +5,33 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import NamedTuple
 
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store.rows import KnownResult, NewResult, StoredResult
+from ezpyp.store.rows import KnownResult, NewResult, StoredResult, StoredValue
 
 # One IN query answers 500 keys in 8.9 us a key on a million rows; a query a key takes 12.7.
 _KEYS_A_QUERY = 500
 
-_COLUMNS = "id, key, input_key, value_digest, digest, size, codec, codec_version, suffix, preview, checksum"
+_COLUMNS = ", ".join(StoredResult._fields)
+_KNOWN = ", ".join(KnownResult._fields)
 _UNDAMAGED = "id NOT IN (SELECT result FROM damages)"
 
 
-class Sealed(NamedTuple):
-    """The columns of a result row that its checksum covers."""
-
-    key: bytes
-    input_key: bytes | None
-    value_digest: bytes | None
-    digest: bytes
-    codec: str
-    size: int
-    codec_version: int
-    suffix: str
-
-
-def result_checksum(row: Sealed) -> bytes:
+def result_checksum(row: StoredResult | StoredValue | NewResult) -> bytes:
     """Eight bytes that a flipped bit in a result row cannot keep right: SQLite's pages have no checksum."""
-    _, _, _, _, _, size, codec_version, suffix = row
-    return xxh3_64_digest(_identity(row) + f" {size} {codec_version} {suffix}".encode())
+    digests = (row.key, row.input_key or b"-", row.value_digest or b"-", row.digest or b"")
+    rest = f"{row.codec} {row.size} {row.codec_version} {row.suffix}"
+    return xxh3_64_digest(b"".join(digests) + rest.encode())
 
 
-def has_checksum(checksum: bytes, row: Sealed) -> bool:
+def has_checksum(row: StoredResult | StoredValue) -> bool:
     """Whether a row is as it was written."""
     try:
-        return checksum == result_checksum(row)
+        return row.checksum == result_checksum(row)
     except (TypeError, AttributeError):  # a flipped bit in a row's header makes bytes a text, and text a number
         return False
-
-
-def _identity(row: Sealed) -> bytes:
-    key, input_key, value_digest, digest, codec, *_ = row
-    return (
-        key + (b"-" if input_key is None else input_key) + (b"-" if value_digest is None else value_digest) + digest
-        + codec.encode()
-    )  # fmt: skip
 
 
 def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, KnownResult]:
@@ -67,8 +47,7 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
     for start in range(0, len(keys), _KEYS_A_QUERY):
         part = keys[start : start + _KEYS_A_QUERY]
         rows = connection.execute(
-            "SELECT id, key, input_key, value_digest, digest, size, suffix FROM results"
-            f" WHERE key IN ({','.join('?' * len(part))})",
+            f"SELECT {_KNOWN} FROM results WHERE key IN ({','.join('?' * len(part))})",
             part,
         ).fetchall()
         if damaged:
@@ -81,33 +60,24 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
 
 def result_of_input(connection: sqlite3.Connection, input_key: bytes) -> StoredResult | None:
     """The newest undamaged result that was computed from the same values by the same code."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM results WHERE input_key = ? AND {_UNDAMAGED} ORDER BY id DESC", (input_key,)
-    )
-    return next(_sound(rows), None)
+    found = intact_results(connection, f"input_key = ? AND {_UNDAMAGED} ORDER BY id DESC", (input_key,))
+    return next(found, None)
 
 
 def results_by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredResult]:
-    """Sound results by their row ids."""
+    """Intact results by their row ids."""
     found: dict[int, StoredResult] = {}
-    for result in ids:
-        rows = connection.execute(f"SELECT {_COLUMNS} FROM results WHERE id = ? AND {_UNDAMAGED}", (result,))
-        found.update((row.id, row) for row in _sound(rows))
+    for id_ in ids:
+        found.update((row.id, row) for row in intact_results(connection, f"id = ? AND {_UNDAMAGED}", (id_,)))
     return found
 
 
-def _sound(rows: Iterable[tuple[object, ...]]) -> Iterator[StoredResult]:
-    """Rows whose checksum is right; a wrong one is as good as absent."""
-    for *columns, checksum in rows:
-        result = StoredResult(*columns)  # type: ignore[arg-type]  # columns of the query, in its order
-        if has_checksum(checksum, sealed(result)):  # type: ignore[arg-type]  # bytes, or wrong
-            yield result
-
-
-def sealed(result: StoredResult) -> Sealed:
-    """What the checksum of a result's row covers."""
-    _, key, input_key, value_digest, digest, size, codec, codec_version, suffix, *_ = result
-    return Sealed(key, input_key, value_digest, digest, codec, size, codec_version, suffix)
+def intact_results(
+    connection: sqlite3.Connection, condition: str, values: Sequence[object] = ()
+) -> Iterator[StoredResult]:
+    """Results whose row has the right checksum; others are as good as absent."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM results WHERE {condition}", values)
+    return (result for result in map(StoredResult._make, rows) if has_checksum(result))
 
 
 def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
@@ -119,19 +89,13 @@ def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
     return row[0] if row else None
 
 
-def digest_of(connection: sqlite3.Connection, result: int) -> bytes | None:
-    """The object digest that a row names, whether the row is intact or not; None where there is no row."""
-    row = connection.execute("SELECT digest FROM results WHERE id = ?", (result,)).fetchone()
-    return bytes(row[0]) if row else None
-
-
 def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, NewResult]]) -> None:
     """Append results: ``(id, run, result)`` each."""
     rows = list(rows)
     connection.executemany(
         "INSERT INTO results (id, run, key, input_key, value_digest, digest, size, codec, codec_version, suffix,"
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(id_, run, *new[:12], result_checksum(Sealed(*new[:4], new[5], new[4], *new[6:8]))) for id_, run, new in rows],
+        [(id_, run, *new[:-1], result_checksum(new)) for id_, run, new in rows],
     )
     files = [(id_, path, digest) for id_, _, new in rows for path, digest in new.files]
     if files:

@@ -1,126 +1,30 @@
-"""Manifests: of what a step's arguments are made, as JSON, small ones in the step's row and large ones shared.
-
-The row holds a JSON object of parameter -> tree (see `ezpyp.schema`). Where it would take over `ROW_LIMIT` bytes the
-largest trees go to the table ``manifests``, once a digest, and a reference stands in their place: a configuration of
-3 kB that 10,000 steps are given is stored once. The identities of functions and classes that arguments bring along
-lie there too, under the digest that stands in the tree.
-"""
+"""Records that go between the index and the layers above it; those that are read have the names of the columns."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import zlib
-from collections.abc import Iterable, Mapping
-from json.encoder import encode_basestring_ascii as quoted
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
-from xxhash import xxh3_64_hexdigest
 
-ROW_LIMIT = 256
-_REFERENCE = '"@'
-_BATCH = 500
+class Status(IntEnum):
+    """What became of a step."""
 
+    RUNNING = -2
+    PENDING = -1
+    DONE = 0
+    FAILED = 1
+    SKIPPED = 2
 
-class Manifest(NamedTuple):
-    """What stands in a step's row, and what must stand in the table of shared ones, by digest."""
+    @property
+    def word(self) -> str:
+        """The status in words.
 
-    row: str
-    shared: tuple[tuple[str, str], ...] = ()
-
-
-def packed_manifest(trees: Mapping[str, str], codes: Mapping[str, str]) -> Manifest:
-    """A manifest that keeps within a row.
-
-    Args:
-        trees: Parameter -> its tree as JSON.
-        codes: Digest -> identity of a function or class, as JSON.
-
-    Example:
-        >>> packed_manifest({"x": '"1"'}, {})
-        Manifest(row='{"x":"1"}', shared=())
-        >>> len(packed_manifest({"x": '"%s"' % ("a" * 300)}, {}).row)
-        25
-    """
-    kept = dict(trees)
-    shared = dict(codes)
-    row = _joined(kept)
-    for name in sorted(kept, key=lambda name: -len(kept[name])) if len(row) > ROW_LIMIT else ():
-        kept[name] = _moved(kept[name], shared)
-        row = _joined(kept)
-        if len(row) <= ROW_LIMIT:
-            break
-    return Manifest(row if len(row) <= ROW_LIMIT else _moved(row, shared), tuple(shared.items()))
-
-
-def _joined(trees: Mapping[str, str]) -> str:
-    return "{" + ",".join([f"{quoted(name)}:{tree}" for name, tree in trees.items()]) + "}"
-
-
-def _moved(text: str, shared: dict[str, str]) -> str:
-    """A reference in the place of a text that is shared from now on."""
-    digest = xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
-    shared[digest] = text
-    return f'{_REFERENCE}{digest}"'
-
-
-def record_manifests(connection: sqlite3.Connection, manifests: Iterable[Manifest]) -> None:
-    """Record what manifests share, each digest once."""
-    wanted = {bytes.fromhex(digest): text for manifest in manifests for digest, text in manifest.shared}
-    digests = list(wanted)
-    for start in range(0, len(digests), _BATCH):
-        part = digests[start : start + _BATCH]
-        query = f"SELECT digest FROM manifests WHERE digest IN ({','.join('?' * len(part))})"
-        known = {row[0] for row in connection.execute(query, part)}
-        connection.executemany(
-            "INSERT INTO manifests (digest, content) VALUES (?, ?)",
-            [(digest, zlib.compress(wanted[digest].encode("utf-8", "surrogatepass"))) for digest in part
-             if digest not in known],
-        )  # fmt: skip
-
-
-def manifest_of(connection: sqlite3.Connection, step: int) -> dict[str, object]:
-    """The trees of a recorded step's arguments by parameter.
-
-    There is none where ``params`` says all, in an index of format 1, and where a shared one is damaged.
-
-    Raises:
-        ValueError: What is recorded means nothing.
-    """
-    if not _has_manifests(connection):
-        return {}
-    row = connection.execute("SELECT manifest FROM steps WHERE id = ?", (step,)).fetchone()
-    trees = (_resolved(connection, json.loads(row[0])) if row and row[0] else None) or {}
-    if not isinstance(trees, dict):
-        raise ValueError("the manifest of a step is no JSON object")
-    found = {name: _resolved(connection, tree) for name, tree in trees.items()}
-    return {name: tree for name, tree in found.items() if tree is not None}
-
-
-def _resolved(connection: sqlite3.Connection, tree: object) -> object:
-    if not isinstance(tree, str) or not tree.startswith("@"):
-        return tree
-    text = shared_text(connection, tree[1:])
-    return None if text is None else json.loads(text)
-
-
-def shared_text(connection: sqlite3.Connection, digest: str) -> str | None:
-    """A shared text by its digest, 16 hex characters; None where there is none, or none that can be read."""
-    if not _has_manifests(connection):
-        return None
-    row = connection.execute("SELECT content FROM manifests WHERE digest = ?", (bytes.fromhex(digest),)).fetchone()
-    try:
-        return None if row is None else zlib.decompress(row[0]).decode("utf-8", "surrogatepass")
-    except (zlib.error, UnicodeDecodeError):
-        return None
-
-
-def _has_manifests(connection: sqlite3.Connection) -> bool:
-    """Whether the index has them: one of format 1 is read as it is."""
-    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'manifests'").fetchone())
-
-
-# Small records that go between the index and the layers above it.
+        Example:
+            >>> Status.SKIPPED.word
+            'skipped'
+        """
+        return self.name.lower()
 
 
 class KnownResult(NamedTuple):
@@ -139,7 +43,7 @@ class StoredResult(NamedTuple):
     """A result as the index knows it, without its bytes.
 
     ``input_key`` is None where the step has no upstream; ``value_digest`` is None where nothing may be cut
-    off through the value. ``payload`` is None for a result that is a file, or whose bytes were not read.
+    off through the value.
     """
 
     id: int
@@ -152,7 +56,29 @@ class StoredResult(NamedTuple):
     codec_version: int
     suffix: str
     preview: str
-    payload: bytes | None = None
+    checksum: bytes
+
+
+class StoredValue(NamedTuple):
+    """Newest status and result of a step, with the bytes of a small result; None in all columns that are not there."""
+
+    step: int
+    name: str
+    step_key: bytes
+    status: int
+    seconds: float | None
+    result: int | None
+    key: bytes
+    input_key: bytes | None
+    value_digest: bytes | None
+    digest: bytes | None
+    size: int
+    codec: str
+    codec_version: int
+    suffix: str
+    checksum: bytes
+    payload: bytes | None
+    is_damaged: int
 
 
 class NewResult(NamedTuple):
@@ -213,8 +139,9 @@ class KnownStep(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """One upstream of a recorded step: its id, ``value`` or ``order``, and where it stands."""
+    """A recorded step needs another: its value at a slot (kind ``value``), or only that it is done (``order``)."""
 
+    step: int
     upstream: int
     kind: str
     slot: str
@@ -266,3 +193,96 @@ class RunRow(NamedTuple):
     job: str | None
     total: int
     git_commit: str | None = None
+
+
+class Manifest(NamedTuple):
+    """What stands in a step's row, and what must stand in the table of shared ones, by digest."""
+
+    row: str
+    shared: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One ``execute()``; the fields are the columns of ``runs``."""
+
+    run: int
+    revision: int
+    started_at: float
+    finished_at: float | None
+    status: str
+    ranks: int
+    host: str | None
+    pid: int | None
+    user: str | None
+    command: str | None
+    directory: str | None
+    python: str | None
+    ezpyp: str | None
+    job: str | None
+    total: int
+    cached: int | None
+    done: int | None
+    failed: int | None
+    skipped: int | None
+    seconds: float | None
+    busy_seconds: float | None
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One recorded state of the schema."""
+
+    revision: int
+    recorded_at: float
+    steps: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a question is about: the steps of a revision, as they stood after a run.
+
+    Args:
+        revision: Number of the revision, 0 when none is recorded.
+        run: Number of the run, 0 when none was made.
+    """
+
+    revision: int
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step as it stood after a run.
+
+    Args:
+        step: Number of the step's row, for further questions.
+        key: 32 hex characters.
+        cached: The run took the result from the cache.
+        args: Values that stood in the call, as text; results of upstream steps filled in where known.
+        result: Path of the object, or ``INDEX#DIGEST`` for a small one.
+        result_id: Number of the result's row.
+        run: The run that wrote the row.
+    """
+
+    step: int
+    name: str
+    phase: int
+    status: Status
+    cached: bool
+    result: str | None
+    key: str
+    function: str
+    args: str
+    kwargs: str
+    result_id: int | None
+    seconds: float | None
+    rank: int | None
+    host: str | None
+    codec: str
+    run: int | None
+    started_at: float | None
+    reason: str | None

@@ -136,11 +136,9 @@ def all_rows_current(connection: sqlite3.Connection, revision: int, total: int) 
 def error_of(connection: sqlite3.Connection, step: int) -> ErrorRow | None:
     """The newest error of a step."""
     row = connection.execute(
-        "SELECT step, run, type, message, file, line, traceback, blame FROM errors WHERE step = ?"
-        " ORDER BY run DESC LIMIT 1",
-        (step,),
+        f"SELECT {', '.join(ErrorRow._fields)} FROM errors WHERE step = ? ORDER BY run DESC LIMIT 1", (step,)
     ).fetchone()
-    return ErrorRow(*row) if row else None
+    return ErrorRow._make(row) if row else None
 
 
 def recorded_durations(connection: sqlite3.Connection, steps: Iterable[int]) -> dict[int, float]:
@@ -180,14 +178,9 @@ def output_of(connection: sqlite3.Connection, step: int, run: int) -> OutputRow 
     Raises:
         DamagedIndexError: The row is damaged.
     """
-    try:
-        row = connection.execute(
-            "SELECT stdout, stderr, log FROM outputs WHERE step = ? AND run = ?", (step, run)
-        ).fetchone()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return None  # an older index that nobody has written to since
-        raise
+    row = connection.execute(
+        "SELECT stdout, stderr, log FROM outputs WHERE step = ? AND run = ?", (step, run)
+    ).fetchone()
     try:
         return None if row is None else OutputRow(step, run, *map(_unpacked, row))
     except zlib.error as error:

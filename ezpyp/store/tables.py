@@ -130,21 +130,20 @@ def _guards(table: str, same_row: str) -> str:
 
 TRIGGERS = "".join(_guards(table, same_row) for table, same_row in _APPEND_ONLY.items())
 
+RESULT_PATH = """CASE WHEN o.payload IS NOT NULL THEN '/ezpyp.sqlite#' || lower(hex(o.digest)) ELSE
+    '/objects/' || lower(substr(hex(o.digest), 1, 2) || '/' || substr(hex(o.digest), 3)) || o.suffix END"""
+"""Where a result is, below the location; ``o`` is the row of ``results`` with the bytes: its own, or its origin's."""
+
 # The views find the location from the open file, so that a moved cache shows its new paths.
-VIEWS = """
+VIEWS = f"""
 CREATE VIEW location AS
     SELECT substr(file, 1, length(file) - length('/ezpyp.sqlite')) AS folder
     FROM pragma_database_list WHERE name = 'main';
 
 -- A result that was taken over has the digest of its origin, and no payload of its own.
 CREATE VIEW object_paths AS
-    SELECT r.id AS result,
-        (SELECT folder FROM location) || CASE
-            WHEN r.payload IS NOT NULL OR (SELECT o.payload IS NOT NULL FROM results o WHERE o.id = r.origin)
-            THEN '/ezpyp.sqlite#' || lower(hex(r.digest))
-            ELSE '/objects/' || lower(substr(hex(r.digest), 1, 2) || '/' || substr(hex(r.digest), 3)) || r.suffix
-            END AS path
-    FROM results r;
+    SELECT r.id AS result, (SELECT folder FROM location) || {RESULT_PATH} AS path
+    FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id);
 
 -- MAX() of SQLite takes the bare columns from the very row that holds the maximum.
 CREATE VIEW schema_now AS

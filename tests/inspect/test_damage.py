@@ -7,7 +7,8 @@ import pytest
 from xxhash import xxh3_128_digest
 
 from ezpyp.inspect.cli import VERBS
-from ezpyp.store.results import Sealed, result_checksum
+from ezpyp.store.results import result_checksum
+from ezpyp.store.rows import NewResult
 from tests.inspect import build
 
 
@@ -30,7 +31,8 @@ def sound(folder: Path, small: bytes = b"\x80\x05K\x09.", large: bytes = b"x" * 
     run = cache.run(total=2)
     for name, data, payload in (("alpha", small, small), ("gamma", large, None)):
         digest = xxh3_128_digest(data)
-        checksum = result_checksum(Sealed(build.digest(name, 0), None, None, digest, "pickle", len(data), 1, ".step"))
+        row = NewResult(build.digest(name, 0), None, None, digest, len(data), "pickle", 1, ".step", "", "", None)
+        checksum = result_checksum(row)
         result = cache.result(name, run, payload, digest=digest, size=len(data), checksum=checksum)
         cache.row(name, run, result=result)
         if payload is None:

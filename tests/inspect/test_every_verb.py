@@ -79,12 +79,13 @@ def with_checksums(cache: build.Cache) -> build.Cache:
     """The builders leave the checksums of results out; `verify` looks at them."""
     from xxhash import xxh3_128_digest
 
-    from ezpyp.store.results import Sealed, result_checksum
+    from ezpyp.store.results import result_checksum
+    from ezpyp.store.rows import NewResult
 
     changes = []
     for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():
         digest = xxh3_128_digest(payload)
-        checksum = result_checksum(Sealed(key, None, None, digest, "pickle", size, 1, ".step"))
+        checksum = result_checksum(NewResult(key, None, None, digest, size, "pickle", 1, ".step", "", "", None))
         written = f"digest = x'{digest.hex()}', checksum = x'{checksum.hex()}'"
         changes.append(f"UPDATE results SET {written} WHERE id = {id_}")
     cache.spoil(*changes)

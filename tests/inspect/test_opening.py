@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError, StoreError
-from ezpyp.inspect.queries import Reader
+from ezpyp.store.reader import Reader
 from tests.inspect import build
 
 NOBODY = 65534
@@ -144,7 +144,7 @@ def test_a_moved_cache_shows_its_new_paths(finished, tmp_path, ask):
         ("nothing", "there is no such folder"),
         ("file", "it is a file; give the folder"),
         ("empty folder", r"the folder holds no ezpyp\.sqlite"),
-        ("garbage", "is no index of ezpyp, or a damaged one: file is not a database"),
+        ("garbage", "is no index of ezpyp, or its content was changed \\(file is not a database\\)"),
         ("empty file", "is no index of ezpyp"),
         ("other database", "is no index of ezpyp"),
         ("truncated", "damaged"),
@@ -158,7 +158,7 @@ def test_what_is_no_cache_is_said_in_one_line(what, message, tmp_path, ask):
     spoil(what, place)
 
     with pytest.raises(StoreError, match=message):
-        Reader(place)
+        names(place)
     # A file that nobody can read as an index is a problem found, and not a wrong name.
     code = 1 if what in ("garbage", "other database", "truncated", "odd format") else 2
     for verb in ((), ("steps",), ("runs",), ("show", "alpha"), ("verify",), ("sql", "SELECT 1")):
@@ -195,25 +195,25 @@ def spoil(what: str, place: Path) -> None:
 
 def test_the_kinds_of_error_can_be_told_apart(tmp_path):
     with pytest.raises(CacheNotFoundError, match="no cache"):
-        Reader(tmp_path)
+        names(tmp_path)
     spoil("garbage", tmp_path / "garbage")
     with pytest.raises(DamagedIndexError, match="not a database"):
-        Reader(tmp_path / "garbage")
+        names(tmp_path / "garbage")
     spoil("newer", tmp_path / "newer")
     with pytest.raises(CacheFormatError, match="has format 99") as caught:
-        Reader(tmp_path / "newer")
+        names(tmp_path / "newer")
     assert not isinstance(caught.value, DamagedIndexError)
 
 
 def test_an_index_that_somebody_locks_is_not_called_damaged(tmp_path, monkeypatch):
-    monkeypatch.setattr("ezpyp.store.opening.BUSY_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("ezpyp.store.connection.READER_TIMEOUT_S", 0.0)
     folder = build.finished(tmp_path / "cache").close()
     with closing(sqlite3.connect(folder / "ezpyp.sqlite", isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode = DELETE")
         other.execute("BEGIN EXCLUSIVE")
 
-        with pytest.raises(StoreError, match="cannot be read now: database is locked") as caught:
-            Reader(folder)
+        with pytest.raises(StoreError, match="database is locked: another program holds the index") as caught:
+            names(folder)
 
     assert not isinstance(caught.value, CacheFormatError)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_128_digest
 
-from ezpyp.inspect.queries import Reader
+from ezpyp.store.reader import Reader
 
 ROOT = Path(__file__).absolute().parents[2]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("EZPYP_")}

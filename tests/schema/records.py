@@ -42,7 +42,7 @@ class History:
         shaped = None if shape is None else shape.encode()
         self.steps.append(KnownStep(id_, name, (key or name).encode(), 1, "pickle", 0, "[]", "{}", "{}", None, shaped))
         newest = {step.name: step.id for step in self.steps}
-        self.edges[id_] = [Edge(newest[up], "value", slot) for up, slot in edges]
+        self.edges[id_] = [Edge(id_, newest[up], "value", slot) for up, slot in edges]
         for is_in, ids in ((bound, self.bound), (current, self.current), (foreign, self.foreign)):
             if is_in:
                 ids.add(id_)

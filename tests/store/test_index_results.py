@@ -11,7 +11,6 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.store.damage import mark_damage, record_markers, record_missing
 from ezpyp.store.index import Index
 from ezpyp.store.results import (
-    Sealed,
     check_payload,
     insert_results,
     newest_results,
@@ -134,7 +133,7 @@ def test_unsound_row_gives_way_to_an_older_one_of_the_same_input(index):
 
 def test_absent_and_present_parts_of_a_row_have_different_checksums():
     parts = [None, b"a" * 16, b"b" * 16]
-    sums = {result_checksum(Sealed(KEY, i, v, b"d" * 16, "pickle", 4, 1, ".pickle")) for i in parts for v in parts}
+    sums = {result_checksum(result(KEY, i, value_digest=v)) for i in parts for v in parts}
     assert len(sums) == 9
 
 

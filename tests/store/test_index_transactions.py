@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.errors import CacheFormatError, PipelineMismatchError, StoreError
+from ezpyp.errors import CacheFormatError, DamagedIndexError, PipelineMismatchError, StoreError
 from ezpyp.store.connection import translated
 from ezpyp.store.index import Index, replace_file
 
@@ -88,26 +88,33 @@ def test_note_is_replaced_by_a_later_one(index):
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "advice"),
+    ("code", "kind", "advice"),
     [
-        (sqlite3.OperationalError("database is locked"), StoreError, "another program holds the index"),
-        (sqlite3.OperationalError("database or disk is full"), StoreError, "make room and run again"),
-        (sqlite3.OperationalError("attempt to write a readonly database"), StoreError, "cannot be written"),
-        (sqlite3.OperationalError("disk I/O error"), StoreError, r"a limit on file sizes \(ulimit -f\)"),
-        (sqlite3.OperationalError("something new"), StoreError, "nothing was overwritten"),
-        (sqlite3.DatabaseError("database disk image is malformed"), CacheFormatError, "is damaged or no SQLite"),
+        (sqlite3.SQLITE_BUSY, StoreError, "another program holds the index"),
+        (sqlite3.SQLITE_FULL, StoreError, "make room and run again"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, StoreError, "cannot be written"),
+        (sqlite3.SQLITE_IOERR_WRITE, StoreError, r"a limit on file sizes \(ulimit -f\)"),
+        (sqlite3.SQLITE_CONSTRAINT_TRIGGER, StoreError, "another process wrote there.*verify`, then copy"),
+        (sqlite3.SQLITE_NOMEM, StoreError, "nothing was overwritten"),
+        (sqlite3.SQLITE_CORRUPT, DamagedIndexError, r"is damaged: .*verify`, then copy ezpyp\.sqlite from a backup"),
+        (sqlite3.SQLITE_ERROR, DamagedIndexError, "or move the folder away"),
+        (None, DamagedIndexError, "is damaged"),
     ],
 )
-def test_errors_of_sqlite_come_with_what_to_do(tmp_path, error, kind, advice):
+def test_errors_of_sqlite_come_with_what_to_do(tmp_path, code, kind, advice):
+    error = sqlite3.DatabaseError("said SQLite")
+    if code is not None:
+        error.sqlite_errorcode = code
     with pytest.raises(kind, match=advice) as caught, translated(tmp_path):
         raise error
+    assert type(caught.value) is kind
     assert caught.value.__cause__ is error
     assert str(tmp_path) in str(caught.value)
 
 
 def test_file_that_is_no_database_is_refused_and_kept(tmp_path):
     (tmp_path / "ezpyp.sqlite").write_text("my notes, " * 100)
-    with pytest.raises(CacheFormatError, match="no SQLite database"):
+    with pytest.raises(CacheFormatError, match="file is not a database"):
         Index(tmp_path)
     assert (tmp_path / "ezpyp.sqlite").read_text().startswith("my notes")
 

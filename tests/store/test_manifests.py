@@ -12,7 +12,7 @@ from ezpyp import Pipeline
 from ezpyp.explain import argument_tree as leaves
 from ezpyp.schema import records as manifest
 from ezpyp.store.index import Index
-from ezpyp.store.rows import ROW_LIMIT, manifest_of, packed_manifest, record_manifests
+from ezpyp.store.schema_rows import ROW_LIMIT, manifest_of, packed_manifest, record_manifests
 
 
 def rows(location, query):

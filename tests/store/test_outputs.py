@@ -46,8 +46,3 @@ def test_a_damaged_row_is_an_error_of_ours(connection: sqlite3.Connection) -> No
 
     with pytest.raises(StoreError, match="what step 1 said in run 1 cannot be read"):
         output_of(connection, 1, 1)
-
-
-def test_an_index_from_before_has_no_words() -> None:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        assert output_of(connection, 1, 1) is None

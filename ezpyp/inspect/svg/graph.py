@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 from ezpyp.inspect.liveness import live_run, state
-from ezpyp.inspect.queries import ALL_PRESENT, FROM_STEPS, Columns, Reader, Status, Value, View, edges_of
+from ezpyp.inspect.queries import edges_of
 from ezpyp.inspect.svg.picture import FAINT, FILLS, SIGNS, Picture, elided, text_width
 from ezpyp.inspect.text import count, duration, one_line
+from ezpyp.store.reader import FROM_STEPS, Columns, Reader, Value
+from ezpyp.store.rows import Status, View
+from ezpyp.store.schema_rows import ALL_PRESENT
 
 # The boxes of a graph: a step each, or a function where there are too many.
 

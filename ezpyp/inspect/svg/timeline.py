@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from math import log10
 from operator import itemgetter
 
-from ezpyp.inspect.queries import Reader, Run, Status, Value
 from ezpyp.inspect.svg.picture import FAINT, FILLS, OTHERS, SERIES, Picture, elided, text_width
 from ezpyp.inspect.text import duration, one_line
+from ezpyp.store.reader import Reader, Value
+from ezpyp.store.rows import Run, Status
 
 # What each rank did in a run: steps as bars in lanes.
 

@@ -10,8 +10,9 @@ from ezpyp.explain.step_diff import Changed
 from ezpyp.inspect.causes import Differ, by_cause
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.output import heading, write_json
-from ezpyp.inspect.queries import ALL_PRESENT, Reader
 from ezpyp.inspect.text import count, one_line
+from ezpyp.store.reader import Reader
+from ezpyp.store.schema_rows import ALL_PRESENT
 
 SHOWN_NAMES = 5
 

@@ -8,8 +8,9 @@ import click
 
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.output import Column, Row, format_option, write_rows
-from ezpyp.inspect.queries import PRESENT, Reader
 from ezpyp.inspect.text import count, size
+from ezpyp.store.reader import Reader
+from ezpyp.store.schema_rows import PRESENT
 
 # A file that several results share is counted once, for the first of them. The rows are grouped by result
 # before they are joined: nothing else than a result's number leads to its step, and that has no index.

@@ -10,8 +10,9 @@ from ezpyp.inspect.checks import content
 from ezpyp.inspect.command import Failure, Problem, example, reads
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.liveness import live_run, state
-from ezpyp.inspect.queries import Reader, StepRow
 from ezpyp.inspect.text import one_line, size
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import StepView
 
 
 @click.command(epilog=example("cache get gamma -o gamma.pickle"))
@@ -65,7 +66,7 @@ def _write(file: Path, data: memoryview, *, force: bool) -> None:
         raise Failure(f"{file} cannot be written: {error.strerror}") from error
 
 
-def _stored(reader: Reader, step: StepRow) -> tuple[memoryview, str]:
+def _stored(reader: Reader, step: StepView) -> tuple[memoryview, str]:
     if step.result_id is None:
         raise Problem(f"{step.name} has no result: it is {state(step, live_run(reader))}")
     try:

@@ -8,10 +8,11 @@ import click
 
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.output import fitted, write_json
-from ezpyp.inspect.queries import Reader, View
 from ezpyp.inspect.svg.graph import BY, Box, Boxes, boxes_of
 from ezpyp.inspect.svg.picture import FILLS
 from ezpyp.inspect.text import count, one_line
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import View
 
 # Mermaid takes a label for HTML, or for Markdown between backticks, and writes a character by its number as "#60;".
 MERMAID = {ord(sign): f"#{ord(sign)};" for sign in '"#&<>`\\'}

@@ -10,8 +10,10 @@ from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import write_json_rows
-from ezpyp.inspect.queries import Edge, Reader, StepRow, View, reached_down, reached_up
+from ezpyp.inspect.queries import reached_down, reached_up
 from ezpyp.inspect.text import one_line
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import Edge, StepView, View
 
 SHOWN_CHILDREN = 12
 DEEPEST = 40
@@ -23,7 +25,7 @@ class Tree:
 
     arrow: str
     children: dict[int, list[Edge]]
-    steps: dict[int, StepRow]
+    steps: dict[int, StepView]
     live: int | None
 
     def line(self, edge: Edge, other: int) -> str:

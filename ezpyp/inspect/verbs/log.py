@@ -9,8 +9,10 @@ from ezpyp.inspect.facts import error_of
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import code, error_heading, heading, title, write_json_rows
-from ezpyp.inspect.queries import Fact, Reader, StepRow, View
+from ezpyp.inspect.queries import Fact
 from ezpyp.inspect.text import block, moment
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import StepView, View
 from ezpyp.store.runs import output_of
 
 _STREAMS = {"stdout": "Output", "stderr": "Error output", "log": "Log records"}
@@ -41,7 +43,7 @@ def command(reader: Reader, words: tuple[str, ...], failed: bool, run: int | Non
 def _rows(reader: Reader, view: View, words: tuple[str, ...]) -> Iterator[Fact]:
     live = live_run(reader)
     if words:
-        steps: Iterator[StepRow] = iter([find_step(reader, words, view).step])
+        steps: Iterator[StepView] = iter([find_step(reader, words, view).step])
     else:
         steps = reader.steps(view, "w.status = 1", have_run=True)
     for step in steps:
@@ -58,7 +60,7 @@ def _rows(reader: Reader, view: View, words: tuple[str, ...]) -> Iterator[Fact]:
         }
 
 
-def _output(reader: Reader, step: StepRow) -> Fact | None:
+def _output(reader: Reader, step: StepView) -> Fact | None:
     """What the step said when it was computed, which was in an earlier run where it is cached."""
     run = step.run
     if step.cached:

@@ -10,9 +10,11 @@ import click
 from ezpyp.inspect.command import problem
 from ezpyp.inspect.liveness import Holder, holder, with_truth
 from ezpyp.inspect.output import COLOURS, Column, commit, entry, heading, table_lines, terminal_width, title, write_json
-from ezpyp.inspect.queries import FROM_ROWS, Fact, Phase, Reader, Run, Status, View, phases, phases_of_run
+from ezpyp.inspect.queries import Fact, Phase, phases, phases_of_run
 from ezpyp.inspect.text import count, duration, moment, one_line, size, typed
 from ezpyp.inspect.verbs.du import tree_size
+from ezpyp.store.reader import FROM_ROWS, Reader
+from ezpyp.store.rows import Run, Status, View
 
 # What the overview tells, ready for JSON.
 

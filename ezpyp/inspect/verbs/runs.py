@@ -7,8 +7,9 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.liveness import holder, with_truth
 from ezpyp.inspect.output import Column, format_option, write_rows
-from ezpyp.inspect.queries import Reader, Run
 from ezpyp.inspect.text import duration, moment
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import Run
 
 COLUMNS = (
     Column("run", is_number=True),

@@ -21,8 +21,9 @@ from ezpyp.inspect.output import (
     title,
     write_json,
 )
-from ezpyp.inspect.queries import Fact, Reader
+from ezpyp.inspect.queries import Fact
 from ezpyp.inspect.text import duration, moment, plain, size
+from ezpyp.store.reader import Reader
 
 SHOWN_NEIGHBOURS = 20
 SHOWN_LEAVES = 10

@@ -6,7 +6,7 @@ import click
 
 from ezpyp.inspect.command import Failure, example, reads
 from ezpyp.inspect.output import Column, format_option, write_rows
-from ezpyp.inspect.queries import Reader
+from ezpyp.store.reader import Reader
 
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 READING_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "database_list"}

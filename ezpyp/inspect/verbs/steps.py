@@ -7,8 +7,10 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import Column, Row, format_option, write_rows
-from ezpyp.inspect.queries import DECLARED, FUNCTION, Reader, StepRow, Where, add_states, glob, states
+from ezpyp.inspect.queries import Where, add_states, glob, states
 from ezpyp.inspect.text import duration
+from ezpyp.store.reader import DECLARED, FUNCTION, Reader
+from ezpyp.store.rows import StepView
 
 COLUMNS = (
     Column("name"),
@@ -92,7 +94,7 @@ def _where(filters: dict[str, object], live: int | None) -> Where:
     return where
 
 
-def as_rows(steps: Iterable[StepRow], live: int | None) -> Iterator[Row]:
+def as_rows(steps: Iterable[StepView], live: int | None) -> Iterator[Row]:
     """Steps as rows for output; ``state`` is the status for people."""
     for step in steps:
         row: dict[str, object] = {field: getattr(step, field) for field in FIELDS}

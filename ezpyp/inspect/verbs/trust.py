@@ -7,8 +7,7 @@ import click
 from ezpyp.errors import StoreError
 from ezpyp.inspect.command import example
 from ezpyp.inspect.text import one_line
-from ezpyp.store.connection import INDEX_NAME as INDEX
-from ezpyp.store.opening import check_there
+from ezpyp.store.connection import check_there
 from ezpyp.store.trust import trust_for_good
 
 
@@ -22,7 +21,7 @@ def command(cache: str) -> None:
     noted in a file of your own; the cache is not touched.
     """
     location = Path(cache).absolute()
-    check_there(location, location / INDEX)
+    check_there(location)
     try:
         noted = trust_for_good(location)
     except (OSError, ValueError) as error:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,16 +11,17 @@ from ezpyp.errors import EzpypError
 from ezpyp.inspect.checks import check, content_of_object, contradictions
 from ezpyp.inspect.command import example, problem, reads
 from ezpyp.inspect.output import Column, format_option, write_rows
-from ezpyp.inspect.queries import Reader
 from ezpyp.store.damage import mark_damage
-from ezpyp.store.results import Sealed, has_checksum
+from ezpyp.store.objects import ObjectStore
+from ezpyp.store.reader import Reader
+from ezpyp.store.results import has_checksum
+from ezpyp.store.rows import StoredResult
 from ezpyp.store.schema_rows import corrupt_steps
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
 # The bytes of small results come along: asking for each by itself took three times as long.
-RESULTS = """
-SELECT r.id, r.digest, r.checksum, r.origin IS NULL, r.payload, r.key, r.input_key, r.value_digest, r.codec, r.size,
-    r.codec_version, r.suffix, d.reason
+RESULTS = f"""
+SELECT r.origin IS NULL, r.payload, d.reason, {", ".join(f"r.{name}" for name in StoredResult._fields)}
 FROM results r LEFT JOIN damages d ON d.result = r.id
 """
 
@@ -94,15 +94,15 @@ def _others(reader: Reader) -> Iterator[Damage]:
 
 def _results(reader: Reader, *, quick: bool) -> list[tuple[bytes, Damage]]:
     """Damaged results, each with the digest that its row names."""
-    damaged = [
-        (result, digest, reason, known)
-        for result, digest, *rest, known in reader.ask(RESULTS)
-        if (reason := known or _reason(reader, digest, *rest, quick=quick))
-    ]
-    names = _names(reader, [result for result, *_ in damaged])
+    damaged: list[tuple[StoredResult, str, bool]] = []
+    for is_own, payload, known, *columns in reader.ask(RESULTS):
+        row = StoredResult._make(columns)
+        if reason := known or _reason(reader, row, payload, is_own=is_own, quick=quick):
+            damaged.append((row, reason, known is not None))
+    names = _names(reader, [row.id for row, _, _ in damaged])
     return [
-        (digest, Damage("result", names.get(result, digest.hex()), reason, known=known is not None))
-        for result, digest, reason, known in damaged
+        (row.digest, Damage("result", names.get(row.id, row.digest.hex()), reason, known=known))
+        for row, reason, known in damaged
     ]
 
 
@@ -115,30 +115,27 @@ def _names(reader: Reader, results: list[int]) -> dict[int, str]:
     return dict(reader.ask(query, [json.dumps(results)])) if results else {}
 
 
-def _reason(
-    reader: Reader, digest: bytes, checksum: bytes, is_own: bool, payload: bytes | None, *row: Any, quick: bool
-) -> str | None:
+def _reason(reader: Reader, row: StoredResult, payload: bytes | None, *, is_own: bool, quick: bool) -> str | None:
     """What is wrong with the row of a result, or with its bytes."""
-    key, input_key, value, codec, size, version, suffix = row
-    if not has_checksum(checksum, Sealed(key, input_key, value, digest, codec, size, version, suffix)):
+    if not has_checksum(row):
         return "its row has another checksum"
     if not is_own:
         return None
     try:
         if payload is not None:
-            check(digest, size, payload)
+            check(row.digest, row.size, payload)
         elif quick:
-            return _look(reader.object_path(digest.hex(), suffix, is_file=True), size)
+            return _look(ObjectStore(reader.location).path(row.digest, row.suffix), row.size)
         else:
-            content_of_object(reader.location, digest, suffix, size)
+            content_of_object(reader.location, row.digest, row.suffix, row.size)
     except EzpypError as error:
         return str(error)
     return None
 
 
-def _look(path: str, size: int) -> str | None:
+def _look(path: Path, size: int) -> str | None:
     try:
-        found = Path(path).stat().st_size
+        found = path.stat().st_size
     except OSError as error:
         return f"{path}: {error.strerror}"
     return None if found == size else f"{path}: {found} bytes instead of {size}"

@@ -13,9 +13,10 @@ from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.output import code, heading, write_json
-from ezpyp.inspect.queries import Reader, StepRow
 from ezpyp.inspect.text import one_line
 from ezpyp.inspect.verdict import Verdict, verdict
+from ezpyp.store.reader import Reader
+from ezpyp.store.rows import StepView
 
 
 @click.command(epilog=example("cache why gamma"))
@@ -50,7 +51,7 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
     _listed("Not tracked: a change in these is not seen", differ.not_tracked(new))
 
 
-def _moments(reader: Reader, step: StepRow, compared_with: int | None, run: int) -> tuple[int, int]:
+def _moments(reader: Reader, step: StepView, compared_with: int | None, run: int) -> tuple[int, int]:
     """The runs between which things around a step may have changed: when it was known or computed last, and now."""
     if compared_with is not None:
         now = step.run or run
