@@ -97,7 +97,7 @@ def _recovery(location: Path) -> str:
     """The way on: results under ``objects`` are found again once the rows are."""
     return (
         f"see all of it with `python -m ezpyp.inspect {shlex.quote(str(location))} verify`, then copy {INDEX_NAME} "
-        "from a backup (or try sqlite3's '.recover' on a copy), or move the folder away and run again"
+        "from a backup (or try sqlite3's '.recover' on a copy), or move the folder away to compute all anew"
     )
 
 

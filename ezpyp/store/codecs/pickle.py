@@ -83,6 +83,7 @@ class _Observer(pickle.Pickler):
     names: list[str]
 
     def reducer_override(self, value: object) -> Any:
+        """Note the name, and let pickle go on as ever."""
         if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
             self.names.append(value.__qualname__)
         return NotImplemented

@@ -31,16 +31,24 @@ class Codec(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What steps and rows call the codec."""
+        ...
 
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """Number of the layout of the bytes."""
+        ...
 
     @property
-    def suffix(self) -> str: ...
+    def suffix(self) -> str:
+        """How the file name of an object ends."""
+        ...
 
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """The word in the output line."""
+        ...
 
     def encode(self, value: object) -> Sequence[Buffer]:
         """Turn a value into pieces that are written one after another.
