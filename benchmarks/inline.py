@@ -15,7 +15,7 @@ from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
-from ezpyp.store.encoded import Encoded
+from ezpyp.store.codecs.encoded import Encoded
 from ezpyp.store.objects import ObjectStore
 
 SIZES = tuple(1024 << power for power in range(8))

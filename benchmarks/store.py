@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import ezpyp
-from ezpyp.store.encoded import Encoded, decode_result, encode_result
+from ezpyp.store.codecs.encoded import Encoded, decode_result, encode_result
 from ezpyp.store.objects import ObjectStore
 
 MIB = 1024 * 1024

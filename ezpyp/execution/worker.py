@@ -27,8 +27,8 @@ from ezpyp.steps.arguments import PLAIN_TYPES, fill
 from ezpyp.steps.copying import Snapshots
 from ezpyp.steps.function import RUNNING
 from ezpyp.steps.step import Step
+from ezpyp.store.codecs.encoded import Encoded, decode_result, encode_result
 from ezpyp.store.connection import storable
-from ezpyp.store.encoded import Encoded, decode_result, encode_result
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store.results import check_payload
 from ezpyp.store.rows import NewResult
@@ -139,7 +139,7 @@ class Worker:
         self, program: Program, location: Path, rank: int, host: str, *, durable: bool = False, trust: bool = False
     ) -> None:
         self._program = program
-        self._objects = ObjectStore(location, durable=durable, trust=trust, keeps_last=True)
+        self._objects = ObjectStore(location, durable=durable, trust=trust)
         self._pid = os.getpid()
         self.rank = rank
         self.host = host

@@ -25,7 +25,7 @@ from ezpyp.schema.rule import Promises, Revise, Stored, Verdict, allowed_changes
 from ezpyp.steps.arguments import BARE_TYPES
 from ezpyp.steps.function import StepFunction
 from ezpyp.steps.step import Step
-from ezpyp.store.codecs import get_codec
+from ezpyp.store.codecs.registry import get_codec
 from ezpyp.store.damage import record_markers
 from ezpyp.store.index import Index, replace_file, save_file_digests
 from ezpyp.store.rows import KnownStep, StepRecord

@@ -32,7 +32,7 @@ from ezpyp.pipeline.settings import Settings, options_of
 from ezpyp.schema.rule import asked_for
 from ezpyp.steps.function import RUNNING, Declarations
 from ezpyp.store.connection import damaged_index, translated
-from ezpyp.store.filesystem import filesystem_of
+from ezpyp.store.files import filesystem_of
 from ezpyp.store.index import Index
 from ezpyp.store.results import newest_results
 from ezpyp.store.trust import check_trust

@@ -18,7 +18,7 @@ from weakref import ref
 from ezpyp.errors import ArgumentMutatedError
 from ezpyp.hashing.encode import digest_as_checked, value_digest
 from ezpyp.hashing.large_arrays import LARGE_BYTES
-from ezpyp.store.mapping import read_private
+from ezpyp.store.files import read_private
 
 # Large arrays of arguments: written once, then mapped copy-on-write for each step.
 

@@ -11,7 +11,7 @@ from ezpyp.hashing.code.ownership import Tracking
 from ezpyp.hashing.code.versions import version_of
 from ezpyp.steps.function import Declarations, Options, StepFunction
 from ezpyp.steps.step import PlaceHolder, Step, Sweep
-from ezpyp.store.codecs import get_codec
+from ezpyp.store.codecs.registry import get_codec
 
 # The packages that the options of a pipeline or a step name.
 

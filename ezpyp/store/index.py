@@ -18,8 +18,8 @@ from ezpyp.store.connection import (
     storable,
     translated,
 )
+from ezpyp.store.files import temporary_name
 from ezpyp.store.lock import IndexFiles, RunLock, transaction, wait_for_holder
-from ezpyp.store.new_file import temporary_name
 
 
 class Index:

@@ -8,96 +8,25 @@ import stat
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError, StoreError
-from ezpyp.store.encoded import Encoded
-from ezpyp.store.filesystem import FileSystem, filesystem_of
-from ezpyp.store.mapping import MAP_BYTES, read_private
-from ezpyp.store.new_file import LATE_S, is_stray, make_folder, sync_folder, write_new
+from ezpyp.store.codecs.encoded import Encoded
+from ezpyp.store.files import (
+    LATE_S,
+    FileSystem,
+    filesystem_of,
+    is_stray,
+    make_folder,
+    read_private,
+    sync_folder,
+    write_new,
+)
 from ezpyp.store.trust import check_owner
-
-# The last large object that was read from a network file system, kept for whoever asks for it again.
-
-
-class LastRead:
-    """One object's bytes in memory of this process, of which each reader gets a private view.
-
-    A mapping of the file itself would do where the file is local. On a network file system it is not safe, and a
-    thousand readers of one result would transfer it a thousand times. Nobody else can write to the copy: its digest is
-    computed once.
-
-    Example:
-        >>> import tempfile
-        >>> last = LastRead()
-        >>> with tempfile.TemporaryFile() as file:
-        ...     _ = file.write(bytes(2_000_000)), file.flush()
-        ...     if last.can_keep(2_000_000):
-        ...         data = last.read(b"digest", file.fileno(), 2_000_000, check=lambda data: None)
-        >>> last.can_keep(10)
-        False
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._digest = b""
-        self._memory = -1
-
-    def can_keep(self, size: int) -> bool:
-        """Whether an object is large enough, and the system has files in memory."""
-        return size >= MAP_BYTES and hasattr(os, "memfd_create")
-
-    def read(self, digest: bytes, descriptor: int, size: int, check: Callable[[memoryview], object]) -> memoryview:
-        """A private view of an object's bytes.
-
-        Args:
-            digest: Names the object.
-            descriptor: Its open file, read only where another object was read last.
-            size: Number of bytes.
-            check: Looks at what was read, and raises where that is not the object.
-
-        Raises:
-            OSError: The file cannot be read, or ends before ``size``.
-        """
-        with self._lock:
-            if digest != self._digest:
-                self._forget()
-                self._memory = _copy(descriptor, size)
-                check(read_private(self._memory, size))
-                self._digest = digest
-            return read_private(self._memory, size)
-
-    def _forget(self) -> None:
-        if self._memory >= 0:
-            os.close(self._memory)
-        self._digest, self._memory = b"", -1
-
-    def __del__(self) -> None:
-        self._forget()
-
-
-def _copy(descriptor: int, size: int) -> int:
-    """A file in memory with the content of another."""
-    memory = os.memfd_create("ezpyp", os.MFD_CLOEXEC)
-    start = 0
-    try:
-        while start < size:
-            # In pieces: Python sees a Ctrl-C only between two calls.
-            count = os.sendfile(memory, descriptor, start, min(size - start, 64 * 1024 * 1024))
-            if not count:
-                raise OSError(f"the file ends after {start} bytes")
-            start += count
-    except BaseException:
-        os.close(memory)
-        raise
-    return memory
-
-
-# Which objects were found whole by this process: a thousand readers of one of them hash it once.
 
 # Below, hashing again (17 us) costs hardly more than remembering, and a location may have millions of them.
 _LEAST_BYTES = 256 * 1024
@@ -110,22 +39,8 @@ _SETTLED_COARSE_S = 2.0
 class Verified:
     """The objects whose digest was right, each with what the system said of its file at that moment.
 
-    A file that is replaced, written to or touched in any way has another inode or another change time
-    (which no program can set), and counts as unknown.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryFile() as file:
-        ...     size = file.write(bytes(1_000_000))
-        ...     file.flush()
-        ...     status = os.fstat(file.fileno())
-        >>> verified = Verified()
-        >>> verified.add(b"digest", status, now_s=status.st_ctime + 0.01)  # it may change once more unseen
-        >>> verified.holds(b"digest", status)
-        False
-        >>> verified.add(b"digest", status, now_s=status.st_ctime + 10)
-        >>> verified.holds(b"digest", status)
-        True
+    A thousand readers of one object in a process hash it once. A file that is replaced, written to or touched in any
+    way has another inode or another change time (which no program can set), and counts as unknown.
     """
 
     def __init__(self) -> None:
@@ -164,10 +79,9 @@ class ObjectStore:
         location: The folder of the cache.
         durable: Whether each object shall outlive a loss of power once it is published (3 ms each).
         trust: Whether objects that belong to somebody else may be opened.
-        keeps_last: Whether many readers of one object are to be expected; it is read once then, on any file system.
 
     Example:
-        >>> from ezpyp.store.encoded import encode_result
+        >>> from ezpyp.store.codecs.encoded import encode_result
         >>> Path("cache").mkdir()
         >>> objects = ObjectStore(Path("cache"))
         >>> encoded = encode_result(list(range(10_000)), "pickle")
@@ -178,7 +92,7 @@ class ObjectStore:
         True
     """
 
-    def __init__(self, location: Path, *, durable: bool = False, trust: bool = False, keeps_last: bool = False) -> None:
+    def __init__(self, location: Path, *, durable: bool = False, trust: bool = False) -> None:
         # Absolute: a step's body may change the working directory.
         self._location = Path(os.path.abspath(location))
         self._root = os.path.join(self._location, "objects")
@@ -186,7 +100,6 @@ class ObjectStore:
         self._trust = trust
         self._has_root = False
         self._verified = Verified()
-        self._last = LastRead() if keeps_last else None
 
     @cached_property
     def _filesystem(self) -> FileSystem:
@@ -283,8 +196,6 @@ class ObjectStore:
             if status.st_size != size:
                 raise _damaged(name, digest, "size", f"it has {status.st_size} bytes instead of {size}")
             check_owner(name, status, self._location, trust=self._trust)
-            if verify is None and self._filesystem.is_network and self._last and self._last.can_keep(size):
-                return self._last.read(digest, descriptor, size, partial(_check, name, digest))
             data = read_private(descriptor, size, may_map=not self._filesystem.is_network)
         except OSError as error:
             if isinstance(error, StoreError):

@@ -409,7 +409,7 @@ class Reader:
 
     def _decoded(self, stored: StoredValue, digest: bytes) -> object:
         # Imported by runs; looking at a cache starts quicker without.
-        from ezpyp.store.encoded import decode_result
+        from ezpyp.store.codecs.encoded import decode_result
         from ezpyp.store.objects import ObjectStore
 
         if stored.is_damaged or not has_checksum(stored):

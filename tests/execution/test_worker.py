@@ -12,7 +12,7 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.execution.messages import Outcome, Ref
 from ezpyp.execution.worker import Worker
 from ezpyp.steps.function import RUNNING
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 from ezpyp.store.objects import INLINE_LIMIT
 from tests.graph.programs import Study
 

@@ -7,7 +7,7 @@ import pytest
 
 from ezpyp import Pipeline
 from ezpyp.pipeline import session as _root
-from ezpyp.store.filesystem import FileSystem
+from ezpyp.store.files import FileSystem
 
 WAL = 2
 """Byte 18 of a database in WAL mode."""

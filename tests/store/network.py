@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ezpyp.store import filesystem as _filesystem
+from ezpyp.store import files as _filesystem
+from ezpyp.store import files as _new_file
 from ezpyp.store import index as _index
-from ezpyp.store import new_file as _new_file
 from ezpyp.store import objects as _objects
 from ezpyp.store.connection import open_for_writing
 

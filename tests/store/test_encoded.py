@@ -11,8 +11,8 @@ import pytest
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import CodecError, DamagedResultError, EzpypError
-from ezpyp.store import encoded as _encoded
-from ezpyp.store.encoded import decode_result, encode_result
+from ezpyp.store.codecs import encoded as _encoded
+from ezpyp.store.codecs.encoded import decode_result, encode_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,7 +132,7 @@ def test_errors_keep_their_cause() -> None:
 
 STORING = """
 import sys
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 class Model:
     pass
 class Other:
@@ -142,7 +142,7 @@ encoded = encode_result(value, {codec!r})
 open("data", "wb").write(b"".join(encoded.pieces))
 """
 LOADING = """
-from ezpyp.store.encoded import decode_result
+from ezpyp.store.codecs.encoded import decode_result
 value = decode_result(open("data", "rb").read(), {codec!r}, 1)
 print(type(value).__name__)
 """

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import filesystem as _filesystem
-from ezpyp.store.filesystem import FileSystem, filesystem_of
+from ezpyp.store import files as _filesystem
+from ezpyp.store.files import FileSystem, filesystem_of
 
 MOUNTS = r"""
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline
-from ezpyp.store import new_file as _new_file
-from ezpyp.store.filesystem import filesystem_of
+from ezpyp.store import files as _new_file
+from ezpyp.store.files import filesystem_of
 from tests.store.network import Network
 
 WAL = 2

@@ -8,7 +8,7 @@ import pytest
 
 from ezpyp.errors import UntrustedCacheError
 from ezpyp.store import trust as _trust
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 from ezpyp.store.index import Index
 from ezpyp.store.objects import ObjectStore
 from ezpyp.store.trust import check_trust, is_trusted, trust_for_good

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ezpyp.errors import CodecError, EzpypError
-from ezpyp.store import codecs
-from ezpyp.store.codecs import get_codec, register_codec
+from ezpyp.store.codecs import registry as codecs
+from ezpyp.store.codecs.encoded import decode_result, encode_result
 from ezpyp.store.codecs.protocol import Codec
-from ezpyp.store.encoded import decode_result, encode_result
+from ezpyp.store.codecs.registry import get_codec, register_codec
 
 
 class ParquetCodec:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import pytest
 
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 
 
 class Colour(enum.IntEnum):

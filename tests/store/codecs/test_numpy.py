@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ezpyp.store.codecs import get_codec
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
+from ezpyp.store.codecs.registry import get_codec
 
 CODEC = get_codec("numpy")
 LONG_NAMES = [(f"a_rather_long_name_of_field_{number}", "f8") for number in range(2000)]
@@ -121,7 +121,7 @@ def test_a_header_that_does_not_fit_is_refused(damage: Any) -> None:
 def test_numpy_is_not_imported_for_values_that_are_no_arrays() -> None:
     code = """
 import sys
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 for codec in ("numpy", "pickle", "cloudpickle", "json"):
     encode_result({"a": [1, 2]}, codec)
 assert "numpy" not in sys.modules

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import UnstorableResultError
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 
 LOCK = threading.Lock()
 Pair = namedtuple("Pair", "left right")

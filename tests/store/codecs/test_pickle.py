@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ezpyp.store.codecs import get_codec
+from ezpyp.store.codecs.registry import get_codec
 
 
 @pytest.fixture(params=["pickle", "cloudpickle"])

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from ezpyp.errors import CodecError, UnknownCodecError
-from ezpyp.store import codecs
-from ezpyp.store.codecs import get_codec, register_codec
-from ezpyp.store.encoded import decode_result, encode_result
+from ezpyp.store.codecs import registry as codecs
+from ezpyp.store.codecs.encoded import decode_result, encode_result
+from ezpyp.store.codecs.registry import get_codec, register_codec
 
 
 @pytest.fixture(autouse=True)

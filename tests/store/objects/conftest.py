@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import new_file as _new_file
+from ezpyp.store import files as _new_file
 from ezpyp.store import objects as _objects
-from ezpyp.store.encoded import Encoded, encode_result
-from ezpyp.store.filesystem import FileSystem
+from ezpyp.store.codecs.encoded import Encoded, encode_result
+from ezpyp.store.files import FileSystem
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import VALUES, Late, refuse
 

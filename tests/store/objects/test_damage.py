@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.codecs.encoded import Encoded, encode_result
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import (
     MEDIUM,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ezpyp.store.encoded import Encoded, decode_result, encode_result
+from ezpyp.store.codecs.encoded import Encoded, decode_result, encode_result
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import LARGE, SMALL, content, files, into_folder, opened, path_of, refuse, truncate
 

@@ -13,7 +13,7 @@ import sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
 import numpy as np
-from ezpyp.store.encoded import encode_result, decode_result
+from ezpyp.store.codecs.encoded import encode_result, decode_result
 from ezpyp.store.objects import ObjectStore
 from tests.memory import peak_bytes as peak
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import DamagedResultError, StoreError
-from ezpyp.store import new_file as _new_file
+from ezpyp.store import files as _new_file
 from ezpyp.store import objects as _objects
-from ezpyp.store.encoded import Encoded, encode_result
-from ezpyp.store.filesystem import FileSystem
+from ezpyp.store.codecs.encoded import Encoded, encode_result
+from ezpyp.store.files import FileSystem
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import ROOT, SMALL, Late, content, files, opened, path_of, refuse
 
@@ -94,7 +94,7 @@ def test_a_limit_on_file_sizes_is_told(tmp_path: Path) -> None:
 import resource, signal, sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 from ezpyp.store.objects import ObjectStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

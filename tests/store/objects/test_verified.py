@@ -8,7 +8,7 @@ import pytest
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.store import objects as _objects
-from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store.codecs.encoded import Encoded, encode_result
 from ezpyp.store.objects import ObjectStore, Verified
 from tests.store.objects.tools import MEDIUM, content, flip, opened, path_of, truncate
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.store import new_file as _new_file
-from ezpyp.store.encoded import Encoded, encode_result
+from ezpyp.store import files as _new_file
+from ezpyp.store.codecs.encoded import Encoded, encode_result
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import ROOT, SMALL, content, files, opened
 
@@ -20,7 +20,7 @@ LINK = os.link
 PUBLISHING = """
 import sys
 from pathlib import Path
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 from ezpyp.store.objects import ObjectStore
 location = Path(sys.argv[1])
 store = ObjectStore(location)
@@ -60,7 +60,7 @@ def killed_writer(tmp_path: Path) -> Iterator[Path]:
 import os, signal, sys
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from ezpyp.store.encoded import encode_result
+from ezpyp.store.codecs.encoded import encode_result
 from ezpyp.store.objects import ObjectStore
 written = os.writev
 os.writev = lambda *arguments: (written(*arguments), os.kill(os.getpid(), signal.SIGKILL))[0]

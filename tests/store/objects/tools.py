@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ezpyp.store.encoded import Encoded
+from ezpyp.store.codecs.encoded import Encoded
 from ezpyp.store.objects import ObjectStore
 
 ROOT = Path(__file__).parents[3]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from xxhash import xxh3_128, xxh3_128_digest
 
 from ezpyp.errors import CodecError, EzpypError, UnstorableResultError
-from ezpyp.store.codecs import get_codec
-from ezpyp.store.codecs.loading import loading_error
-from ezpyp.store.codecs.offender import find_offender
+from ezpyp.store.codecs.failures import find_offender, loading_error
 from ezpyp.store.codecs.protocol import Buffer, Codec, reason_of
+from ezpyp.store.codecs.registry import get_codec
 
 _SCALARS = frozenset({int, float, bool, type(None)})
 _FALL_BACKS = ("pickle", "cloudpickle")
