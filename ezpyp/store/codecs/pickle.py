@@ -41,7 +41,9 @@ class _Pieces(list[Buffer]):
 class PicklerType(Protocol):
     """``pickle.Pickler`` or ``cloudpickle.Pickler``."""
 
-    def __call__(self, file: Any, protocol: int, *, buffer_callback: Any) -> Any: ...
+    def __call__(self, file: Any, protocol: int, *, buffer_callback: Any) -> Any:
+        """A pickler that writes to a file."""
+        ...
 
 
 def dump(pickler: PicklerType, value: object) -> tuple[list[Buffer], list[Buffer]]:
