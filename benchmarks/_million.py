@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
-from ezpyp.hashing.code.identity import function_identity
+from ezpyp.explain.record import record_of
 from ezpyp.store.results import result_checksum
 from ezpyp.store.rows import NewResult
 from ezpyp.store.schema_rows import step_checksum
@@ -56,7 +56,7 @@ def build(folder: Path, steps: int) -> Path:
     facts = {"format": FORMAT, "pipeline_id": "sweep", "created_at": START, "ezpyp": "0.1"}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in facts.items()])
     for number, function in ((SIMULATE, simulate), (ANALYSE, analyse)):
-        known = function_identity(function)
+        known = record_of(function)
         place = known.digest, known.qualname, known.module, known.file, known.line, known.python
         row = (number, *place, zlib.compress(known.to_json().encode()), None)
         connection.execute(f"INSERT INTO functions VALUES ({_marks(9)})", row)

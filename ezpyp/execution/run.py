@@ -32,6 +32,7 @@ from ezpyp.execution.report import Report
 from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
 from ezpyp.execution.state import RunState
 from ezpyp.execution.worker import Worker
+from ezpyp.explain.untracked import circumstances_of
 from ezpyp.graph.program import Program
 from ezpyp.schema.exports import excerpt, rest_of
 from ezpyp.steps.function import StepFunction
@@ -250,7 +251,9 @@ class _Run:
         )  # fmt: skip
         with self._index.writing() as connection:
             run = start_run(connection, row)
-            record_circumstances(connection, run, self._program.identities.values())
+            identities = {identity.digest: identity for identity in self._program.identities.values()}
+            circumstances = {digest: circumstances_of(identity) for digest, identity in identities.items()}
+            record_circumstances(connection, run, circumstances)
             return run
 
     def _scheduler(self, step_ids: list[int]) -> Callable[[Sequence[Sequence[int]], list[int]], Scheduler]:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from os.path import basename
 
-from ezpyp.describe import SECRET
-from ezpyp.hashing.tree_diff import is_told_by_digest
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -23,6 +20,8 @@ class Change:
         within: "code" for the function itself, "helper" or "method" for code that it leads to, else "".
         before: Its earlier name, where it has another one now; else "".
         shown: How the line names the file; "" for its last part.
+        words: What is said of a value that changed, behind its name; "" for old and new.
+        is_vague: Whether all that is known is that something changed somewhere inside.
     """
 
     kind: str
@@ -34,6 +33,8 @@ class Change:
     within: str = ""
     before: str = ""
     shown: str = ""
+    words: str = ""
+    is_vague: bool = False
 
     def __str__(self) -> str:
         if self.kind == "python":
@@ -48,8 +49,9 @@ class Change:
         if self.within:
             return f"{self.within} {self._named()}: {self.kind} {what}"
         kind = "version of" if self.kind in ("version", "library") else self.kind
-        colon = ":" if self.before or what.startswith("content") else ""
-        return f"{kind} {self._named()}{colon} {what}"
+        if self.words and not self.before:
+            return f"{kind} {self._named()}{self.words}"
+        return f"{kind} {self._named()}{':' if self.before else ''} {what}"
 
     def _named(self) -> str:
         file = self.shown or basename(self.file)
@@ -59,8 +61,4 @@ class Change:
     def _what(self) -> str:
         if not self.old or not self.new:
             return f"is new: {self.new}" if self.new else f"is gone: {self.old}" if self.old else "changed"
-        if self.old != self.new:
-            return f"{self.old} -> {self.new}"
-        if self.new == SECRET:
-            return "changed (a secret, known by its digest only)"
-        return f"content of {self.new} changed" if is_told_by_digest(self.new) else f"changed somewhere in {self.new}"
+        return f"{self.old} -> {self.new}" if self.old != self.new else f"changed somewhere in {self.new}"

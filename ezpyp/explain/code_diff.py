@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from io import StringIO
 
 from ezpyp.explain.change import Change
-from ezpyp.hashing.code.canonical import Token
-from ezpyp.hashing.recording import Part
-from ezpyp.hashing.tree_diff import both_shortened
+from ezpyp.explain.operations import Token
+from ezpyp.explain.record import Part
+from ezpyp.explain.tree_diff import apart
 
 # The statements of two versions of a source text, and which of them go together.
 
@@ -192,8 +192,8 @@ def joined(listed: Sequence[Statement]) -> str:
 
 
 _SIMPLE = frozenset({"constant", "keyword", "name", "operator", "variable"})
-# Characters of a statement that are shown, and of a constant that were recorded once.
-_SHOWN, _ONCE = 100, 60
+# Characters of a statement that are shown.
+_SHOWN = 100
 
 # Whether two names are one thing under another name, which is told where that thing is.
 IsRenamed = Callable[[str, str], bool]
@@ -210,7 +210,7 @@ class _Two:
     is_renamed: IsRenamed
 
     def change(self, kind: str, line: int, old: str = "", new: str = "") -> Change:
-        old, new = both_shortened(old, new, _SHOWN)
+        old, new = apart(old, new, _SHOWN)
         return Change(kind, self.new.name, self.new.file, line, old, new, self.new.kind)
 
 
@@ -368,10 +368,8 @@ def _regions(old: Sequence[Token], new: Sequence[Token]) -> Iterator[_Region]:
 def _is_same(was: Token, now: Token) -> bool:
     if was[0] != now[0]:
         return False
-    # Of a long constant, older records have the beginning.
-    is_cut = len(was[2]) == _ONCE and was[2].endswith("...") and now[2].startswith(was[2][:-3])
     # A variable has another number once a new one is met before it.
-    return is_cut or (was[0] == "variable" and was[2] == now[2])
+    return was[0] == "variable" and was[2] == now[2]
 
 
 def _is_simple(was: tuple[Token, ...], now: tuple[Token, ...]) -> bool:

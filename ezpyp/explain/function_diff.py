@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from os.path import basename
 
-from ezpyp.describe import SECRET
+from ezpyp.describe import SECRET, describe, is_secret
 from ezpyp.explain.change import Change
 from ezpyp.explain.code_diff import CODE, Pair, Pairs, changes_of_names, changes_of_text, code_changes
+from ezpyp.explain.record import FunctionRecord, Part, record_of
+from ezpyp.explain.tree_diff import Comparison
+from ezpyp.explain.untracked import Circumstance
 from ezpyp.hashing.code.identity import FunctionIdentity
-from ezpyp.hashing.recording import Part
-from ezpyp.hashing.tree_diff import inside, is_told_by_digest, shortened
 
 # Which of the changes found are the reason, and which only come along with it.
 
@@ -23,7 +24,7 @@ def told(found: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes that are a reason, each once; all where none of them seems to be one."""
     changes = list(dict.fromkeys(found))
     # A table of functions changes with each of them: the function says more.
-    telling = [change for change in changes if change.old != change.new or _is_told(change)]
+    telling = [change for change in changes if _tells(change)]
     # A dataclass writes its __init__ out of its fields, which say more.
     telling = [change for change in telling if change.file != "<string>"] or telling
     telling = list(_of_dataclasses(telling)) or telling
@@ -33,8 +34,8 @@ def told(found: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(telling or changes)
 
 
-def _is_told(change: Change) -> bool:
-    return change.new == SECRET or is_told_by_digest(change.new) or bool(change.within and change.line)
+def _tells(change: Change) -> bool:
+    return change.old != change.new or bool(change.words and not change.is_vague) or bool(change.within and change.line)
 
 
 def _is_one_sided(change: Change) -> bool:
@@ -69,7 +70,7 @@ def _of_dataclasses(changes: Sequence[Change]) -> Iterator[Change]:
         elif attribute and _is_one_sided(change):
             if field in names:
                 continue
-            yield replace(change, name=field)
+            yield replace(change, name=field, words="")
             continue
         elif any(change.name.startswith(f"{name}.__") for name in with_options):
             continue
@@ -93,11 +94,11 @@ def _told_apart(file: str, others: set[str]) -> str:
     return file
 
 
-def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ...]:
-    """Return what changed from one identity to another.
+def difference(old: FunctionRecord, new: FunctionRecord) -> tuple[Change, ...]:
+    """Return what changed from one record to another.
 
     Args:
-        old: The earlier identity.
+        old: The earlier record.
         new: The later one.
 
     Returns:
@@ -105,13 +106,13 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
         digests and Pythons are equal.
 
     Example:
-        >>> from ezpyp.hashing.code.identity import function_identity
+        >>> from ezpyp.explain.record import record_of
         >>> def area(r):
         ...     return 3 * r * r
-        >>> old = function_identity(area)
+        >>> old = record_of(area)
         >>> def area(r):
         ...     return 4 * r * r
-        >>> [(change.kind, change.name, change.old, change.new) for change in difference(old, function_identity(area))]
+        >>> [(change.kind, change.name, change.old, change.new) for change in difference(old, record_of(area))]
         [('constant', 'area', '3', '4')]
     """
     python = tuple(_python(old, new))
@@ -123,7 +124,7 @@ def difference(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ..
     return with_folders(changes, [part.file for part in new.parts])
 
 
-def changed_sources(old: FunctionIdentity, new: FunctionIdentity) -> list[tuple[str, str, str]]:
+def changed_sources(old: FunctionRecord, new: FunctionRecord) -> list[tuple[str, str, str]]:
     """Return the name, the earlier source and the later one of each piece of code that is written otherwise now.
 
     Args:
@@ -132,8 +133,8 @@ def changed_sources(old: FunctionIdentity, new: FunctionIdentity) -> list[tuple[
 
     Example:
         >>> from os.path import basename
-        >>> from ezpyp.hashing.code.identity import function_identity
-        >>> [name for name, before, now in changed_sources(function_identity(basename), function_identity(basename))]
+        >>> from ezpyp.explain.record import record_of
+        >>> [name for name, before, now in changed_sources(record_of(basename), record_of(basename))]
         []
     """
     pairs = [(pair.old, pair.new) for pair in Pairs(old.parts, new.parts)]
@@ -141,7 +142,7 @@ def changed_sources(old: FunctionIdentity, new: FunctionIdentity) -> list[tuple[
     return [(name, was, now) for name, was, now in dict.fromkeys(found) if was and now and was != now]
 
 
-def _python(old: FunctionIdentity, new: FunctionIdentity) -> Iterator[Change]:
+def _python(old: FunctionRecord, new: FunctionRecord) -> Iterator[Change]:
     if old.python and new.python and old.python != new.python:
         yield Change("python", "python", "", 0, old.python, new.python)
 
@@ -161,7 +162,7 @@ def _found(pairs: Pairs, *, is_one_python: bool) -> Iterable[Change]:
 def _one_sided(pair: Pair) -> Iterator[Change]:
     part = pair.new or pair.old
     if part is not None and part.kind not in ("name", "options"):
-        text = shortened(part.text or part.name)
+        text = part.text or part.name
         old, new = (text if side else "" for side in (pair.old, pair.new))
         yield Change(part.kind, part.name, part.file, part.line, old, new)
 
@@ -173,65 +174,83 @@ def _of_code(was: Part, now: Part, pairs: Pairs, *, is_one_python: bool) -> Iter
 
 
 def _of_value(was: Part, now: Part) -> Iterator[Change]:
+    if now.kind == "name" or now.name.endswith(" bases"):
+        yield Change("global" if now.kind == "name" else now.kind, now.name, now.file, now.line, was.text, now.text)
+        return
+    found = list(Comparison().differences(now.name, was.tree, now.tree))
     if now.kind == "options":
-        inner = [(path[1:], old, new) for path, old, new in inside(was.text, now.text)]
         old, new = (f"@dataclass({', '.join(texts)})" for texts in zip(*(
-            (f"{name}={old}", f"{name}={new}") for name, old, new in inner
+            (f"{it.path.rpartition('.')[2]}={it.old}", f"{it.path.rpartition('.')[2]}={it.new}") for it in found
         ), strict=True))  # fmt: skip
         yield Change("class", now.name, now.file, now.line, old, new)
         return
-    kind = "global" if now.kind == "name" else now.kind
-    whole = now.name.endswith(" bases")
-    for path, old, new in [("", was.text, now.text)] if whole else inside(was.text, now.text):
-        yield Change(kind, now.name + path, now.file, now.line, old, new)
+    for it in found:
+        yield Change(
+            now.kind, it.name or it.path, now.file, now.line, it.old, it.new, words=it.words, is_vague=it.is_vague
+        )
+    if not found:
+        yield Change(now.kind, now.name, now.file, now.line, was.text, now.text, is_vague=True)
 
 
 def _renamed(change: Change, was: Part, now: Part) -> Change:
     return change if now.kind == "code" or was.name == now.name else replace(change, before=was.name)
 
 
-# What differs between two recorded identities without counting in the key: shown beside what made a step run.
+# What differs around a function without counting in its key: shown beside what made a step run.
 
 
-def circumstances(old: FunctionIdentity, new: FunctionIdentity) -> tuple[Change, ...]:
-    """Return what changed around a function from one identity to another and counts in no key.
+def circumstances(
+    old: Iterable[Circumstance], new: Iterable[Circumstance], counted: Iterable[str]
+) -> tuple[Change, ...]:
+    """Return what changed around a function from one run to another and counts in no key.
 
     Args:
-        old: The earlier identity.
-        new: The later one; its digest may be the same.
+        old: What was around it.
+        new: What is around it.
+        counted: Packages whose version is in the key.
 
     Returns:
         Changes of kind "environment" (a variable that the code reads by a constant name; ``old`` and ``new`` are
         digests of its values, "" where it was not set) and "library" (the version of a library that the code leads to).
 
     Example:
-        >>> import os
-        >>> from ezpyp.hashing.code.identity import function_identity
-        >>> def area(r):
-        ...     return float(os.environ["EZPYP_DOC_PI"]) * r * r
-        >>> os.environ["EZPYP_DOC_PI"] = "3"
-        >>> old = function_identity(area)
-        >>> os.environ["EZPYP_DOC_PI"] = "3.1"
-        >>> [str(change) for change in circumstances(old, function_identity(area))]
-        ['environment variable EZPYP_DOC_PI changed']
-        >>> del os.environ["EZPYP_DOC_PI"]
+        >>> old, new = [Circumstance("environment", "PI", "3f")], [Circumstance("environment", "PI", "4a")]
+        >>> [str(change) for change in circumstances(old, new, ())]
+        ['environment variable PI changed']
     """
-    return (*_environment(old, new), *_libraries(old, new))
-
-
-def _environment(old: FunctionIdentity, new: FunctionIdentity) -> Iterator[Change]:
-    before = {part.name: part.digest for part in old.parts if part.kind == "environment"}
-    for part in new.parts:
+    before = {(it.kind, it.name): it for it in old}
+    found = []
+    for now in new:
+        was = before.get((now.kind, now.name))
         # A variable that is read for the first time came with the code that reads it.
-        if part.kind == "environment" and before.get(part.name, part.digest) != part.digest:
-            yield Change("environment", part.name, "", 0, before[part.name], part.digest)
+        if was is None or was == now or (now.kind == "library" and now.name in counted):
+            continue
+        if now.kind == "environment":
+            found.append(Change("environment", now.name, "", 0, was.digest, now.digest))
+        elif was.text and now.text:
+            found.append(Change("library", now.name, "", 0, was.text, now.text))
+    return tuple(found)
 
 
-def _libraries(old: FunctionIdentity, new: FunctionIdentity) -> Iterator[Change]:
-    counted = {part.name for part in old.parts if part.kind == "version"}
-    counted &= {part.name for part in new.parts if part.kind == "version"}
-    before = {part.name: part.text for part in old.parts if part.kind == "library" and part.name not in counted}
-    for part in new.parts:
-        was = before.get(part.name)
-        if part.kind == "library" and was and part.text and was != part.text:
-            yield Change("library", part.name, "", 0, was, part.text)
+def state_changes(frozen: FunctionIdentity, now: FunctionIdentity, function: object) -> list[Change]:
+    """What of the values that a function reads is not what it was, in this process.
+
+    Args:
+        frozen: What the function was.
+        now: What it is.
+        function: The function, to look up where the values are bound.
+    """
+    was = {(read.kind, read.name): read for read in frozen.reads}
+    changed = [read for read in now.reads if (read.kind, read.name) in was]
+    changed = [read for read in changed if was[read.kind, read.name].digest != read.digest]
+    places = {(part.name): (part.file, part.line) for part in record_of(function, now).parts} if changed else {}
+    found = []
+    for read in changed:
+        old, new = was[read.kind, read.name].value, read.value
+        texts = [describe(value) for value in (old, new)] if old is not new else ["", describe(new)]
+        file, line = places.get(read.name, ("", 0))
+        if is_secret(read.name):
+            texts = [SECRET, SECRET]
+        words = f" {texts[0]} -> {texts[1]}" if old is not new else f" changed in place, now {texts[1]}"
+        found.append(Change(read.kind, read.name, file, line, texts[0], texts[1], words=words))
+    return found

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import basename
 from typing import NamedTuple
 
-from ezpyp.explain.argument_diff import Cause, Comparison, IdentityOf
 from ezpyp.explain.function_diff import difference
-from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.explain.record import FunctionRecord
+from ezpyp.explain.tree_diff import Comparison, Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One thing that differs between two steps.
+
+    Attributes:
+        kind: "argument", "dependency" (it needs other steps, or other parts of their results), "upstream" (a step that
+            it needs changed), "codec", "setting", "python", or a kind of `ezpyp.explain.change.Change`: "constant",
+            "helper", "method", "default", "global", "closure", "class", ...
+        text: The difference in one line.
+        name: What differs: a function, the path of an argument (``x[2]``), an upstream step, a setting.
+        file: Where it stands, for code.
+        line: Line there, 0 where unknown.
+        old: What it was; "" for what is new.
+        new: What it is; "" for what is gone.
+    """
+
+    kind: str
+    text: str
+    name: str
+    file: str = ""
+    line: int = 0
+    old: str = ""
+    new: str = ""
+
+
+RecordOf = Callable[[str], FunctionRecord | None]
+"""Gives the record of a function or class that an argument brings along, by its digest."""
+
 
 # What changed among the steps that a step needs: which ones, which part of their results, what they are.
 
@@ -181,25 +211,26 @@ class Recorded:
         return is_known and not any(text.startswith(f"{parameter!r}: ") for text in by_name)
 
 
-def function_causes(old: FunctionIdentity | None, new: FunctionIdentity | None) -> tuple[Cause, ...]:
+def function_causes(old: FunctionRecord | None, new: FunctionRecord | None) -> tuple[Cause, ...]:
     """What changed in a function, as far as it was recorded."""
     if old is None or new is None:
         return (Cause("code", "the function's code, not recorded in detail", ""),)
     return tuple(Cause(c.kind, str(c), c.name, c.file, c.line, c.old, c.new) for c in difference(old, new))
 
 
-def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], identity_of: IdentityOf) -> list[Cause]:
+def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], record_of: RecordOf) -> list[Cause]:
     """What differs, the most telling first; empty where the keys are the same.
 
     Args:
         old: The step as it was.
         new: The step as it is.
         functions: What `function_causes` says of its function.
-        identity_of: Gives the recorded identity of a function or class that an argument brings along, by its digest.
+        record_of: Gives the record of code that an argument brings along.
     """
     if old.key == new.key:
         return []
-    comparison = Comparison(identity_of)
+    of_code = code_changes(record_of)
+    comparison = Comparison(of_code)
     found = [
         *functions,
         *_argument_changes(old, new, comparison),
@@ -208,7 +239,7 @@ def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], identity
         *map(_followed, changed_upstreams(old.upstream, new.upstream)),
     ]
     # Steps that changed places only are told of as arguments.
-    found = found or list(_argument_changes(old, new, Comparison(identity_of, with_steps=True)))
+    found = found or list(_argument_changes(old, new, Comparison(of_code, with_steps=True)))
     return found or [Cause("unknown", "something that is not recorded in detail", new.name)]
 
 
@@ -230,10 +261,20 @@ def _argument_changes(old: Recorded, new: Recorded, comparison: Comparison) -> I
 def _leaf_changes(old: Recorded, new: Recorded, name: str, comparison: Comparison) -> Iterator[Cause]:
     was, now = old.params[name], new.params[name]
     if _has_all(old, name) and _has_all(new, name):
-        yield from comparison.causes(name, old.trees.get(name, was), new.trees.get(name, now))
-    # Digests of another length were made in another way (format 1): they say nothing.
-    elif len(was) - len(plain(was)) == len(now) - len(plain(now)) or plain(was) != plain(now):
-        yield from comparison.causes(name, was, now)
+        was, now = old.trees.get(name, was), new.trees.get(name, now)  # type: ignore[assignment]  # trees
+    for it in comparison.differences(name, was, now):
+        yield Cause("argument", f"argument {it.path}{it.words}", it.name or it.path, it.file, it.line, it.old, it.new)
+
+
+def code_changes(record_of: RecordOf) -> Callable[[str, str], list[Difference]]:
+    """Tells what changed in code that an argument brings along; see `Comparison`."""
+
+    def changes(old: str, new: str) -> list[Difference]:
+        was, now = record_of(old), record_of(new)
+        found = difference(was, now) if was and now else ()
+        return [Difference("", str(it), it.old, it.new, file=it.file, line=it.line) for it in found]
+
+    return changes
 
 
 def _of_default(cause: Cause, new: Recorded) -> Cause:

@@ -210,8 +210,8 @@ def _global(w: Walker, value: object, name: str) -> Children:
         yield from walk_state(w, attributes_of(value) or None)
     else:
         w.emit(_GLOBAL + text(f"{kind.__module__}.{kind.__qualname__}:{name}"))
-        if w.recorder is not None and w.policy.is_library(kind):
-            w.recorder.note_library(kind.__module__)
+        if w.policy.is_library(kind):
+            w.note_library(kind.__module__)
 
 
 def _listed(w: Walker, items: object) -> Children:

@@ -129,8 +129,7 @@ def _noted(package: str, node: Node) -> Node:
     """Values of a library that code reads say that the code leads to it."""
 
     def walk_noted(w: Walker, value: object) -> Children:
-        if w.recorder is not None:
-            w.recorder.note_library(package)
+        w.note_library(package)
         return node(w, value)
 
     return walk_noted

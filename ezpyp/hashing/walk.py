@@ -5,19 +5,21 @@ that 100,000 levels need no Python recursion. Mutable objects are numbered when 
 afterwards: sharing counts, and cycles end.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ezpyp.hashing.framing import count, digest, dumps, tag, text
 from ezpyp.hashing.large_arrays import LARGE_BYTES
 from ezpyp.hashing.plain import texts_in
 
 if TYPE_CHECKING:
+    from ezpyp.hashing.code.canonical import Form
     from ezpyp.hashing.code.ownership import Ownership
     from ezpyp.hashing.large_arrays import LargeBuffers
-    from ezpyp.hashing.recording import Recorder
 
 
 Children = Iterator[object]
@@ -52,6 +54,54 @@ class _TooSharedError(Exception):
     """Tuples written out too often."""
 
 
+class Read(NamedTuple):
+    """One thing that code reads: a global, a closure variable, a default, an attribute of a class.
+
+    Attributes:
+        kind: "global", "closure", "default" or "class".
+        name: Name as a reader of the code knows it.
+        digest: 16 bytes over its part of the walk.
+        value: What it was.
+    """
+
+    kind: str
+    name: str
+    digest: bytes
+    value: object
+
+
+Place = tuple[str, int]
+"""File and line; "" and 0 where they are unknown."""
+
+
+class Observer(Protocol):
+    """Follows the walk over a function, to record what its code leads to. Nothing of it enters a digest."""
+
+    def function(self, function: FunctionType, form: "Form", kind: str) -> None:
+        """The code of a function was met."""
+
+    def begin(self, name: str | None) -> None:
+        """What stands under a name is walked from here on; None for the environment, of which each variable counts."""
+
+    def value(self, read: Read, place: Place) -> None:
+        """The walk over what was begun last is over."""
+
+    def label(self, name: str, place: Place, label: str) -> None:
+        """A name leads to something of Python's or of a library's, which counts by its name."""
+
+    def options(self, name: str, place: Place, options: object) -> None:
+        """A dataclass was told to be something."""
+
+    def untracked(self, what: str) -> None:
+        """Something counts by its type only."""
+
+    def place_of_global(self, function: FunctionType, name: str, file: str) -> Place:
+        """Where a global is bound that a function reads; ``file`` is that of its module, "" for the function's own."""
+
+    def place_of_attribute(self, kind: type, name: str) -> Place:
+        """Where an attribute of a class is bound; "" for the class itself."""
+
+
 class Walker:
     """Turns values into canonical bytes.
 
@@ -60,7 +110,7 @@ class Walker:
         policy: Whose code is whose.
         by_name: Functions and classes count by name only.
         root: What is decorated: counts by content whoever owns it, and is reached directly.
-        recorder: Is told about code and globals on the way.
+        observer: Follows the walk, to record what the code leads to; it changes no digest.
         buffers: Remembers large arrays; by default each is hashed when it is met.
     """
 
@@ -71,13 +121,13 @@ class Walker:
         *,
         by_name: bool = False,
         root: object = None,
-        recorder: "Recorder | None" = None,
+        observer: "Observer | None" = None,
         buffers: "LargeBuffers | None" = None,
     ) -> None:
         self.dispatch = dispatch
         self.policy = policy
         self.by_name = by_name
-        self.recorder = recorder
+        self.observer = observer
         self.buffers = buffers
         self.texts: list[object] | None = None
         self.root = root
@@ -94,6 +144,10 @@ class Walker:
         self.reads: list[tuple[int, str]] = []
         self.binds: set[tuple[int, str]] = set()
         self.root_defaults = False
+        # What code reads, libraries that it leads to, environment variables that it reads by a constant name.
+        self.reads_noted: list[Read] = []
+        self.libraries: dict[str, None] = {}
+        self.variables: dict[str, None] = {}
         # The function that is reached by its name, not handed on as a thing; what kind of part it is.
         self.direct: object = self.root
         self.role = "helper"
@@ -223,8 +277,14 @@ class Walker:
         kind = type(value)
         name = f"{kind.__module__}.{kind.__qualname__}"
         self.out.append(_OUTSIDE + text(name))
-        if self.recorder is not None:
-            self.recorder.untracked(name)
+        if self.observer is not None:
+            self.observer.untracked(name)
+
+    def note_library(self, module: str) -> None:
+        """Note that the code leads to a library."""
+        top = module.partition(".")[0]
+        if top and top not in sys.stdlib_module_names:
+            self.libraries[top] = None
 
     # -- library objects that turn out to be no data ------------------------
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ezpyp.errors import DamagedIndexError
-from ezpyp.explain.argument_diff import Cause
 from ezpyp.explain.function_diff import circumstances
+from ezpyp.explain.record import FunctionRecord
 from ezpyp.explain.step_diff import (
+    Cause,
     Changed,
     Recorded,
     Upstream,
@@ -18,10 +19,10 @@ from ezpyp.explain.step_diff import (
     listed,
     upstream_of,
 )
-from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.explain.untracked import Circumstance
 from ezpyp.inspect.facts import trees_of, unpacked
 from ezpyp.store.reader import Reader
-from ezpyp.store.runs import KINDS, circumstances_at
+from ezpyp.store.runs import circumstances_at
 from ezpyp.store.schema_rows import shared_text
 
 
@@ -75,8 +76,9 @@ class Differ:
 
         Environment variables that the code reads by a constant name, versions of libraries.
         """
-        before, after = self._identity_at(old.function, then), self._identity_at(new.function, now)
-        changes = circumstances(before, after) if before and after else ()
+        before, after = self._around(old.function, then), self._around(new.function, now)
+        record = self.identity(new.function)
+        changes = circumstances(before, after, record.counted if record else ())
         return [Cause(c.kind, str(c), c.name, c.file, c.line, c.old, c.new) for c in changes]
 
     def not_tracked(self, known: Known) -> tuple[str, ...]:
@@ -84,28 +86,27 @@ class Differ:
         identity = self.identity(known.function)
         return identity.not_tracked if identity else ()
 
-    def _identity(self, function: int) -> FunctionIdentity | None:
+    def _identity(self, function: int) -> FunctionRecord | None:
         (data,) = self._reader.must("SELECT identity FROM functions WHERE id = ?", [function])
         return self._read(unpacked(data))
 
-    def _identity_at(self, function: int, run: int) -> FunctionIdentity | None:
-        """A function with what was around it in a run; it is recorded but once."""
-        identity = self.identity(function)
+    def _around(self, function: int, run: int) -> list[Circumstance]:
+        """What was around a function in a run; where that was not written down, when it was recorded."""
         with self._reader.translated():
             around = circumstances_at(self._reader.connection, function, run)
-        if identity is None or around is None:
-            return identity
-        own = tuple(part for part in identity.parts if part.kind not in KINDS)
-        return replace(identity, parts=(*own, *around))
+        if around is not None:
+            return [Circumstance(*facts) for facts in around]
+        record = self.identity(function)
+        return record.circumstances if record else []
 
-    def _code_of_argument(self, digest: str) -> FunctionIdentity | None:
+    def _code_of_argument(self, digest: str) -> FunctionRecord | None:
         with self._reader.translated():
             text = shared_text(self._reader.connection, digest)
         return self._read(text)
 
-    def _read(self, text: str | None) -> FunctionIdentity | None:
+    def _read(self, text: str | None) -> FunctionRecord | None:
         try:
-            return FunctionIdentity.from_json(text) if text else None
+            return FunctionRecord.from_json(text) if text else None
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedIndexError(
                 f"{self._reader.file} is damaged: what it says of a function means nothing"

@@ -40,7 +40,7 @@ def _libraries(reader: Reader, step: StepView, run: int) -> dict[str, str]:
     (function,) = reader.must("SELECT function FROM steps WHERE id = ?", [step.step])
     with reader.translated():
         around = circumstances_at(reader.connection, function, run) or ()
-    return {part.name: part.text for part in around if part.kind == "library"}
+    return {name: text for kind, name, _, text in around if kind == "library"}
 
 
 BLAME = "SELECT e.blame FROM steps s JOIN errors e ON e.step = s.id WHERE s.name = ? AND e.run = ?"

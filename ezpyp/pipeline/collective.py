@@ -188,7 +188,7 @@ def disagreement(outlines: Sequence[Outline | None], others: Sequence[int]) -> s
         lines.append(f"{mine.names[position]!r} differs from rank 0 to {_ranks(ranks)}")
     rest = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
     return (
-        f"the ranks declared different steps: {'; '.join(lines)}{rest}{more}. Look at the arguments, globals and options "
+        f"the ranks declared different steps: {'; '.join(lines)}{rest}{more}. Look at the arguments, globals, options "
         "of the first: what comes from the clock, random numbers, a set's order or the rank itself differs from rank "
         "to rank; make it the same everywhere, or a step"
     )

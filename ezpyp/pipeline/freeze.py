@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ezpyp.errors import ArgumentMutatedError, DuplicateNameError, SchemaConflictError, StateChangedError
-from ezpyp.explain.argument_diff import Cause
-from ezpyp.explain.function_diff import difference
-from ezpyp.explain.step_diff import Upstream, function_causes
+from ezpyp.explain.function_diff import state_changes
+from ezpyp.explain.record import FunctionRecord, record_of
+from ezpyp.explain.step_diff import Cause, Upstream, function_causes
 from ezpyp.graph.program import Builder, Program
-from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
+from ezpyp.hashing.code.identity import FunctionIdentity, function_identity, innermost, undecorated
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.hashing.framing import KEY_FORMAT
 from ezpyp.hashing.large_arrays import LARGE_BUFFERS
@@ -28,7 +28,7 @@ from ezpyp.steps.step import Step
 from ezpyp.store.codecs.registry import get_codec
 from ezpyp.store.damage import record_markers
 from ezpyp.store.index import Index, replace_file, save_file_digests
-from ezpyp.store.rows import KnownStep, StepRecord
+from ezpyp.store.rows import FunctionRow, KnownStep, StepRecord
 from ezpyp.store.runs import recorded_durations
 from ezpyp.store.schema_rows import (
     all_steps,
@@ -36,11 +36,12 @@ from ezpyp.store.schema_rows import (
     check_intact,
     corrupt_steps,
     edges_of,
-    function_identity_of,
+    function_record,
     function_tags,
+    known_functions,
     latest_revision,
     manifest_of,
-    record_functions,
+    record_function,
     record_revision,
     record_steps,
     shared_text,
@@ -156,8 +157,9 @@ class _Freezing:
         record = self._records[position]
         then = [(edge.slot, self._upstream(self._by_id[edge.upstream])) for edge in edges_of(self._connection, old.id)]
         now = [(slot, self._upstream(self._records[up])) for up, _, slot in record.edges]
-        function = self._program.identities[self._program.steps[position].function]
-        place = (function.file, function.line)
+        function = self._program.steps[position].function.function
+        code = getattr(innermost(undecorated(function)), "__code__", None)
+        place = (code.co_filename, code.co_firstlineno) if code else ("", 0)
         stored = Stored(lambda step: manifest_of(self._connection, step), self._argument_code, place)
         return changes_of(record, old, self._function_causes(old.function, position), (then, now), stored)
 
@@ -168,12 +170,32 @@ class _Freezing:
         """What changed in a step's function; once for all steps of a sweep."""
         now = self._program.identities[self._program.steps[position].function]
         if (old, now.digest) not in self._causes:
-            self._causes[old, now.digest] = function_causes(function_identity_of(self._connection, old), now)
+            then = FunctionRecord.from_json(function_record(self._connection, old))
+            self._causes[old, now.digest] = function_causes(then, self._function_record(now.digest))
         return self._causes[old, now.digest]
 
-    def _argument_code(self, digest: str) -> FunctionIdentity | None:
+    def _function_record(self, digest: bytes) -> FunctionRecord:
+        """The record of a function of the program: a second walk over it."""
+        function, identity = next(it for it in self._program.identities.items() if it[1].digest == digest)
+        tracking = function.options.tracking
+        return record_of(function.function, identity, track=tracking.track, no_track=tracking.no_track)
+
+    def _argument_code(self, digest: str) -> FunctionRecord | None:
         text = shared_text(self._connection, digest)
-        return None if text is None else FunctionIdentity.from_json(text)
+        return None if text is None else FunctionRecord.from_json(text)
+
+    def _functions(self, connection: sqlite3.Connection) -> dict[bytes, int]:
+        """Row ids of the program's functions; those whose digest the index lacks are recorded."""
+        digests = {identity.digest for identity in self._program.identities.values()}
+        known = known_functions(connection, digests)
+        for digest in dict.fromkeys(identity.digest for identity in self._program.identities.values()):
+            if digest not in known:
+                record = self._function_record(digest)
+                row = FunctionRow(
+                    digest, record.qualname, record.module, record.file, record.line, record.to_json(), record.source
+                )
+                known[digest] = record_function(connection, row, python_tag())
+        return known
 
     def _price(self, verdict: Verdict) -> tuple[int, float]:
         """Steps that would run again, and what they took when they last ran, s."""
@@ -184,7 +206,7 @@ class _Freezing:
         known = {(step.name, step.key): step.id for step in self._known}
         digest = self._program.digest
         with self._index.writing() as connection:
-            functions = record_functions(connection, self._program.identities.values(), python_tag())
+            functions = self._functions(connection)
             ids = record_steps(connection, self._records, known, functions)
             after = set(ids)
             # The same steps in another order are no new revision.
@@ -280,7 +302,7 @@ def check_functions(program: Program) -> None:
     for function, frozen in program.identities.items():
         now = identify(function)
         if now.digest != frozen.digest:
-            changes = "; ".join(map(str, difference(frozen, now))) or "its code"
+            changes = "; ".join(map(str, state_changes(frozen, now, function.function))) or "its code"
             raise StateChangedError(
                 f"{function.name!r} changed after the schema was frozen: {changes}. Change code and globals before "
                 "initialize_schema(), or pass what varies as an argument"
@@ -295,15 +317,12 @@ def changed_by_steps(program: Program) -> dict[str, str]:
     identify = _identifier()
     found: dict[str, str] = {}
     for function, frozen in program.identities.items():
-        if not any(part.kind in _STATE for part in frozen.parts):
+        if not frozen.reads:
             continue
-        for change in difference(frozen, identify(function)):
+        for change in state_changes(frozen, identify(function), function.function):
             # Of a table with many changes one is enough.
             found.setdefault(change.name.partition("[")[0], f"{change}, which {function.name!r} reads")
     return found
-
-
-_STATE = frozenset({"global", "closure", "class", "default"})
 
 
 def check_arguments(program: Program) -> None:

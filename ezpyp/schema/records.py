@@ -11,9 +11,9 @@ from typing import NamedTuple
 from xxhash import xxh3_128_digest
 
 from ezpyp.describe import SECRET, Hole, describe, is_secret
-from ezpyp.explain.argument_tree import LEAVES_LIMIT, Leaves, says_all, secret_text
+from ezpyp.explain.record import record_of
+from ezpyp.explain.tree import LEAVES_LIMIT, Leaves, says_all, secret_text
 from ezpyp.graph.program import Program
-from ezpyp.hashing.code.identity import FunctionIdentity
 from ezpyp.hashing.encode import short_digest
 from ezpyp.steps.arguments import BARE_TYPES, PLAIN_TYPES, labelled, located, skeleton
 from ezpyp.steps.function import StepFunction
@@ -29,7 +29,7 @@ class _Entry(NamedTuple):
 
     text: str
     tree: str
-    codes: dict[str, FunctionIdentity]
+    codes: dict[str, object]
 
 
 class Manifests:
@@ -82,9 +82,9 @@ class Manifests:
                 self._known[id(value)] = known
         return known
 
-    def _packed(self, digest: str, code: FunctionIdentity) -> str:
+    def _packed(self, digest: str, code: object) -> str:
         if digest not in self._codes:
-            self._codes[digest] = code.to_json()
+            self._codes[digest] = record_of(code).to_json()
         return self._codes[digest]
 
 

@@ -9,9 +9,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ezpyp.errors import OptionError, UnknownStepError
-from ezpyp.explain.argument_diff import Cause, IdentityOf
-from ezpyp.explain.step_diff import Recorded, Upstream, causes_of, upstream_of
-from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.explain.record import FunctionRecord
+from ezpyp.explain.step_diff import Cause, Recorded, RecordOf, Upstream, causes_of, upstream_of
 from ezpyp.store.rows import Edge, KnownStep, StepRecord
 
 
@@ -245,12 +244,12 @@ class Stored(NamedTuple):
 
     Attributes:
         trees_of: Gives the trees of a recorded step's arguments.
-        identity_of: Gives the code that arguments brought along, by its digest.
+        record_of: Gives the code that arguments brought along, by its digest.
         place: File and line of the function as it is now.
     """
 
     trees_of: Callable[[int], Mapping[str, object]]
-    identity_of: IdentityOf
+    record_of: RecordOf
     place: tuple[str, int] = ("", 0)
 
 
@@ -272,13 +271,13 @@ def changes_of(
     """
     codes = dict(record.manifest.shared) if record.manifest else {}
 
-    def identity(digest: str) -> FunctionIdentity | None:
-        return FunctionIdentity.from_json(codes[digest]) if digest in codes else stored.identity_of(digest)
+    def recorded(digest: str) -> FunctionRecord | None:
+        return FunctionRecord.from_json(codes[digest]) if digest in codes else stored.record_of(digest)
 
     was = _recorded(known, upstreams[0], stored.trees_of(known.id))
     file, line = stored.place
     now = replace(recorded_of(record, upstreams[1]), file=file, line=line)
-    return causes_of(was, now, functions, identity)
+    return causes_of(was, now, functions, recorded)
 
 
 def recorded_of(record: StepRecord, edges: Edges) -> Recorded:

@@ -103,6 +103,18 @@ class NewResult(NamedTuple):
     files: tuple[tuple[str, bytes], ...] = ()
 
 
+class FunctionRow(NamedTuple):
+    """A function as it is recorded: ``record`` is JSON, ``source`` None where the source is not that of the code."""
+
+    digest: bytes
+    name: str
+    module: str
+    file: str
+    line: int
+    record: str
+    source: str | None
+
+
 class StepRecord(NamedTuple):
     """What is recorded of a step's identity when a schema holds it for the first time."""
 

@@ -6,17 +6,13 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ezpyp.errors import DamagedIndexError
 from ezpyp.store.connection import storable
 from ezpyp.store.rows import ErrorRow, RunRow, StepRow
-
-if TYPE_CHECKING:
-    from ezpyp.hashing.code.identity import FunctionIdentity
-    from ezpyp.hashing.recording import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,28 +200,29 @@ def _unpacked(blob: bytes | None) -> bytes:
 
 # What was around each function from run to run, and counts in no key: environment variables, versions of libraries.
 
-KINDS = frozenset({"environment", "library"})
 _NEWEST = "SELECT parts FROM circumstances WHERE function = ? AND run <= ? ORDER BY run DESC LIMIT 1"
 
 
-def record_circumstances(connection: sqlite3.Connection, run: int, identities: Iterable[FunctionIdentity]) -> None:
-    """Write down what is around the functions of a run, where it is not as it was; inside a transaction."""
-    # One function may be decorated for thousands of steps.
-    for identity in {identity.digest: identity for identity in identities}.values():
-        parts = json.dumps([[p.kind, p.name, p.digest, p.text] for p in identity.parts if p.kind in KINDS])
-        row = connection.execute("SELECT id FROM functions WHERE digest = ?", (identity.digest,)).fetchone()
+def record_circumstances(
+    connection: sqlite3.Connection, run: int, circumstances: Mapping[bytes, Sequence[Sequence[str]]]
+) -> None:
+    """Write down what is around the functions of a run, where it is not as it was; inside a transaction.
+
+    Args:
+        connection: The index.
+        run: Number of the run.
+        circumstances: Digest of a function -> kind, name, digest and text of each fact.
+    """
+    for function, facts in circumstances.items():
+        row = connection.execute("SELECT id FROM functions WHERE digest = ?", (function,)).fetchone()
         if row is None:
             continue  # the functions of an unchanged schema whose index was damaged: nothing to hang it on
         known = connection.execute(_NEWEST, (row[0], run)).fetchone()
-        if parts != (known[0] if known else "[]"):
-            connection.execute("INSERT INTO circumstances VALUES (?, ?, ?)", (row[0], run, parts))
+        if (text := json.dumps(facts)) != (known[0] if known else "[]"):
+            connection.execute("INSERT INTO circumstances VALUES (?, ?, ?)", (row[0], run, text))
 
 
-def circumstances_at(connection: sqlite3.Connection, function: int, run: int) -> tuple[Part, ...] | None:
+def circumstances_at(connection: sqlite3.Connection, function: int, run: int) -> list[list[str]] | None:
     """What was around a function in a run; None where that was not written down."""
     row = connection.execute(_NEWEST, (function, run)).fetchone()
-    if row is None:
-        return None
-    from ezpyp.hashing.recording import Part  # imported by runs; looking at a cache starts quicker without
-
-    return tuple(Part(kind, name, digest=digest, text=text) for kind, name, digest, text in json.loads(row[0]))
+    return None if row is None else json.loads(row[0])

@@ -9,16 +9,12 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xxhash import xxh3_64_digest, xxh3_64_hexdigest
 
 from ezpyp.store.connection import damaged_index, storable
-from ezpyp.store.rows import Edge, KnownStep, Manifest, StepRecord
-
-if TYPE_CHECKING:
-    from ezpyp.hashing.code.identity import FunctionIdentity
-
+from ezpyp.store.rows import Edge, FunctionRow, KnownStep, Manifest, StepRecord
 
 _CHECKED = "name, key, function, codec, phase, args, kwargs, params, settings, shape, manifest"
 """The columns of a step's row that its checksum covers, in its order."""
@@ -119,14 +115,10 @@ def edges_of(connection: sqlite3.Connection, step: int) -> list[Edge]:
     return list(map(Edge._make, rows))
 
 
-def function_identity_of(connection: sqlite3.Connection, function: int) -> FunctionIdentity:
-    """The identity of a function as it was recorded."""
-    from ezpyp.hashing.code.identity import (
-        FunctionIdentity,  # imported by runs; looking at a cache starts quicker without
-    )
-
+def function_record(connection: sqlite3.Connection, function: int) -> str:
+    """What was recorded of a function, as JSON."""
     row = connection.execute("SELECT identity FROM functions WHERE id = ?", (function,)).fetchone()
-    return FunctionIdentity.from_json(zlib.decompress(row[0]).decode())
+    return zlib.decompress(row[0]).decode()
 
 
 def function_tags(connection: sqlite3.Connection) -> dict[int, str]:
@@ -134,25 +126,25 @@ def function_tags(connection: sqlite3.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT id, python FROM functions"))
 
 
-def record_functions(
-    connection: sqlite3.Connection, identities: Iterable[FunctionIdentity], python: str
-) -> dict[bytes, int]:
-    """Record function identities, each digest once; their row ids by digest."""
-    ids: dict[bytes, int] = {}
-    for identity in identities:
-        row = connection.execute("SELECT id FROM functions WHERE digest = ?", (identity.digest,)).fetchone()
-        ids[identity.digest] = row[0] if row else _insert_function(connection, identity, python)
-    return ids
+def known_functions(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, int]:
+    """Row ids of the functions that are recorded, by digest."""
+    found: dict[bytes, int] = {}
+    for digest in set(digests):
+        row = connection.execute("SELECT id FROM functions WHERE digest = ?", (digest,)).fetchone()
+        if row:
+            found[digest] = row[0]
+    return found
 
 
-def _insert_function(connection: sqlite3.Connection, identity: FunctionIdentity, python: str) -> int:
-    source = None if identity.source is None else zlib.compress(identity.source.encode("utf-8", "surrogatepass"))
+def record_function(connection: sqlite3.Connection, row: FunctionRow, python: str) -> int:
+    """Record a function whose digest is not there; its row id."""
+    source = None if row.source is None else zlib.compress(row.source.encode("utf-8", "surrogatepass"))
     cursor = connection.execute(
         "INSERT INTO functions (digest, name, module, file, line, python, identity, source)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            identity.digest, identity.qualname, identity.module, storable(identity.file), identity.line, python,
-            zlib.compress(identity.to_json().encode("utf-8", "surrogatepass")), source,
+            row.digest, row.name, row.module, storable(row.file), row.line, python,
+            zlib.compress(row.record.encode("utf-8", "surrogatepass")), source,
         ),
     )  # fmt: skip
     return int(cursor.lastrowid or 0)

@@ -192,7 +192,7 @@ def test_a_changed_secret_is_told_beside_another_change(tmp_path):
         "global CONFIG['token'] (mixed.py:7) changed (a secret, known by its digest only)",
         "global CONFIG['lr'] (mixed.py:7) 0.1 -> 0.2",
         "global TOKEN (mixed.py:6) changed (a secret, known by its digest only)",
-        "global DATA (mixed.py:8): content of File('data.txt') changed",
+        "global DATA (mixed.py:8): content of 'data.txt' changed",
         "argument file: content of 'data.txt' changed",
     ):
         assert cause in said

@@ -32,7 +32,7 @@ class Study:
 
     def _identify(self, function: StepFunction) -> FunctionIdentity:
         digest = f"{function.name} {self.versions.get(function.name, 0)}".encode().ljust(16, b".")
-        return FunctionIdentity(digest, function.name, "study", function.name, "study.py", 1, None, (), ())
+        return FunctionIdentity(digest, function.name, function.name, (), (), (), {})
 
     def _prefix(self, function: StepFunction, identity: FunctionIdentity) -> bytes:
         return identity.digest

@@ -12,7 +12,7 @@ import types
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ezpyp.hashing.code.identity import function_identity  # noqa: E402  # the path comes first
+from ezpyp.explain.record import record_of  # noqa: E402  # the path comes first
 from ezpyp.hashing.encode import encode  # noqa: E402
 from tests.hashing import _rules  # noqa: E402
 
@@ -49,7 +49,7 @@ def digests(job):
         coverage.Coverage(data_file=None).start()
     step = names.get("step") or names["renamed"]
     options = names.get("options", {})
-    identity = function_identity(step, **options)
+    identity = record_of(step, **options)
     arguments = names.get("args", ())
     encoded = encode(arguments, [f"args[{i}]" for i in range(len(arguments))])
     found = {"digest": identity.digest.hex() + encoded.hex(), "not_tracked": identity.not_tracked}

@@ -10,9 +10,8 @@ import pytest
 
 from ezpyp.errors import OptionError
 from ezpyp.explain.function_diff import difference
+from ezpyp.explain.record import FunctionRecord, Written, record_of
 from ezpyp.hashing.code import versions as _versions
-from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
-from ezpyp.hashing.recording import Written
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,24 +51,24 @@ def forget():
 
 
 def digest(function, **options):
-    return function_identity(function, **options).digest
+    return record_of(function, **options).digest
 
 
 def test_tracked_version_is_in_the_digest(site):
     site("colours", "1.0", "colours")
-    before = function_identity(double, track_versions=("colours",))
+    before = record_of(double, track_versions=("colours",))
     site("colours", "1.1", "colours")
-    after = function_identity(double, track_versions=("colours",))
+    after = record_of(double, track_versions=("colours",))
 
     assert before.digest != after.digest != digest(double)
     assert [str(change) for change in difference(before, after)] == ["version of colours 1.0 -> 1.1"]
 
 
 def test_version_that_is_not_tracked_is_not_in_the_digest(monkeypatch):
-    before = function_identity(mean)
+    before = record_of(mean)
     monkeypatch.setattr(np, "__version__", "9.9")
 
-    assert function_identity(mean).digest == before.digest
+    assert record_of(mean).digest == before.digest
 
 
 def test_version_counts_where_the_code_leads_to_the_library():
@@ -132,19 +131,19 @@ def test_package_without_a_version_is_an_error_that_says_what_to_do(site, packag
 
     for option in ("track_versions", "versions_where_used"):
         with pytest.raises(OptionError, match=f"version of '{package}' cannot be tracked: .*{reason}"):
-            function_identity(double, **{option: (package,)})
+            record_of(double, **{option: (package,)})
 
 
 def test_one_text_is_no_tuple_of_packages():
     with pytest.raises(OptionError, match=r"\('numpy',\), not 'numpy'"):
-        function_identity(double, track_versions="numpy")
+        record_of(double, track_versions="numpy")
 
 
 def test_version_is_named_beside_other_changes(site):
     site("colours", "1.0", "colours")
-    before = function_identity(lambda x: x + 1, track_versions=("colours",))
+    before = record_of(lambda x: x + 1, track_versions=("colours",))
     site("colours", "2.0", "colours")
-    after = function_identity(lambda x: x + 2, track_versions=("colours",))
+    after = record_of(lambda x: x + 2, track_versions=("colours",))
 
     assert [(change.kind, change.old, change.new) for change in difference(before, after)] == [
         ("constant", "1", "2"),
@@ -154,22 +153,20 @@ def test_version_is_named_beside_other_changes(site):
 
 def test_version_that_is_tracked_from_now_on_is_named():
     version = _versions.version_of("numpy")
-    changes = difference(function_identity(mean), function_identity(mean, track_versions=("numpy",)))
+    changes = difference(record_of(mean), record_of(mean, track_versions=("numpy",)))
 
     assert [str(change) for change in changes] == [f"version of numpy is new: {version}"]
 
 
 def test_tracked_version_survives_json(site):
     site("colours", "1.0", "colours")
-    identity = function_identity(mean, track_versions=("colours",))
+    identity = record_of(mean, track_versions=("colours",))
 
-    assert FunctionIdentity.from_json(identity.to_json()) == identity
+    assert FunctionRecord.from_json(identity.to_json()) == identity
 
 
 def test_nobody_pays_for_versions_who_does_not_ask():
-    code = (
-        "import sys; from ezpyp.hashing.code.identity import function_identity as f; f(lambda: 1); print(*sys.modules)"
-    )
+    code = "import sys; from ezpyp.explain.record import record_of as f; f(lambda: 1); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
     )
@@ -179,7 +176,7 @@ def test_nobody_pays_for_versions_who_does_not_ask():
 
 
 def test_another_python_is_named_first_and_its_bytecode_is_no_reason():
-    before = function_identity(double)
+    before = record_of(double)
     [code] = [part for part in before.parts if part.kind == "code"]
     other = replace(code, digest="00", body=Written(code.tokens[:2], code.source))
     after = replace(before, digest=bytes(16), python="cpython-399", parts=(other,))
@@ -195,6 +192,6 @@ def test_another_python_is_named_first_and_its_bytecode_is_no_reason():
 
 
 def test_another_python_is_named_where_the_digest_is_the_same():
-    before = function_identity(double)
+    before = record_of(double)
 
     assert [change.kind for change in difference(before, replace(before, python="cpython-399"))] == ["python"]

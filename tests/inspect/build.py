@@ -9,7 +9,7 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
-from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.explain.record import FunctionRecord
 from ezpyp.store.lock import Owner, current_owner
 from ezpyp.store.schema_rows import step_checksum
 from ezpyp.store.tables import FORMAT, SCRIPT
@@ -30,7 +30,7 @@ def digest(*parts: object) -> bytes:
 
 
 def identity(name: str, source: str | None) -> str:
-    found = FunctionIdentity(digest(name, source), name, "__main__", name, "/home/me/script.py", 3, source, (), ())
+    found = FunctionRecord(digest(name, source), name, "__main__", name, "/home/me/script.py", 3, source, (), ())
     return found.to_json()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.explain.argument_diff import Cause
+from ezpyp.explain.step_diff import Cause
 from ezpyp.inspect.causes import by_cause
 from tests.inspect.test_real_runs import run
 

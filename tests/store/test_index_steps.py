@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.hashing.code.identity import function_identity
 from ezpyp.store.index import Index
-from ezpyp.store.rows import Edge, ErrorRow, RunRow, StepRecord, StepRow
+from ezpyp.store.rows import Edge, ErrorRow, FunctionRow, RunRow, StepRecord, StepRow
 from ezpyp.store.runs import (
     RunCounts,
     all_rows_current,
@@ -24,10 +23,11 @@ from ezpyp.store.schema_rows import (
     bound_steps,
     corrupt_steps,
     edges_of,
-    function_identity_of,
+    function_record,
     function_tags,
+    known_functions,
     latest_revision,
-    record_functions,
+    record_function,
     record_revision,
     record_steps,
     step_named,
@@ -117,13 +117,12 @@ def test_a_row_that_was_changed_is_corrupt(connection, column, value):
     assert set(corrupt_steps(connection)) == set(corrupt_steps(connection, [id_])) == {id_}
 
 
-def test_functions_are_recorded_once_a_digest_and_come_back_whole(connection):
-    identities = [function_identity(alpha), function_identity(beta)]
-    ids = record_functions(connection, identities, "cpython-311")
-    assert record_functions(connection, reversed(identities), "cpython-312") == ids
-    for identity in identities:
-        assert function_identity_of(connection, ids[identity.digest]) == identity
-    assert set(function_tags(connection).values()) == {"cpython-311"}
+def test_functions_come_back_whole_by_their_digest(connection):
+    row = FunctionRow(b"f", "beta", "study", "study.py", 3, '{"parts": []}', None)
+    id_ = record_function(connection, row, "cpython-311")
+    assert known_functions(connection, [b"f", b"g"]) == {b"f": id_}
+    assert function_record(connection, id_) == row.record
+    assert function_tags(connection) == {id_: "cpython-311"}
 
 
 def test_revision_is_its_difference_to_the_one_before(connection):

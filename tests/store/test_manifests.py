@@ -9,7 +9,7 @@ import pytest
 
 import ezpyp
 from ezpyp import Pipeline
-from ezpyp.explain import argument_tree as leaves
+from ezpyp.explain import tree as leaves
 from ezpyp.schema import records as manifest
 from ezpyp.store.index import Index
 from ezpyp.store.schema_rows import ROW_LIMIT, manifest_of, packed_manifest, record_manifests

@@ -5,15 +5,11 @@ exceptions, flags. Out: file and lines, docstrings, the name of the function, na
 reads ``locals``, ``vars``, ``eval`` or ``exec``), names of globals (what they lead to counts instead).
 """
 
-import sys
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from opcode import _nb_ops, cmp_op, opmap, opname  # type: ignore[attr-defined]  # no other place has the operators
+from functools import lru_cache
+from opcode import opmap, opname
 from types import CodeType
 
-from xxhash import xxh3_64_hexdigest
-
-from ezpyp.describe import describe
 from ezpyp.hashing.code.bytecode import (
     CONSTS,
     FREES,
@@ -29,75 +25,8 @@ from ezpyp.hashing.code.bytecode import (
 from ezpyp.hashing.code.globals import Use, Uses
 from ezpyp.hashing.framing import digest, dumps
 
-# Operations of code in words, for people: in no digest, and only where somebody asks.
-
-_BINARY, _COMPARE = opmap["BINARY_OP"], opmap["COMPARE_OP"]
-_NOT = {opmap["IS_OP"]: ("is", "is not"), opmap["CONTAINS_OP"]: ("in", "not in")}
-# Most of a constant that is recorded, and most of it that counts for its digest.
-_LONG, _LONGEST = 400, 1 << 20
-_COMPARE_SHIFT = 0 if sys.version_info < (3, 12) else 4 if sys.version_info < (3, 13) else 5
-
-# One operation for people: kind ("constant", "keyword", "name", "operator", "variable", "op"), what tells it from
-# others of its kind, its text, its line. A tuple, since there are thousands and they go into JSON.
-Token = tuple[str, str, str, int]
-
-# The same before it is put into words: kind, two facts, line.
 Operation = tuple[str, object, object, int]
-
-
-def in_words(operation: Operation) -> Token:
-    """Put one operation into words."""
-    kind, first, second, line = operation
-    if kind == "variable":
-        # Renaming a variable is no change: its number tells it.
-        return kind, str(first), str(second), line
-    if kind == "op":
-        kind, text = _spelled(first, second)  # type: ignore[arg-type]  # opcode and argument
-    elif kind == "constant":
-        return kind, *_constant(first), line
-    else:
-        text = str(first) if kind == "name" else ", ".join(first)  # type: ignore[arg-type]  # names of keywords
-    return kind, text, text, line
-
-
-def _constant(value: object) -> tuple[str, str]:
-    """Return what tells a constant from others, and its text."""
-    text = "..." if value is Ellipsis else describe(value, _LONG)
-    if len(text) < _LONG:
-        return text, text
-    # The last characters of a long text may be all that changes.
-    return text + xxh3_64_hexdigest(describe(value, _LONGEST).encode("utf-8", "surrogatepass")), text
-
-
-def _spelled(op: int, arg: int) -> tuple[str, str]:
-    """Return the kind and text of an operation: an operator as it is written, others by name."""
-    if op == _BINARY and arg < len(_nb_ops):
-        return "operator", str(_nb_ops[arg][1])
-    if op == _COMPARE:
-        return "operator", cmp_op[(arg >> _COMPARE_SHIFT) % len(cmp_op)]
-    if op in _NOT:
-        return "operator", _NOT[op][arg & 1]
-    if op in JUMPS:
-        return "op", opname[op].replace("FORWARD_", "").replace("BACKWARD_", "")
-    return "op", f"{opname[op]} {arg}"
-
-
-def parameters(code: CodeType) -> str:
-    """Return the parameters of a code object as they are written, without defaults."""
-    names = list(code.co_varnames)
-    usual, keyword = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-    rest = keyword
-    star = []
-    if code.co_flags & 4:
-        star = ["*" + names[rest]]
-        rest += 1
-    elif code.co_kwonlyargcount:
-        star = ["*"]
-    parts = [*names[:usual], *star, *names[usual:keyword], *(["**" + names[rest]] if code.co_flags & 8 else [])]
-    if code.co_posonlyargcount:
-        parts.insert(code.co_posonlyargcount, "/")
-    return f"({', '.join(parts)})"
-
+"""Kind ("constant", "keyword", "name", "variable", "op"), two facts, line: for whoever puts code into words."""
 
 # *args, **kwargs, generator, coroutine, iterable coroutine, async generator; optimized and newlocals tell classes.
 _FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
@@ -139,7 +68,7 @@ class Form:
         digest: 16 bytes.
         uses: What it reads from outside, in the order of control.
         stores: Names of globals that it binds.
-        operations: What it does, to be put into words where somebody asks.
+        operations: What it does, for whoever puts it into words.
         attributes: Names of attributes that it reads of anything.
         loose: Those of things that no name outside leads to, and texts that may be such names.
     """
@@ -151,16 +80,6 @@ class Form:
     operations: tuple[Operation, ...]
     attributes: frozenset[str] = frozenset()
     loose: frozenset[str] = frozenset()
-
-    @cached_property
-    def tokens(self) -> tuple[Token, ...]:
-        """Return the operations with their lines; in no digest."""
-        return tuple(map(in_words, self.operations))
-
-    @cached_property
-    def signature(self) -> str:
-        """Return the parameters, as text; in no digest."""
-        return parameters(self.code)
 
 
 @lru_cache(maxsize=4096)

@@ -1,14 +1,12 @@
 """Classes as parts of a walk: the user's by content, a library's by name."""
 
-import sys
 from collections.abc import Iterator
 from enum import EnumMeta
 from types import FunctionType
 
 from ezpyp.hashing.code.functions import noted
-from ezpyp.hashing.code.sources import line_in_class
 from ezpyp.hashing.framing import tag, text
-from ezpyp.hashing.walk import Children, Walker
+from ezpyp.hashing.walk import Children, Place, Walker
 
 _CLASS = tag("class")
 _NAMED = tag("named class")
@@ -67,16 +65,15 @@ def walk_class(w: Walker, kind: type) -> Children:
     if kind is not w.root and w.policy.is_library(kind):
         w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}") + w.policy.extension_digest(kind.__module__))
         w.kinds[id(kind)] = kind
-        if w.recorder is not None:
-            w.recorder.note_library(kind.__module__)
+        w.note_library(kind.__module__)
         return
     if w.met(kind):
         return
     w.things[id(kind)] = kind
     w.emit(_CLASS + text(_name(kind)) + w.policy.extension_digest(kind.__module__))
     w.in_code += 1
-    if w.recorder is not None and "__dataclass_params__" in kind.__dict__:
-        w.recorder.options(kind.__qualname__, _place(w, kind, ""), kind.__dict__["__dataclass_params__"])
+    if w.observer is not None and "__dataclass_params__" in kind.__dict__:
+        w.observer.options(kind.__qualname__, _place(w, kind, ""), kind.__dict__["__dataclass_params__"])
     yield from _ancestry(w, kind)
     yield from _enum_members(w, kind)
     yield from _contents(w, kind)
@@ -119,14 +116,8 @@ def _contents(w: Walker, kind: type) -> Children:
             yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
 
 
-def _place(w: Walker, kind: type, name: str) -> tuple[str, int]:
-    file = file_of(kind)
-    return file, line_in_class(w.recorder.lines(file), name, kind.__name__) if w.recorder is not None else 0
-
-
-def file_of(kind: type) -> str:
-    """Return the file of the module in which a class is defined; "" where there is none."""
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+def _place(w: Walker, kind: type, name: str) -> Place:
+    return ("", 0) if w.observer is None else w.observer.place_of_attribute(kind, name)
 
 
 def _is_left_out(kind: type, name: str, value: object) -> bool:

@@ -6,13 +6,12 @@ from functools import partial, partialmethod
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 
 from ezpyp.hashing.code.canonical import Form, canonical
-from ezpyp.hashing.code.globals import is_environment, led_to, thing_of
+from ezpyp.hashing.code.globals import is_environment, led_to, thing_of, variables_read
 from ezpyp.hashing.code.ownership import Ownership
 from ezpyp.hashing.code.resolve import Lead, is_code, leads
-from ezpyp.hashing.code.sources import place_of
 from ezpyp.hashing.containers import dict_items
 from ezpyp.hashing.framing import count, digest, tag, text
-from ezpyp.hashing.walk import Children, Walker
+from ezpyp.hashing.walk import Children, Place, Read, Walker
 
 # What code asks of functions and classes beside what they do: their names, docstrings, annotations, lines, source.
 
@@ -168,8 +167,8 @@ def walk_function(w: Walker, function: FunctionType) -> Children:
 def _content(w: Walker, function: FunctionType) -> Children:
     form = canonical(function.__code__)
     w.emit(_FUNCTION + form.digest)
-    if w.recorder is not None:
-        w.recorder.function(function, form, "code" if function is w.root else w.role)
+    if w.observer is not None:
+        w.observer.function(function, form, "code" if function is w.root else w.role)
     w.role = "helper"
     if function is not w.root:
         yield from _defaults(w, function)
@@ -179,8 +178,7 @@ def _content(w: Walker, function: FunctionType) -> Children:
     for lead in leads(function, form.uses, w.policy):
         yield from _lead(w, function, lead)
     yield from _asked_for(w, function, form)
-    if w.recorder is not None:
-        w.recorder.code(function, form, w.policy)
+    w.variables.update(dict.fromkeys(variables_read(function, form.uses)))
     yield from _attributes(w, function)
 
 
@@ -236,33 +234,28 @@ def _defaults(w: Walker, function: FunctionType) -> Children:
         yield from noted(w, "default", label, (code.co_filename, code.co_firstlineno), value)
 
 
-def noted(w: Walker, kind: str, name: str, place: tuple[str, int], value: object) -> Children:
-    """Walk a value, and note it as a part by itself."""
-    recorder = w.recorder
-    if recorder is None:
-        yield value
-        return
-    recorder.reading.append(None if is_environment(value) else name)
+def noted(w: Walker, kind: str, name: str, place: Place, value: object) -> Children:
+    """Walk a value that code reads, and note it as a part by itself."""
+    if w.observer is not None:
+        w.observer.begin(None if is_environment(value) else name)
     outer = w.begin()
     yield value
     data = w.end(outer)
     w.emit(data)
-    recorder.reading.pop()
-    if is_code(value):
-        recorder.name(name, place, value)
-    else:
-        recorder.value(kind, name, place, data, value)
+    read = Read(kind, name, digest(data), value)
+    w.reads_noted.append(read)
+    if w.observer is not None:
+        w.observer.value(read, place)
 
 
 def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
-    if w.recorder is not None and lead.package:
-        w.recorder.note_library(lead.package)
+    w.note_library(lead.package)
     if lead.label is not None:
         if isinstance(lead.value, type):
             w.kinds[id(lead.value)] = lead.value
         w.emit(_LABEL + text(lead.label) if lead.label else b"")
-        if w.recorder is not None:
-            w.recorder.label(lead.name, ("", 0) if lead.kind == "builtin" else _place(w, function, lead), lead.label)
+        if w.observer is not None:
+            w.observer.label(lead.name, ("", 0) if lead.kind == "builtin" else _place(w, function, lead), lead.label)
         return
     w.emit(_LEAD)
     if lead.kind != "closure":
@@ -271,14 +264,11 @@ def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
     yield from noted(w, lead.kind, lead.name, _place(w, function, lead), lead.value)
 
 
-def _place(w: Walker, function: FunctionType, lead: Lead) -> tuple[str, int]:
+def _place(w: Walker, function: FunctionType, lead: Lead) -> Place:
     code = function.__code__
-    if w.recorder is None or lead.kind == "closure":
+    if w.observer is None or lead.kind == "closure":
         return code.co_filename, code.co_firstlineno
-    file = lead.file or str(function.__globals__.get("__file__") or code.co_filename)
-    # "conf.RATE" is bound as RATE in the file of conf, "np.mean" as np in the file that reads it.
-    name = lead.name.rpartition(".")[2] if lead.file else lead.name.partition(".")[0]
-    return place_of(file, name, w.policy.is_user_module, w.recorder.bindings)
+    return w.observer.place_of_global(function, lead.name, lead.file)
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:
@@ -292,8 +282,7 @@ def _library_function(w: Walker, function: FunctionType) -> Children:
     """A library's function by name, with what of the user's it was given (a decorator's closure)."""
     module = str(function.__globals__.get("__name__", ""))
     w.emit(_NAMED + text(f"{module}.{function.__code__.co_qualname}"))
-    if w.recorder is not None:
-        w.recorder.note_library(module)
+    w.note_library(module)
     if (function.__closure__ is None and "__wrapped__" not in function.__dict__) or w.met(function):
         return
     w.emit(_CLOSURE)
@@ -338,8 +327,7 @@ def walk_builtin(w: Walker, function: BuiltinFunctionType) -> Children:
     bound = owner is not None and not isinstance(owner, ModuleType)
     module = getattr(function, "__module__", None)
     module = module if isinstance(module, str) else ""
-    if w.recorder is not None:
-        w.recorder.note_library(module)
+    w.note_library(module)
     w.emit(_NAMED + text(f"{module}.{function.__qualname__}") + count(bound) + w.policy.extension_digest(module))
     if bound:
         yield owner
@@ -391,8 +379,7 @@ def walk_module(w: Walker, module: ModuleType) -> Children:
     """A module that is used as a thing: a library's by name, the user's by all that it defines."""
     if w.by_name or not w.policy.is_user_module(module.__name__):
         w.emit(_NAMED + text(module.__name__))
-        if w.recorder is not None:
-            w.recorder.note_library(module.__name__)
+        w.note_library(module.__name__)
         return
     if w.met(module):
         return

@@ -176,8 +176,8 @@ def walk_random_state(w: Walker, state: np.random.RandomState) -> Children:
         yield from walk_instance(w, state)
         return
     w.emit(_GLOBAL_STATE)
-    if w.recorder is not None:
-        w.recorder.untracked("NumPy's global random state")
+    if w.observer is not None:
+        w.observer.untracked("NumPy's global random state")
 
 
 def find(kind: type) -> Node | None:

@@ -43,8 +43,8 @@ def walk_random(w: Walker, state: object) -> Children:
         yield from walk_instance(w, state)
         return
     w.emit(_GLOBAL_STATE)
-    if w.recorder is not None:
-        w.recorder.untracked("Python's global random state")
+    if w.observer is not None:
+        w.observer.untracked("Python's global random state")
 
 
 def find(kind: type) -> Node | None:

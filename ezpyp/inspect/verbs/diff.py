@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from ezpyp.explain.argument_diff import Cause
-from ezpyp.explain.step_diff import Changed
+from ezpyp.explain.step_diff import Cause, Changed
 from ezpyp.inspect.causes import Differ, by_cause
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.output import heading, write_json

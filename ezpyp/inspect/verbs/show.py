@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ezpyp.explain.argument_tree import leaves_of
+from ezpyp.explain.tree import leaves_of
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import step_facts
 from ezpyp.inspect.find import find_step, name_words

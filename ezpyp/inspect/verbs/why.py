@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from ezpyp.explain.argument_diff import Cause
 from ezpyp.explain.function_diff import changed_sources
+from ezpyp.explain.step_diff import Cause
 from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.find import find_step, name_words

@@ -1,4 +1,4 @@
-"""What an argument is made of, as a tree of short texts from which a later difference is told.
+"""What a value is made of, as a tree of short texts from which a later difference is told.
 
 A leaf is a text such as ``3``, ``'adam'`` or ``ndarray float64 (3, 4) #91d9490aff3114e0``; a branch is a pair of a
 text (``list of 3``, ``Model``) and of its parts by their place (``[2]``, ``['lr']``, ``.alpha``). Behind the text
@@ -9,19 +9,76 @@ long value, from which the place of a change is told, and `` #`` with the value'
 from __future__ import annotations
 
 import contextlib
+import marshal
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
+from itertools import chain
 from json.encoder import encode_basestring_ascii as quoted
+from math import isqrt
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
+from xxhash import xxh3_64_hexdigest
+
 from ezpyp.describe import SECRET, Hole, describe, is_secret
-from ezpyp.hashing.code.identity import FunctionIdentity, code_identity
+from ezpyp.hashing.code.identity import function_identity, is_users_code
 from ezpyp.hashing.encode import says_itself, short_digest
-from ezpyp.hashing.tree_diff import sketch
+
+_PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
+
+# Where two long values differ, of which a record has room for digests only, or for one line.
+
+_ROWS = frozenset({list, tuple})
+_LEAST, _MOST = 64, 1_000_000
+_BLOCKS = 128
+DIGITS = 4
+
+
+def sketch(value: object) -> str:
+    """What tells later where a long list or text changed, in at most 1,100 characters; "" for anything else.
+
+    The members are laid out in rows, as many in each as there are rows about, and every row and every column has a
+    short digest: what changes in one place changes one row and one column. Of more than 16,384 members the columns
+    are left out, and only the row is known.
+
+    Args:
+        value: A list or tuple of plain numbers and texts or of rows of them, a text, or bytes.
+    """
+    # Not isinstance(): the user's own class may have methods of its own.
+    if type(value) not in (str, bytes, list, tuple):
+        return ""
+    members: Sequence[object] = value  # type: ignore[assignment]  # just looked
+    size = len(members)
+    if not _LEAST <= size <= _MOST or not _is_plain(members):
+        return ""
+    width = width_of(size)
+    rows = [members[start : start + width] for start in range(0, size, width)]
+    columns = [members[start::width] for start in range(width)] if width <= _BLOCKS else []
+    return f"{size}.{''.join(map(_digest_of, rows))}.{''.join(map(_digest_of, columns))}"
+
+
+def _is_plain(members: Sequence[object]) -> bool:
+    """Whether all are plain, or rows of what is plain: marshal writes a set as the hash seed will have it."""
+    kinds = set(map(type, members))
+    if kinds.isdisjoint(_ROWS):
+        return kinds <= _PLAIN
+    rows = (member for member in members if isinstance(member, list | tuple))
+    return kinds <= _PLAIN | _ROWS and _PLAIN.issuperset(map(type, chain.from_iterable(rows)))
+
+
+def width_of(size: int) -> int:
+    """Members of a row: a power of two, so that it stays the same while a list grows a little."""
+    least = max(isqrt(size - 1) + 1, -(-size // _BLOCKS))
+    return 1 << (least - 1).bit_length()
+
+
+def _digest_of(members: Sequence[object]) -> str:
+    # marshal: 1 us a row; the hashing walk would take five times as long, and equal members need no equal digests.
+    return xxh3_64_hexdigest(marshal.dumps(members, 2))[:DIGITS]  # type: ignore[arg-type]  # plain
+
 
 # The parts of a value, without running any of the user's code: no ``__repr__``, no property, no ``__iter__``.
 
@@ -218,7 +275,6 @@ Tree = str | tuple[str, dict[str, "Tree"]]
 LEAVES_LIMIT = 4096
 """Characters of one argument's tree; a larger one is recorded by its digest."""
 
-_PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _AROUND = 5  # what JSON puts around a text
 _ANY_DEPTH = 10**9
 
@@ -251,17 +307,21 @@ class _TooLargeError(Exception):
 
 
 class Leaves:
-    """Makes the trees of one freezing.
+    """Makes trees of values.
+
+    Args:
+        with_code: Whether the digest of the code stands beside functions and instances of the user's classes.
 
     Attributes:
         holds_steps: Whether a step stands in the argument whose tree was made last.
         codes: Functions and classes of the user's in that argument, by the digest that stands in its tree.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_code: bool = True) -> None:
         self.holds_steps = False
-        self.codes: dict[str, FunctionIdentity] = {}
-        self._identities: dict[int, FunctionIdentity | None] = {}
+        self.codes: dict[str, object] = {}
+        self._with_code = with_code
+        self._code_digests: dict[int, str] = {}
         self._upstream: Callable[[int], str] = str
         self._whole: tuple[object, str] = None, ""
         self._room = 0
@@ -350,14 +410,15 @@ class Leaves:
         return f"{_size(value)}{code}{digest}"
 
     def _code(self, value: object) -> str:
-        """The digest of a function or class of the user's, whose identity is recorded beside the tree."""
-        if id(value) not in self._identities:
-            self._identities[id(value)] = _identity(value)
-        identity = self._identities[id(value)]
-        if identity is None:
+        """The digest of a function or class of the user's, which is recorded beside the tree."""
+        if not self._with_code:
             return ""
-        digest = identity.digest.hex()[:16]
-        self.codes[digest] = identity
+        if id(value) not in self._code_digests:
+            self._code_digests[id(value)] = _code_digest(value)
+        digest = self._code_digests[id(value)]
+        if not digest:
+            return ""
+        self.codes[digest] = value
         return f" @{digest}"
 
     def _spent(self, text: str) -> str:
@@ -391,11 +452,11 @@ def secret_text(value: object) -> str:
     return f"{SECRET} #{short_digest(value)}"
 
 
-def _identity(value: object) -> FunctionIdentity | None:
+def _code_digest(value: object) -> str:
     try:
-        return code_identity(value)
+        return function_identity(value).digest.hex()[:16] if is_users_code(value) else ""
     except Exception:  # noqa: BLE001  # code that cannot be read is no error: its name and digest are recorded
-        return None
+        return ""
 
 
 # A recorded argument, read back: the tree of texts that `Leaves` made, taken apart node by node.

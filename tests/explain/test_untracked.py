@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ezpyp.hashing.code.identity import function_identity
+from ezpyp.explain.record import record_of
 from ezpyp.hashing.files import File
 
 DATA = "data.csv"
@@ -99,7 +99,7 @@ def test_what_cannot_be_seen_is_said_with_its_place(function):
     line = function.__code__.co_firstlineno + 1
 
     place = f"in {function.__name__} ({basename(__file__)}:{line})"
-    assert function_identity(function).not_tracked == (f"{SAID[function]} {place}",)
+    assert record_of(function).not_tracked == (f"{SAID[function]} {place}",)
 
 
 def writes(path):
@@ -128,21 +128,21 @@ def test_code_that_hides_nothing_is_not_accused():
     functions = (
         writes, opens_what_counts, asks_what_counts, asks_the_environment_by_name, calls_what_is_called_alike,
     )  # fmt: skip
-    assert [function_identity(function).not_tracked for function in functions] == [()] * len(functions)
+    assert [record_of(function).not_tracked for function in functions] == [()] * len(functions)
 
 
 def test_helper_that_opens_a_file_is_named():
     def step():
         return opens_a_constant()
 
-    [said] = function_identity(step).not_tracked
+    [said] = record_of(step).not_tracked
     assert said.startswith("open('data.csv') in opens_a_constant (")
 
 
 def test_what_is_said_changes_no_digest(monkeypatch):
-    before = function_identity(opens)
-    monkeypatch.setattr("ezpyp.hashing.recording.unseen", lambda *_: ())
-    after = function_identity(opens)
+    before = record_of(opens)
+    monkeypatch.setattr("ezpyp.explain.record.untracked_in", lambda *_: ())
+    after = record_of(opens)
 
     assert (before.digest, after.not_tracked) == (after.digest, ())
     assert before.not_tracked
@@ -152,4 +152,4 @@ def test_own_function_of_a_builtin_name_is_no_builtin():
     space = {"__name__": "study", "open": lambda path: path, "__builtins__": builtins}
     exec("def step(path):\n    return open(path)\n", space)
 
-    assert function_identity(space["step"]).not_tracked == ()
+    assert record_of(space["step"]).not_tracked == ()

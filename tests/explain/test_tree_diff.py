@@ -14,8 +14,10 @@ import polars as pl
 import pytest
 
 from ezpyp.describe import Hole, describe
-from ezpyp.explain.argument_diff import Comparison
-from ezpyp.explain.argument_tree import LEAVES_LIMIT, Leaves, leaves_of
+from ezpyp.explain.record import record_of
+from ezpyp.explain.step_diff import code_changes
+from ezpyp.explain.tree import LEAVES_LIMIT, Leaves, leaves_of
+from ezpyp.explain.tree_diff import Comparison
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -80,7 +82,8 @@ def told(old, new):
         leaves = Leaves()
         trees.append(json.loads(json.dumps(leaves.tree(value, str))))
         codes |= leaves.codes
-    return [cause.text.removeprefix("argument ") for cause in Comparison(codes.get).causes("x", *trees)]
+    comparison = Comparison(code_changes(lambda digest: record_of(codes[digest])))
+    return [it.path + it.words for it in comparison.differences("x", *trees)]
 
 
 def drawn(generator):
@@ -218,15 +221,6 @@ def test_steps_too_many_to_list_are_left_to_the_upstreams():
 
 def test_leaves_of_an_argument_are_a_line_each():
     assert list(leaves_of("x", tree({"q": "a" * 999, "n": [1]}))) == [f"x['q'] = '{'a' * 196}...", "x['n'][0] = 1"]
-
-
-def test_same_value_recorded_in_other_words_is_no_change():
-    (cause,) = Comparison({}.get).causes(
-        "x",
-        ["dict of 2", {"['a']": "M.A #0123456789abcdef", "['b']": "1"}],
-        ["dict of 2", {"['a']": "M.A @0123456789abcdef #0123456789abcdef", "['b']": "2"}],
-    )
-    assert cause.text == "argument x['b'] 1 -> 2"
 
 
 def test_container_of_the_users_class_is_looked_through_without_its_methods():

@@ -4,9 +4,7 @@ import pytest
 
 from ezpyp.explain.change import Change
 from ezpyp.explain.function_diff import difference
-from ezpyp.hashing import recording as _record
-from ezpyp.hashing.code import canonical as _code
-from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
+from ezpyp.explain.record import FunctionRecord, record_of
 from tests.hashing._harness import run, write
 
 SCRIPT = '''
@@ -138,7 +136,7 @@ def identities(tmp_path_factory):
         assert files != {"script.py": SCRIPT, "tools.py": TOOLS}, old
         scripts.append(write(folder / f"after{number}", files))
     answers = run([{"script": script, "identity": True} for script in scripts], 1, numpy=True)
-    before, *after = [FunctionIdentity.from_json(answer["identity"]) for answer in answers]
+    before, *after = [FunctionRecord.from_json(answer["identity"]) for answer in answers]
     return before, dict(zip(EDITS, after, strict=True))
 
 
@@ -171,7 +169,7 @@ def test_equal_identities_have_no_difference(identities):
 
 def test_identity_survives_json(identities):
     before, _ = identities
-    assert FunctionIdentity.from_json(before.to_json()) == before
+    assert FunctionRecord.from_json(before.to_json()) == before
 
 
 def test_source_is_that_of_the_code(identities):
@@ -205,7 +203,7 @@ def test_environment_variables_and_what_is_not_tracked_are_recorded(tmp_path):
     script = "import os, threading\nLOCK = threading.Lock()\n\ndef step(x):\n    with LOCK:\n"
     script += "        return os.environ['HOME'], os.getenv('USER')\n"
     [answer] = run([{"script": write(tmp_path, {"script.py": script}), "identity": True}], 1)
-    identity = FunctionIdentity.from_json(answer["identity"])
+    identity = FunctionRecord.from_json(answer["identity"])
     assert {part.name for part in identity.parts if part.kind == "environment"} == {"HOME", "USER"}
     assert identity.not_tracked == ("LOCK (_thread.lock)",)
 
@@ -216,7 +214,7 @@ def test_source_is_not_recorded_when_the_file_was_edited_since(tmp_path):
     space = {}
     exec(compile(path.read_text(), str(path), "exec"), space)
     path.write_text("def step(x):\n    return x + 2\n")
-    assert function_identity(space["step"]).source is None
+    assert record_of(space["step"]).source is None
 
 
 def test_source_is_not_recorded_when_the_file_was_edited_after_the_walk(tmp_path):
@@ -224,16 +222,8 @@ def test_source_is_not_recorded_when_the_file_was_edited_after_the_walk(tmp_path
     path.write_text("def step(x):\n    return x + 1\n")
     space = {}
     exec(compile(path.read_text(), str(path), "exec"), space)
-    identity = function_identity(space["step"])
+    identity = record_of(space["step"])
     path.write_text("def step(x):\n    return x + 200\n")
 
     assert identity.source is None
     assert [part.source for part in identity.parts] == [None]
-
-
-def test_nothing_is_put_into_words_where_nobody_asks(monkeypatch):
-    """A run that finds everything cached compiles no source again."""
-    monkeypatch.setattr(_record, "source_of", None)
-    monkeypatch.setattr(_code, "in_words", None)
-
-    function_identity(lambda x: [x, "nothing"])

@@ -7,7 +7,7 @@ from os import environ, getenv
 import pytest
 
 from ezpyp.explain.function_diff import circumstances, difference
-from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
+from ezpyp.explain.record import FunctionRecord, record_of
 
 NAME = "EZPYP_ONE"
 ENVIRONMENT = os.environ
@@ -106,25 +106,29 @@ READERS = [
 ]  # fmt: skip
 
 
+def around(before, after):
+    return circumstances(before.circumstances, after.circumstances, after.counted)
+
+
 def variables(identity):
     return [part.name for part in identity.parts if part.kind == "environment"]
 
 
 @pytest.mark.parametrize("function", READERS, ids=lambda function: function.__qualname__)
 def test_variable_read_by_a_constant_name_is_recorded(function):
-    assert variables(function_identity(function)) == ["EZPYP_ONE"]
+    assert variables(record_of(function)) == ["EZPYP_ONE"]
 
 
 @pytest.mark.parametrize("function", READERS, ids=lambda function: function.__qualname__)
 def test_variable_never_counts_and_its_change_is_told(function, monkeypatch):
     monkeypatch.setenv("EZPYP_ONE", "a")
-    before = function_identity(function)
+    before = record_of(function)
     monkeypatch.setenv("EZPYP_ONE", "b")
-    after = function_identity(function)
+    after = record_of(function)
 
     assert before.digest == after.digest
     assert difference(before, after) == ()
-    [change] = circumstances(before, after)
+    [change] = around(before, after)
     assert (change.kind, change.name) == ("environment", "EZPYP_ONE")
     assert len({change.old, change.new, ""}) == 3
     assert str(change) == "environment variable EZPYP_ONE changed"
@@ -136,35 +140,33 @@ def test_what_only_looks_like_the_environment_is_not_recorded():
     def looks_alike(x):
         return environ["EZPYP_ONE"], TABLE["EZPYP_ONE"], "EZPYP_ONE" in x, x.get("EZPYP_ONE")
 
-    assert variables(function_identity(looks_alike)) == []
+    assert variables(record_of(looks_alike)) == []
 
 
 def test_variable_that_comes_and_goes_is_told(monkeypatch):
     monkeypatch.delenv("EZPYP_ONE", raising=False)
-    unset = function_identity(subscript)
+    unset = record_of(subscript)
     monkeypatch.setenv("EZPYP_ONE", "a")
-    is_set = function_identity(subscript)
+    is_set = record_of(subscript)
 
-    assert [str(change) for change in circumstances(unset, is_set)] == ["environment variable EZPYP_ONE is set now"]
-    assert [str(change) for change in circumstances(is_set, unset)] == [
-        "environment variable EZPYP_ONE is not set any more"
-    ]
+    assert [str(change) for change in around(unset, is_set)] == ["environment variable EZPYP_ONE is set now"]
+    assert [str(change) for change in around(is_set, unset)] == ["environment variable EZPYP_ONE is not set any more"]
 
 
 def test_value_of_a_variable_is_written_nowhere(monkeypatch):
     monkeypatch.setenv("EZPYP_ONE", "hunter2hunter2")
 
-    assert "hunter2hunter2" not in function_identity(subscript).to_json()
+    assert "hunter2hunter2" not in record_of(subscript).to_json()
 
 
 def test_circumstances_are_told_beside_a_change_of_the_code(monkeypatch):
     monkeypatch.setenv("EZPYP_ONE", "a")
-    before = function_identity(lambda: os.environ["EZPYP_ONE"] + "1")
+    before = record_of(lambda: os.environ["EZPYP_ONE"] + "1")
     monkeypatch.setenv("EZPYP_ONE", "b")
-    after = FunctionIdentity.from_json(function_identity(lambda: os.environ["EZPYP_ONE"] + "2").to_json())
+    after = FunctionRecord.from_json(record_of(lambda: os.environ["EZPYP_ONE"] + "2").to_json())
 
     assert [change.kind for change in difference(before, after)] == ["constant"]
-    assert [change.kind for change in circumstances(before, after)] == ["environment"]
+    assert [change.kind for change in around(before, after)] == ["environment"]
 
 
 def with_version(identity, version):
@@ -178,11 +180,11 @@ def test_library_version_that_does_not_count_is_told():
 
         return np.zeros(3)
 
-    identity = function_identity(cells)
+    identity = record_of(cells)
     before, after = with_version(identity, "1.26.4"), with_version(identity, "2.0.0")
 
-    assert [str(change) for change in circumstances(before, after)] == ["version of numpy 1.26.4 -> 2.0.0"]
-    assert [change.kind for change in circumstances(before, after)] == ["library"]
+    assert [str(change) for change in around(before, after)] == ["version of numpy 1.26.4 -> 2.0.0"]
+    assert [change.kind for change in around(before, after)] == ["library"]
 
 
 def test_library_version_that_counts_is_no_circumstance():
@@ -191,6 +193,6 @@ def test_library_version_that_counts_is_no_circumstance():
 
         return np.zeros(3)
 
-    identity = function_identity(cells, track_versions=("numpy",))
+    identity = record_of(cells, track_versions=("numpy",))
 
-    assert circumstances(with_version(identity, "1.26.4"), with_version(identity, "2.0.0")) == ()
+    assert around(with_version(identity, "1.26.4"), with_version(identity, "2.0.0")) == ()

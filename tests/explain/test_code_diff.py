@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ezpyp.explain.function_diff import changed_sources, difference
-from ezpyp.hashing.code.identity import FunctionIdentity
+from ezpyp.explain.record import FunctionRecord
 from tests.hashing._harness import run, write
 
 SCRIPT = """
@@ -174,7 +174,7 @@ def identities(tmp_path_factory):
         assert files != before
         scripts.append(write(folder / f"after{number}", files))
     answers = run([{"script": script, "identity": True} for script in scripts], 1)
-    first, *others = [FunctionIdentity.from_json(answer["identity"]) for answer in answers]
+    first, *others = [FunctionRecord.from_json(answer["identity"]) for answer in answers]
     return first, dict(zip(EDITS, others, strict=True))
 
 

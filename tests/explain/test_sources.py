@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from ezpyp.hashing.code.sources import bindings, lines_of, place_of
+from ezpyp.explain.sources import bindings, lines_of, place_of
 
 TEXT = '''
 """a = 1"""

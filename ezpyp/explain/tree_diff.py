@@ -1,47 +1,112 @@
-"""The difference of two recorded arguments: which leaf changed, from what to what."""
+"""The difference of two trees: which leaf changed, from what to what."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ezpyp.describe import SECRET
-from ezpyp.explain.argument_tree import ARRAY, SIZE, Node, clipped, node, short
-from ezpyp.explain.function_diff import difference
-from ezpyp.hashing.code.identity import FunctionIdentity
-from ezpyp.hashing.tree_diff import apart, whereabouts
-
-# One difference between two recorded steps, as data and in a line.
+from ezpyp.explain.tree import ARRAY, DIGITS, SIZE, Node, clipped, node, short, width_of
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """One thing that differs.
+class Difference:
+    """One part of a value that differs.
 
     Attributes:
-        kind: "argument", "dependency" (it needs other steps, or other parts of their results), "upstream" (a step that
-            it needs changed), "codec", "setting", "python", or a kind of `ezpyp.hashing.Change`: "constant",
-            "helper", "method", "default", "global", "closure", "class", ...
-        text: The difference in one line.
-        name: What differs: a function, the path of an argument (``x[2]``), an upstream step, a setting.
-        file: Where it stands, for code.
-        line: Line there, 0 where unknown.
+        path: The value, or the part of it, such as ``x[2]``.
+        words: What is to be said behind the path: ``3 -> 4`` with a blank in front, ``: values changed``.
         old: What it was; "" for what is new.
         new: What it is; "" for what is gone.
+        name: The path of the very part that came or went, where that lies deeper; else the path.
+        file: Where the code stands that changed, for code that comes along with a value.
+        line: Line there.
     """
 
-    kind: str
-    text: str
-    name: str
-    file: str = ""
-    line: int = 0
+    path: str
+    words: str
     old: str = ""
     new: str = ""
+    name: str = ""
+    file: str = ""
+    line: int = 0
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether all that is known is that something changed somewhere inside."""
+        return _SOMEWHERE in self.words
 
 
-# A leaf of an argument that changed, in words.
+_SOMEWHERE = ": changed somewhere in "
+_SHOWN_PLACES = 4
+_LINE = 60
+_AHEAD = 20
+
+
+def whereabouts(path: str, old: str, new: str) -> tuple[str, str] | None:
+    """Where two sketched values differ: the path and words; None where that cannot be told.
+
+    Args:
+        path: The argument, or the part of it.
+        old: Sketch of the earlier value.
+        new: Sketch of the later one.
+
+    Example:
+        >>> from ezpyp.explain.tree import sketch
+        >>> old = list(range(5000))
+        >>> whereabouts("x", sketch(old), sketch([*old[:3000], -1, *old[3001:]]))
+        ('x[3000]', 'x[3000] changed')
+        >>> whereabouts("x", sketch(old), sketch([*old, 1]))
+        ('x', '5000 -> 5001 long, the first difference is in x[4992:5120]')
+    """
+    (size, rows, columns), (size_now, rows_now, columns_now) = map(_read, (old, new))
+    width = width_of(size)
+    if width != width_of(size_now):
+        return path, f"{size} -> {size_now} long"
+    changed = _differing(rows, rows_now)
+    if size != size_now:
+        first = min([*changed, min(len(rows), len(rows_now))]) * width
+        return path, f"{size} -> {size_now} long, the first difference is in {path}[{first}:{first + width}]"
+    across = _differing(columns, columns_now)
+    if not changed:
+        return None
+    if across and 1 in (len(changed), len(across)):
+        places = [f"{path}[{row * width + column}]" for row in changed for column in across]
+        more = f" and {len(places) - _SHOWN_PLACES} more" if len(places) > _SHOWN_PLACES else ""
+        return places[0] if len(places) == 1 else path, f"{', '.join(places[:_SHOWN_PLACES])}{more} changed"
+    return path, f"changed in {path}[{changed[0] * width}:{min((changed[-1] + 1) * width, size)}]"
+
+
+def _read(text: str) -> tuple[int, list[str], list[str]]:
+    size, *digests = text.split(".")
+    rows, columns = ([part[i : i + DIGITS] for i in range(0, len(part), DIGITS)] for part in digests)
+    return int(size), rows, columns
+
+
+def _differing(old: list[str], new: list[str]) -> list[int]:
+    return [place for place, (was, now) in enumerate(zip(old, new, strict=False)) if was != now]
+
+
+def apart(old: str, new: str, most: int = _LINE) -> tuple[str, str]:
+    """Two texts cut to a line each, of ``most`` characters, so that the first place where they differ is seen.
+
+    Example:
+        >>> apart("'" + "a" * 100 + "b'", "'" + "a" * 100 + "c'")
+        ("...aaaaaaaaaaaaaaaaaaaab'", "...aaaaaaaaaaaaaaaaaaaac'")
+    """
+    if max(len(old), len(new)) <= most:
+        return old, new
+    same = next((i for i, (was, now) in enumerate(zip(old, new, strict=False)) if was != now), min(len(old), len(new)))
+    start = 0 if same < most - _AHEAD else same - _AHEAD
+    return _cut(old, start, most), _cut(new, start, most)
+
+
+def _cut(text: str, start: int, most: int) -> str:
+    piece = text[start : start + most]
+    return ("..." if start else "") + piece + ("..." if start + most < len(text) else "")
+
 
 SHOWN_PARTS = 4
 _FILE = "<File> "
@@ -49,24 +114,22 @@ _RANDOM = re.compile(r"(Generator|RandomState|Random|PCG64|PCG64DXSM|MT19937|Phi
 _ORDERS = {None: "C", " order F": "F"}
 
 
-def leaf(path: str, was: Node, now: Node, owner: str) -> Cause:
+def leaf(path: str, was: Node, now: Node, owner: str) -> Difference:
     """A leaf that changed, or a branch of which nothing more is known.
 
     Args:
-        path: The argument, or the part of it.
+        path: The value, or the part of it.
         was: What it was.
         now: What it is.
         owner: Class of the instance that it is an attribute of.
     """
     of = f" ({owner})" if owner else ""
     if was.step or now.step:
-        old, new = _result(was), _result(now)
-        text = f"argument {path}{of}: {_given(was)} -> {_given(now)}"
-        return Cause("argument", text, path, old=old, new=new)
+        return Difference(path, f"{of}: {_given(was)} -> {_given(now)}", _result(was), _result(now))
     found = whereabouts(path, was.sketch, now.sketch) if was.text == now.text and was.sketch and now.sketch else None
     if found:
-        return Cause("argument", f"argument {path}{of}: {now.text}, {found[1]}", found[0], old=was.text, new=now.text)
-    return Cause("argument", f"argument {path}{of}{_words(path, was, now)}", path, old=was.text, new=now.text)
+        return Difference(path, f"{of}: {now.text}, {found[1]}", was.text, now.text, found[0])
+    return Difference(path, of + _words(path, was, now), was.text, now.text)
 
 
 def _result(node: Node) -> str:
@@ -108,7 +171,7 @@ def _unseen(path: str, was: Node, now: Node) -> str:
         return f": {now.text} in another state"
     if now.parts and list(was.parts) != list(now.parts) and was.parts.keys() == now.parts.keys():
         return f": another order of {now.text}: {_order(was)} -> {_order(now)}"
-    return f": changed somewhere in {path} ({now.text})"
+    return f"{_SOMEWHERE}{path} ({now.text})"
 
 
 def _order(node: Node) -> str:
@@ -133,30 +196,31 @@ def number_kind(text: str) -> str:
     return ""
 
 
-IdentityOf = Callable[[str], FunctionIdentity | None]
+CodeChanges = Callable[[str, str], Sequence[Difference]]
+"""What changed between two functions or classes that a value brings along, by their digests; ``path`` is ""."""
 
 
 class Comparison:
-    """Compares the trees of arguments.
+    """Compares trees.
 
     Args:
-        identity_of: Gives the recorded identity of a function or class that an argument brings along.
-        with_steps: Whether a step that stands in another one's place is told of as an argument.
+        code_changes: Tells what changed in code that a value brings along.
+        with_steps: Whether a step that stands in another one's place is a difference.
 
     Attributes:
         placed: The steps, with what is picked of their results, that came to or left the place of a plain value.
     """
 
-    def __init__(self, identity_of: IdentityOf, *, with_steps: bool = False) -> None:
-        self._identity_of = identity_of
+    def __init__(self, code_changes: CodeChanges | None = None, *, with_steps: bool = False) -> None:
+        self._code_changes = code_changes
         self._with_steps = with_steps
         self.placed: set[str] = set()
 
-    def causes(self, path: str, old: object, new: object, owner: str = "") -> Iterator[Cause]:
+    def differences(self, path: str, old: object, new: object, owner: str = "") -> Iterator[Difference]:
         """What differs between two trees.
 
         Args:
-            path: The argument, or the part of it, such as ``x[2]``.
+            path: The value, or the part of it, such as ``x[2]``.
             old: Its tree then.
             new: Its tree now.
             owner: Class of the instance that it is an attribute of.
@@ -167,8 +231,6 @@ class Comparison:
         was, now = node(old), node(new)
         if (was.is_steps and now.is_steps) or (was.step and now.step and not self._with_steps):
             return
-        if was.digest and was.digest == now.digest and not (was.parts or now.parts):
-            return  # recorded by two versions of ezpyp, in other words
         if bool(was.step) != bool(now.step):
             self.placed |= {was.step, now.step}
         found = [*self._code(path, was, now), *self._insides(path, was, now, owner)]
@@ -188,18 +250,13 @@ class Comparison:
         places = was.parts.keys() ^ now.parts.keys()
         return {place for place, part in different if place in places and (self._with_steps or not _is_step(part))}
 
-    def _code(self, path: str, was: Node, now: Node) -> Iterator[Cause]:
-        """What changed in a function or a class that the argument brings along."""
-        if was.code == now.code or not (was.code and now.code):
-            return
-        before, after = self._identity_of(was.code), self._identity_of(now.code)
-        if before is None or after is None or was.text != now.text:
-            return
-        for change in difference(before, after):
-            text = f"argument {path}: {now.text}, {change}"
-            yield Cause("argument", text, path, change.file, change.line, change.old, change.new)
+    def _code(self, path: str, was: Node, now: Node) -> Iterator[Difference]:
+        """What changed in a function or a class that the value brings along."""
+        if self._code_changes and was.code != now.code and was.code and now.code and was.text == now.text:
+            for change in self._code_changes(was.code, now.code):
+                yield replace(change, path=path, words=f": {now.text}, {change.words}")
 
-    def _insides(self, path: str, was: Node, now: Node, owner: str) -> Iterator[Cause]:
+    def _insides(self, path: str, was: Node, now: Node, owner: str) -> Iterator[Difference]:
         if was.kind != now.kind or not (was.parts or now.parts):
             return
         if ARRAY.fullmatch(now.text):  # a data frame: rows that come change every column
@@ -216,9 +273,9 @@ class Comparison:
             return
         for place, part in now.parts.items():
             if place in was.parts:
-                yield from self.causes(path + place, was.parts[place], part, held_by if place[0] == "." else "")
+                yield from self.differences(path + place, was.parts[place], part, held_by if place[0] == "." else "")
 
-    def _table(self, path: str, was: Node, now: Node) -> Iterator[Cause]:
+    def _table(self, path: str, was: Node, now: Node) -> Iterator[Difference]:
         shapes = [ARRAY.fullmatch(node.text) for node in (was, now)]
         rows = [shape[3].partition(",")[0] for shape in shapes if shape]
         came, went = _came_and_went(was, now)
@@ -227,7 +284,7 @@ class Comparison:
         if rows[0] == rows[1]:
             for place, part in now.parts.items():
                 if place in was.parts:
-                    yield from self.causes(path + place, was.parts[place], part)
+                    yield from self.differences(path + place, was.parts[place], part)
 
 
 def _is_step(tree: object) -> bool:
@@ -260,7 +317,7 @@ def _agreeing(old: Sequence[object], new: Sequence[object], most: int) -> int:
     return next((i for i in range(most) if old[i] != new[i]), most)
 
 
-def _resized(path: str, was: Node, now: Node, came: dict[str, object], went: dict[str, object]) -> Cause:
+def _resized(path: str, was: Node, now: Node, came: dict[str, object], went: dict[str, object]) -> Difference:
     """Parts that came and went, in one line."""
     lines = [f"{was.text} -> {now.text}"] if was.text != now.text else []
     for parts, what in ((came, "added"), (went, "removed")):
@@ -268,11 +325,11 @@ def _resized(path: str, was: Node, now: Node, came: dict[str, object], went: dic
         more = f" and {len(parts) - SHOWN_PARTS} more" if len(parts) > SHOWN_PARTS else ""
         lines += [f"{', '.join(shown)}{more} {what}"] if shown else []
     only = [*came, *went]
-    text = f"argument {path}: {', '.join(lines)}"
+    words = f": {', '.join(lines)}"
     if len(only) != 1:
-        return Cause("argument", text, path, old=was.text, new=now.text)
+        return Difference(path, words, was.text, now.text)
     old, new = ("".join(_value(*part) for part in parts.items()) for parts in (went, came))
-    return Cause("argument", text, path + only[0], old=old, new=new)
+    return Difference(path, words, old, new, path + only[0])
 
 
 def _spelled(path: str, place: str, part: object) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from ezpyp.explain.function_diff import difference
-from ezpyp.hashing.code.identity import FunctionIdentity, function_identity
+from ezpyp.explain.record import FunctionRecord, record_of
 from tests.hashing._harness import run, write
 
 SCRIPT = """
@@ -98,7 +98,7 @@ def identities(tmp_path_factory):
         assert files != before
         scripts.append(write(folder / f"after{number}", files))
     answers = run([{"script": script, "identity": True} for script in scripts], 1, numpy=True)
-    first, *others = [FunctionIdentity.from_json(answer["identity"]) for answer in answers]
+    first, *others = [FunctionRecord.from_json(answer["identity"]) for answer in answers]
     return first, dict(zip(EDITS, others, strict=True))
 
 
@@ -112,7 +112,7 @@ def test_without_a_source_only_what_is_sure_is_told():
     def compiled(text):
         space = {}
         exec(text, space)
-        return function_identity(space["f"])
+        return record_of(space["f"])
 
     before = compiled("def f(x):\n    a = x + 1\n    b = a * 2\n    return b\n")
     for text, expected in (
