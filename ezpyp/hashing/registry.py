@@ -22,18 +22,18 @@ _REGISTERED = tag("registered")
 
 # Modules of ezpyp that know the types of a package; imported only when such a type is met.
 _NORMALISERS = {
-    "numpy": "numpy",
-    "pandas": "pandas",
+    "numpy": "arrays",
+    "pandas": "labelled",
     "polars": "polars",
     "pyarrow": "pyarrow",
-    "scipy": "scipy",
-    "xarray": "xarray",
-    "torch": "torch",
+    "scipy": "arrays",
+    "xarray": "labelled",
+    "torch": "arrays",
     "pathlib": "stdlib",
     "logging": "stdlib",
     "os": "stdlib",
     "random": "stdlib",
-    "typing": "typing",
+    "typing": "stdlib",
 }
 
 

@@ -67,11 +67,11 @@ def _nodes_away(module, table):
 
 
 def _made_of_off():
-    import_module("ezpyp.hashing.libraries.numpy").walk_ufunc = nothing
+    import_module("ezpyp.hashing.libraries.arrays").walk_ufunc = nothing
 
 
 def _typing_off():
-    import_module("ezpyp.hashing.libraries.typing").walk_typing = nothing
+    import_module("ezpyp.hashing.libraries.stdlib").walk_typing = nothing
 
 
 RULES = {

@@ -10,7 +10,7 @@ import pytest
 
 from ezpyp.hashing.encode import encode, value_digest
 from ezpyp.hashing.large_arrays import LARGE_BYTES, LargeBuffers
-from ezpyp.hashing.libraries import numpy as _numpy
+from ezpyp.hashing.libraries import arrays as _numpy
 
 SIZE = LARGE_BYTES // 8
 

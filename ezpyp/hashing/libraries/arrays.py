@@ -1,7 +1,8 @@
-"""NumPy: arrays by dtype, shape, order and values; scalars; dtypes."""
+"""NumPy's arrays, scalars and dtypes, SciPy's sparse arrays, PyTorch's tensors: by dtype, shape, order and values."""
 
 import gc
 import sys
+from typing import Any
 
 import numpy as np
 from xxhash import xxh3_128
@@ -180,8 +181,81 @@ def walk_random_state(w: Walker, state: np.random.RandomState) -> Children:
         w.observer.untracked("NumPy's global random state")
 
 
+_SPARSE = tag("sparse")
+_PARTS = {
+    "csr": ("data", "indices", "indptr"),
+    "csc": ("data", "indices", "indptr"),
+    "bsr": ("data", "indices", "indptr"),
+    "coo": ("data", "coords"),
+    "dia": ("data", "offsets"),
+    "lil": ("data", "rows"),
+}
+
+
+def walk_sparse(w: Walker, value: object) -> Children:
+    """A sparse array: class, shape, and the arrays of its format."""
+    if w.met(value):
+        return
+    form: str = value.format  # type: ignore[attr-defined]  # sparse arrays have it
+    w.emit(_SPARSE + text(form))
+    yield type(value)
+    yield tuple(map(int, value.shape))  # type: ignore[attr-defined]  # the same
+    if form == "dok":
+        items = dict(value.items())  # type: ignore[attr-defined]  # a dict of keys
+        w.emit(count(len(items)))
+        yield items
+        return
+    yield tuple(getattr(value, name) for name in _PARTS[form])
+
+
+_TENSOR = tag("tensor")
+_GRADIENT = tag("gradient")
+_GENERATOR = tag("torch generator")
+
+
+def walk_tensor(w: Walker, tensor: Any) -> Children:
+    """A tensor: class, dtype, device, shape, whether it asks for a gradient, and values."""
+    if w.met(tensor):
+        return
+    reason = _reason_to_refuse(tensor)
+    if reason:
+        w.refuse(tensor, reason)
+        return
+    w.emit(_TENSOR + text(str(tensor.dtype)) + text(str(tensor.device)) + text(str(tensor.layout)))
+    yield type(tensor)
+    yield (tuple(tensor.shape), tensor.requires_grad)
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    # Seen as bytes, since NumPy knows no bfloat16.
+    w.emit(digest(flat.view(sys.modules["torch"].uint8).numpy().data if flat.numel() else b""))
+    # A parameter's own copies and pickles leave its gradient behind, so no step ever sees it.
+    if not isinstance(tensor, sys.modules["torch"].nn.Parameter) and tensor.is_leaf and tensor.grad is not None:
+        w.emit(_GRADIENT)
+        yield tensor.grad
+
+
+def _reason_to_refuse(tensor: Any) -> str:
+    if tensor.is_nested or tensor.layout is not sys.modules["torch"].strided:
+        return "only dense tensors have a plain memory to hash; pass .to_dense()"
+    if tensor.is_quantized:
+        return "the numbers of a quantized tensor mean nothing without their scale; pass .dequantize(), or both"
+    return "a meta tensor has no values; pass its shape and dtype" if tensor.is_meta else ""
+
+
+def walk_generator(w: Walker, generator: Any) -> Children:
+    """A random generator: device and state."""
+    w.emit(_GENERATOR + text(str(generator.device)))
+    yield generator.get_state()
+
+
 def find(kind: type) -> Node | None:
-    """Return the way to write instances of ``kind``, if it is one of NumPy's basic ones."""
+    """Return the way to write instances of ``kind``, if it is an array, a tensor, or what belongs to them.
+
+    The libraries are looked up, not imported: SciPy or PyTorch are there if a value of theirs is.
+    """
+    return {"scipy": _of_scipy, "torch": _of_torch}.get(kind.__module__.partition(".")[0], _of_numpy)(kind)
+
+
+def _of_numpy(kind: type) -> Node | None:
     if kind is np.ma.MaskedArray:
         return walk_masked
     if kind is np.ndarray:
@@ -193,3 +267,15 @@ def find(kind: type) -> Node | None:
     if (kind.__module__, kind.__qualname__) == ("numpy.random.mtrand", "RandomState"):
         return walk_random_state
     return walk_dtype if kind is np.dtype else None
+
+
+def _of_scipy(kind: type) -> Node | None:
+    sparse: Any = sys.modules.get("scipy.sparse")
+    return walk_sparse if sparse is not None and issubclass(kind, sparse.sparray | sparse.spmatrix) else None
+
+
+def _of_torch(kind: type) -> Node | None:
+    torch: Any = sys.modules["torch"]
+    if kind is torch.Tensor:
+        return walk_tensor
+    return walk_generator if kind is torch.Generator else None

@@ -1,4 +1,6 @@
-"""pandas: frames and series column by column, indexes, extension arrays; blocks and caches do not count."""
+"""Labelled data: pandas' frames, series and indexes column by column, xarray's arrays by dimension and coordinate."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # its types are another package
@@ -102,8 +104,57 @@ def _masked(data: np.ndarray, mask: np.ndarray) -> tuple[object, ...]:
     return (data, mask)
 
 
+_VARIABLE = tag("xarray variable")
+_ARRAY = tag("xarray array")
+_DATASET = tag("xarray dataset")
+
+
+def walk_variable(w: Walker, variable: Any) -> Children:
+    """A variable: dimensions, attributes, values. How a file encoded it does not count."""
+    if w.met(variable):
+        return
+    w.emit(_VARIABLE)
+    parts = (type(variable), variable.dims, dict(variable.attrs), variable.values)
+    w.keep.append(parts)
+    yield from parts
+
+
+def walk_data_array(w: Walker, array: Any) -> Children:
+    """A data array: name, its variable, coordinates in order."""
+    if w.met(array):
+        return
+    w.emit(_ARRAY)
+    parts = (type(array), array.name, array.variable, _coordinates(array))
+    w.keep.append(parts)
+    yield from parts
+
+
+def walk_dataset(w: Walker, dataset: Any) -> Children:
+    """A data set: attributes, coordinates and data variables in order."""
+    if w.met(dataset):
+        return
+    w.emit(_DATASET)
+    data = [(name, dataset.variables[name]) for name in dataset.data_vars]
+    parts = (type(dataset), dict(dataset.attrs), _coordinates(dataset), data)
+    w.keep.append(parts)
+    yield from parts
+
+
+def _coordinates(value: Any) -> list[tuple[object, object, bool]]:
+    return [(name, coordinate.variable, name in value.indexes) for name, coordinate in value.coords.items()]
+
+
 def find(kind: type) -> Node | None:
-    """Return the way to write instances of ``kind``, if it is one of pandas' containers."""
+    """Return the way to write instances of ``kind``, if it is a frame, a series, an index, or one of xarray's."""
+    return _of_xarray(kind) if kind.__module__.partition(".")[0] == "xarray" else _of_pandas(kind)
+
+
+def _of_xarray(kind: type) -> Node | None:
+    ways: dict[str, Node] = {"Variable": walk_variable, "DataArray": walk_data_array, "Dataset": walk_dataset}
+    return ways.get(kind.__name__)
+
+
+def _of_pandas(kind: type) -> Node | None:
     if kind is pd.DataFrame:
         return walk_frame
     if kind is pd.Series:
