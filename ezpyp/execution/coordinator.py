@@ -15,8 +15,7 @@ from ezpyp.execution.messages import DONE, FAILED, SKIPPED, Failure, Outcome, Re
 from ezpyp.execution.recorder import Recorder
 from ezpyp.execution.recovery import UPSTREAM, EarlierResults, Healing, given_up, record_damage
 from ezpyp.execution.scheduler import Scheduler
-from ezpyp.execution.state import RunState
-from ezpyp.execution.step_states import Progress, Results
+from ezpyp.execution.state import Progress, Results, RunState
 from ezpyp.store.objects import ObjectStore
 from ezpyp.store.rows import KnownResult, NewResult
 from ezpyp.store.runs import RunCounts
@@ -44,7 +43,7 @@ class Coordinator:
         self._recorder = recorder
         self._connection = connection
         self._results = Results(self._program, state.found, connection, state.location)
-        self._progress = Progress(self._program, self._results, state.found, recorder)
+        self._progress = Progress(self._program, self._results, state.found, recorder.put_back)
         self._status = self._progress.status
         self._seconds = 0.0
         self.failures: dict[str, Failure] = {}

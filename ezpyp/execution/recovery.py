@@ -17,8 +17,7 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.execution.messages import DONE, Outcome
 from ezpyp.execution.plan import token_of
 from ezpyp.execution.recorder import Recorder
-from ezpyp.execution.state import RunState
-from ezpyp.execution.step_states import Progress
+from ezpyp.execution.state import Progress, RunState
 from ezpyp.graph.program import Program
 from ezpyp.store.damage import Damage, damage_of, tell_damage
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore

@@ -19,23 +19,22 @@ from ezpyp.errors import StoreError
 from ezpyp.execution import output as lines
 from ezpyp.execution.capture.capture import Capture
 from ezpyp.execution.coordinator import Coordinator
-from ezpyp.execution.durations import FADING, Durations
+from ezpyp.execution.dispatch import FADING, Durations
 from ezpyp.execution.git import repository
 from ezpyp.execution.messages import FAILED, SKIPPED
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.work import coordinate
-from ezpyp.execution.output import Console
+from ezpyp.execution.output import Console, Report
 from ezpyp.execution.plan import found_results
 from ezpyp.execution.progress import Planned, ProgressLine, is_wanted, screen_for
 from ezpyp.execution.recorder import GROUP_S, Counted, Recorder
-from ezpyp.execution.report import Report
 from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
 from ezpyp.execution.state import RunState
 from ezpyp.execution.worker import Worker
 from ezpyp.explain.untracked import circumstances_of
 from ezpyp.graph.program import Program
 from ezpyp.schema.exports import excerpt, rest_of
-from ezpyp.steps.function import StepFunction
+from ezpyp.steps.step import Decorated
 from ezpyp.store.connection import translated
 from ezpyp.store.damage import damaged_results, record_changed_files, record_missing
 from ezpyp.store.index import Index, replace_file
@@ -64,7 +63,7 @@ def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder,
     """Run every pending step, phase by phase, in order of declaration."""
     if not coordinator.left:
         return
-    longest: dict[StepFunction, float] = {}
+    longest: dict[Decorated, float] = {}
     with worker.capture as capture, recorder.beside(capture), _ticking(recorder):
         while (position := coordinator.next()) is not None:
             if program.values[position] and not _learn(coordinator, worker, position):

@@ -1,12 +1,20 @@
-"""What a run starts from."""
+"""What rank 0 knows of a run: what it starts from, its results so far, how far each step has come."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from ezpyp.errors import DamagedResultError
+from ezpyp.execution.messages import DONE, PENDING, Ref
+from ezpyp.execution.plan import token_of
+from ezpyp.execution.scheduler import Scheduler
 from ezpyp.graph.program import Program
-from ezpyp.store.rows import KnownResult
+from ezpyp.schema.records import resolved_texts
+from ezpyp.store.results import payload_of, results_by_id
+from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +36,163 @@ class RunState:
     rows: Sequence[tuple[int, int | None] | None] | None
     location: str
     damaged: dict[bytes, KnownResult] = field(default_factory=dict)
+
+
+class Results:
+    """The result of each step so far, by position.
+
+    Args:
+        program: The steps.
+        found: What is known before anything runs.
+        connection: The index, for the rest of a row: of most results only the identity is ever read.
+        location: The location, for messages.
+    """
+
+    def __init__(
+        self, program: Program, found: Sequence[KnownResult | None], connection: sqlite3.Connection, location: str
+    ) -> None:
+        self._program = program
+        self._connection = connection
+        self._location = location
+        self._results: list[KnownResult | NewResult | None] = list(found)
+        self.ids = [result.id if result else 0 for result in found]
+        self._stored: dict[int, StoredResult] = {}
+
+    def __getitem__(self, position: int) -> KnownResult | NewResult | None:
+        return self._results[position]
+
+    def __setitem__(self, position: int, result: KnownResult | NewResult | None) -> None:
+        self._results[position] = result
+
+    def forget(self, position: int) -> None:
+        """A step has no result any more."""
+        self._results[position] = None
+        self.ids[position] = 0
+        self._stored.pop(position, None)
+
+    def token(self, position: int) -> bytes:
+        """What stands for a result in the input keys of what needs it."""
+        result = self._results[position]
+        assert result is not None
+        cached = self._program.steps[position].function.options.cache
+        return token_of(result, cached=cached, id_=self.ids[position])
+
+    def ref(self, position: int) -> Ref:
+        """Where the bytes of a result are.
+
+        Raises:
+            DamagedResultError: Its row is not what was written.
+        """
+        result = self.full(position)
+        payload = self.payload(position)
+        return Ref(result.digest, result.size, result.codec, result.codec_version, result.suffix, payload)
+
+    def payload(self, position: int) -> bytes | None:
+        """The bytes of a small result, None where they are a file."""
+        result = self.full(position)
+        payload = result.payload if isinstance(result, NewResult) else None
+        if payload is None:
+            payload = payload_of(self._connection, self.ids[position])
+            if payload is None and isinstance(result, NewResult) and result.origin is not None:
+                payload = payload_of(self._connection, result.origin)  # its own row may not be committed yet
+        return payload
+
+    def full(self, position: int) -> StoredResult | NewResult:
+        """All of a result's row but its bytes.
+
+        Raises:
+            DamagedResultError: It is not what was written.
+        """
+        result = self._results[position]
+        if isinstance(result, NewResult):
+            return result
+        if position not in self._stored:
+            id_, key = self.ids[position], self._program.keys[position]
+            stored = results_by_id(self._connection, [id_]).get(id_)
+            if stored is None or stored.key != key:
+                raise DamagedResultError(
+                    f"the row of the result of {self._program.names[position]!r} is damaged: set it aside with "
+                    f"python -m ezpyp.inspect {shlex.quote(self._location)} verify --repair",
+                    digest="",
+                    what="its row has another checksum",
+                )
+            self._stored[position] = stored
+        return self._stored[position]
+
+    def texts(self, position: int) -> tuple[str | None, str | None]:
+        """Arguments with the previews of results in place of steps: known without loading anything."""
+        return resolved_texts(self._program, position, self._preview)
+
+    def _preview(self, up: int) -> str:
+        try:
+            return f"TMP for {self._program.names[up]}" if self._results[up] is None else self.full(up).preview
+        except DamagedResultError:
+            return f"TMP for {self._program.names[up]}"  # only a text: whoever needs the result finds it damaged
+
+
+class Progress:
+    """Status, result and input key of each step, and the queue of those that are left.
+
+    Args:
+        program: The steps.
+        results: Their results so far.
+        found: What is known before anything runs.
+        on_put_back: Is told of steps that run once more.
+    """
+
+    scheduler: Scheduler
+
+    def __init__(
+        self,
+        program: Program,
+        results: Results,
+        found: Sequence[KnownResult | None],
+        on_put_back: Callable[[int], None],
+    ) -> None:
+        self.program = program
+        self.results = results
+        self.status = [DONE if result else PENDING for result in found]
+        self.is_cached = [result is not None for result in found]
+        self.inputs: dict[int, bytes] = {}
+        self._on_put_back = on_put_back
+        self._renewed: set[int] = set()
+
+    @property
+    def pending(self) -> list[int]:
+        """The steps that have not come to an end."""
+        return [position for position, status in enumerate(self.status) if status == PENDING]
+
+    def is_running(self, position: int) -> bool:
+        """Whether a step with upstreams was handed out and has not come back."""
+        return self.status[position] == PENDING and position in self.inputs
+
+    def unfinished(self, position: int) -> set[int]:
+        """Upstreams of a step that have not come to an end."""
+        return {up for up in self.program.upstreams(position) if self.status[up] == PENDING}
+
+    def put_back(self, position: int) -> None:
+        """A step that was taken has to wait for its upstreams once more."""
+        self.inputs.pop(position, None)
+        self._on_put_back(position)
+        self.scheduler.put_back(position, self.unfinished(position))
+
+    def reopen(self, position: int) -> None:
+        """A step that was done is decided anew, and runs once more if nothing else gives its result."""
+        self.results.forget(position)
+        self.status[position] = PENDING
+        self.is_cached[position] = False
+        self.inputs.pop(position, None)
+        self.renew(position)
+        self._on_put_back(position)
+        self.scheduler.reopen(position, self.unfinished(position))
+
+    def renew(self, position: int) -> None:
+        """Ranks have to be told of a result again."""
+        self._renewed.add(position)
+
+    def renewed(self) -> Collection[int]:
+        """Results that ranks have to be told of again; empty until there are more."""
+        if not self._renewed:
+            return ()
+        renewed, self._renewed = self._renewed, set()
+        return renewed

@@ -11,8 +11,7 @@ from ezpyp.errors import DeclarationError
 from ezpyp.graph.names import settle_names
 from ezpyp.hashing.code.identity import FunctionIdentity
 from ezpyp.hashing.encode import encode
-from ezpyp.steps.function import StepFunction
-from ezpyp.steps.step import Slot, Step
+from ezpyp.steps.step import Decorated, Slot, Step
 
 # Transitive reduction of ``depends_on`` lists.
 
@@ -80,8 +79,8 @@ class Program:
     values: tuple[tuple[int, ...], ...]
     orders: tuple[tuple[int, ...], ...]
     declared: tuple[tuple[int, ...], ...]
-    identities: dict[StepFunction, FunctionIdentity]
-    prefixes: dict[StepFunction, bytes]
+    identities: dict[Decorated, FunctionIdentity]
+    prefixes: dict[Decorated, bytes]
     merged: dict[str, int]
 
     def __len__(self) -> int:
@@ -150,8 +149,8 @@ class Builder:
 
     def __init__(
         self,
-        identify: Callable[[StepFunction], FunctionIdentity],
-        prefix: Callable[[StepFunction, FunctionIdentity], bytes],
+        identify: Callable[[Decorated], FunctionIdentity],
+        prefix: Callable[[Decorated, FunctionIdentity], bytes],
     ) -> None:
         self._identify = identify
         self._prefix = prefix
@@ -163,9 +162,9 @@ class Builder:
         self._orders: list[tuple[int, ...]] = []
         self._declared: list[tuple[int, ...]] = []
         self._merged: dict[str, int] = {}
-        self._identities: dict[StepFunction, FunctionIdentity] = {}
-        self._prefixes: dict[StepFunction, bytes] = {}
-        self._of_function: dict[StepFunction, tuple[int, ...]] = {}
+        self._identities: dict[Decorated, FunctionIdentity] = {}
+        self._prefixes: dict[Decorated, bytes] = {}
+        self._of_function: dict[Decorated, tuple[int, ...]] = {}
 
     def build(self, steps: Sequence[Step]) -> Program:
         """Freeze steps: keys first, then names, which do not depend on them."""
@@ -211,7 +210,7 @@ class Builder:
         self._orders.append(orders)
         self._declared.append(declared)
 
-    def _enter(self, function: StepFunction) -> bytes:
+    def _enter(self, function: Decorated) -> bytes:
         self._identities[function] = self._identify(function)
         prefix = self._prefixes[function] = self._prefix(function, self._identities[function])
         return prefix

@@ -23,8 +23,7 @@ from ezpyp.schema.exports import schema_text
 from ezpyp.schema.records import records_of
 from ezpyp.schema.rule import Promises, Revise, Stored, Verdict, allowed_changes, changes_of, conflict_message, judge
 from ezpyp.steps.arguments import BARE_TYPES
-from ezpyp.steps.function import StepFunction
-from ezpyp.steps.step import Step
+from ezpyp.steps.step import Decorated, Step
 from ezpyp.store.codecs.registry import get_codec
 from ezpyp.store.damage import record_markers
 from ezpyp.store.index import Index, replace_file, save_file_digests
@@ -251,14 +250,14 @@ def build_program(steps: Sequence[Step]) -> Program:
         raise
 
 
-def _identifier() -> Callable[[StepFunction], FunctionIdentity]:
+def _identifier() -> Callable[[Decorated], FunctionIdentity]:
     """What each function is at this moment.
 
     One function may be decorated for every step of an order-only chain: it is walked once, not 10,000 times.
     """
     known: dict[tuple[object, ...], FunctionIdentity] = {}
 
-    def identify(function: StepFunction) -> FunctionIdentity:
+    def identify(function: Decorated) -> FunctionIdentity:
         what = (id(function.function), function.options.tracking)
         if what not in known:
             known[what] = _identify(function)
@@ -267,7 +266,7 @@ def _identifier() -> Callable[[StepFunction], FunctionIdentity]:
     return identify
 
 
-def _identify(function: StepFunction) -> FunctionIdentity:
+def _identify(function: Decorated) -> FunctionIdentity:
     tracking = function.options.tracking
     return function_identity(
         function.function,
@@ -278,7 +277,7 @@ def _identify(function: StepFunction) -> FunctionIdentity:
     )
 
 
-def _prefix(function: StepFunction, identity: FunctionIdentity) -> bytes:
+def _prefix(function: Decorated, identity: FunctionIdentity) -> bytes:
     """What every key of a function begins with, each part after its length."""
     options = function.options
     codec = get_codec(options.codec)

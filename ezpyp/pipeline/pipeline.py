@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from ezpyp.errors import OptionError
+from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan
-from ezpyp.execution.report import Report
 from ezpyp.execution.run import SUMMARY_NAME
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.pipeline.freeze import SCHEMA_NAME

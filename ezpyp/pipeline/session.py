@@ -11,8 +11,8 @@ from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.connect import connect, not_shared
 from ezpyp.execution.mpi.work import work
+from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan, found_results, plan_of
-from ezpyp.execution.report import Report
 from ezpyp.execution.run import RunRequest, run_on_rank_0
 from ezpyp.execution.worker import Worker
 from ezpyp.graph.program import Program

@@ -16,15 +16,14 @@ from ezpyp.explain.tree import LEAVES_LIMIT, Leaves, says_all, secret_text
 from ezpyp.graph.program import Program
 from ezpyp.hashing.encode import short_digest
 from ezpyp.steps.arguments import BARE_TYPES, PLAIN_TYPES, labelled, located, skeleton
-from ezpyp.steps.function import StepFunction
-from ezpyp.steps.step import Step
+from ezpyp.steps.step import Decorated, Step
 from ezpyp.store.rows import Manifest, StepRecord
 from ezpyp.store.schema_rows import packed_manifest
 
 # What a step's arguments are made of, as it goes into the step's row: made once for each argument of a freezing.
 
 
-class _Entry(NamedTuple):
+class _ArgumentRecord(NamedTuple):
     """One argument: its short text, and what is recorded of its tree."""
 
     text: str
@@ -40,7 +39,7 @@ class Manifests:
 
     def __init__(self) -> None:
         self._leaves = Leaves()
-        self._known: dict[int, _Entry] = {}
+        self._known: dict[int, _ArgumentRecord] = {}
         self._codes: dict[str, str] = {}
 
     def of(
@@ -71,13 +70,13 @@ class Manifests:
         text = "{" + ", ".join([f"{quoted(name)}: {quoted(text)}" for name, text in params.items()]) + "}"
         return text, packed_manifest(trees, codes) if trees else None
 
-    def _entry(self, value: object, text: str, upstream: Callable[[int], str]) -> _Entry:
+    def _entry(self, value: object, text: str, upstream: Callable[[int], str]) -> _ArgumentRecord:
         known = self._known.get(id(value))
         if known is None:
             digest = short_digest(value)
             tree = _text_tree(value, digest) if type(value) is str else ""
             tree = tree or json.dumps(self._leaves.tree(value, upstream, digest), separators=(",", ":"))
-            known = _Entry(f"{text} #{digest}", tree, self._leaves.codes)
+            known = _ArgumentRecord(f"{text} #{digest}", tree, self._leaves.codes)
             if not self._leaves.holds_steps:
                 self._known[id(value)] = known
         return known
@@ -130,7 +129,7 @@ def records_of(program: Program, positions: Iterable[int] | None = None) -> list
     return records
 
 
-def _settings(function: StepFunction) -> str | None:
+def _settings(function: Decorated) -> str | None:
     options, tracking = function.options, function.options.tracking
     settings = {
         name: value
@@ -147,7 +146,7 @@ def _settings(function: StepFunction) -> str | None:
     return json.dumps(settings) if settings else None
 
 
-def _is_plainly_called(function: StepFunction) -> bool:
+def _is_plainly_called(function: Decorated) -> bool:
     binder = function.binder
     if any(kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD) for kind in binder.kinds):
         return False

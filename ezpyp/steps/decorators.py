@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypedDict, Unpack
 from ezpyp.errors import DeclarationError, OptionError, UnknownCodecError
 from ezpyp.hashing.code.ownership import Tracking
 from ezpyp.hashing.code.versions import version_of
-from ezpyp.steps.function import Declarations, Options, StepFunction
-from ezpyp.steps.step import PlaceHolder, Step, Sweep
+from ezpyp.steps.function import Declarations, StepFunction
+from ezpyp.steps.step import Options, PlaceHolder, Step, Sweep
 from ezpyp.store.codecs.registry import get_codec
 
 # The packages that the options of a pipeline or a step name.

@@ -5,34 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
 from ezpyp.errors import DeclarationError, DuplicateNameError, InitializationError
 from ezpyp.hashing.code.ownership import BY_THE_RULE, Tracking
 from ezpyp.hashing.encode import encode
 from ezpyp.hashing.files import FILE_DIGESTS
-from ezpyp.steps.arguments import BARE_TYPES, PLAIN_TYPES, Binder, collect
-from ezpyp.steps.step import Reference, Slot, Step, Sweep
-
-# The steps that one pipeline holds, as they are declared.
-
-
-class ResultSource(Protocol):
-    """What a step asks for its result: the pipeline."""
-
-    def get_result(self, step: Step, /) -> object:
-        """The step's result."""
-
-    def get_status(self, step: Step, /) -> int:
-        """The step's status."""
-
-    def get_results(self, steps: Sequence[Step]) -> list[object]:
-        """The results of several steps."""
-
-    def table_rows(self, steps: Sequence[Step]) -> list[dict[str, object]]:
-        """Parameters, name, status, seconds and result of each step."""
+from ezpyp.steps.arguments import BARE_TYPES, PLAIN_TYPES, collect
+from ezpyp.steps.binding import Binder
+from ezpyp.steps.step import Decorated, Options, Reference, ResultSource, Slot, Step, Sweep
 
 
 class RunningFlag:
@@ -72,7 +53,7 @@ class Declarations:
         self.tracking = tracking
         self.steps: list[Step] = []
         self.frozen = False
-        self._functions: dict[str, StepFunction] = {}
+        self._functions: dict[str, Decorated] = {}
 
     def refuse_while_frozen(self, name: str) -> None:
         """Raise `InitializationError` between freezing and the end of ``execute()``."""
@@ -82,7 +63,7 @@ class Declarations:
                 "Declare steps before initialize_schema(), or after execute()"
             )
 
-    def adopt(self, function: StepFunction) -> None:
+    def adopt(self, function: Decorated) -> None:
         """Register a function when its first step is declared.
 
         Raises:
@@ -98,7 +79,7 @@ class Declarations:
             )
         self._functions[function.name] = function
 
-    def redefine(self, function: StepFunction) -> None:
+    def redefine(self, function: Decorated) -> None:
         """In an interactive session a new definition drops the steps of the older one."""
         known = self._functions.get(function.name)
         if known is None or known.function is function.function or not is_interactive():
@@ -133,20 +114,6 @@ def is_interactive() -> bool:
 def _in_ipython() -> bool:
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the steps of a function are to be treated; see `as_step`."""
-
-    depends_on: tuple[Step, ...] = ()
-    codec: str = "pickle"
-    title: str = "Pickle"
-    name: str | None = None
-    version: str | None = None
-    ignore: tuple[str, ...] = ()
-    cache: bool = True
-    tracking: Tracking = BY_THE_RULE
 
 
 class StepFunction:
@@ -186,7 +153,7 @@ class StepFunction:
         code = getattr(self.function, "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(self.function)
 
-    def is_same_function(self, other: StepFunction) -> bool:
+    def is_same_function(self, other: Decorated) -> bool:
         """Whether both were made by one ``def``, such as one in a loop or in a function called twice."""
         code = getattr(self.function, "__code__", self.function)
         return bool(code == getattr(other.function, "__code__", other.function) and self.place == other.place)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, overload
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn, Protocol, overload
 
 from ezpyp.describe import Hole
 from ezpyp.errors import DeclarationError, InitializationError, NotEvaluatedError
-
-if TYPE_CHECKING:
-    from ezpyp.steps.function import StepFunction
-
+from ezpyp.hashing.code.ownership import BY_THE_RULE, Tracking
+from ezpyp.steps.binding import Binder
 
 # What a Step and a PlaceHolder have in common: they stand for a value that is not there yet.
 
@@ -147,6 +146,81 @@ def refuse_fspath(self: Reference) -> NoReturn:
 Reference.__fspath__ = refuse_fspath  # type: ignore[attr-defined]  # added like the uses above
 
 
+class ResultSource(Protocol):
+    """What a step asks for its result: the pipeline."""
+
+    def get_result(self, step: Step, /) -> object:
+        """The step's result."""
+
+    def get_status(self, step: Step, /) -> int:
+        """The step's status."""
+
+    def get_results(self, steps: Sequence[Step]) -> list[object]:
+        """The results of several steps."""
+
+    def table_rows(self, steps: Sequence[Step]) -> list[dict[str, object]]:
+        """Parameters, name, status, seconds and result of each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the steps of a function are to be treated; see `as_step`."""
+
+    depends_on: tuple[Step, ...] = ()
+    codec: str = "pickle"
+    title: str = "Pickle"
+    name: str | None = None
+    version: str | None = None
+    ignore: tuple[str, ...] = ()
+    cache: bool = True
+    tracking: Tracking = BY_THE_RULE
+
+
+class Home(Protocol):
+    """The pipeline's declarations, as far as a step knows of them."""
+
+    @property
+    def source(self) -> ResultSource:
+        """Where results come from."""
+
+    @property
+    def label(self) -> str:
+        """The pipeline's id, for messages."""
+
+    def check_own(self, step: Step, user: str) -> None:
+        """Raise `DeclarationError` for a step of another pipeline."""
+
+
+class Decorated(Protocol):
+    """What a step knows of its function; `ezpyp.steps.function.StepFunction` is what there is of it."""
+
+    name: str
+    title: str
+    function: Callable[..., object]
+    options: Options
+    binder: Binder
+    takes_files: bool
+
+    @property
+    def declarations(self) -> Home:
+        """Where its steps are declared."""
+
+    @property
+    def place(self) -> str:
+        """File and line of the function, for messages."""
+
+    def is_same_function(self, other: Decorated) -> bool:
+        """Whether both were made by one ``def``."""
+
+    def __hash__(self) -> int:
+        """A function is a key of tables."""
+
+    def encoded(
+        self, values: tuple[object, ...], given: tuple[int, tuple[str, ...]] = (0, ()), *, by_name: bool = False
+    ) -> bytes:
+        """Canonical bytes of bound values."""
+
+
 class Slot(NamedTuple):
     """Where an upstream's result goes in the arguments of a step.
 
@@ -194,7 +268,7 @@ class Step(Reference):
 
     def __init__(  # noqa: PLR0917 - made by one caller, once a call; keywords would cost a tenth of it
         self,
-        function: StepFunction,
+        function: Decorated,
         values: tuple[object, ...],
         given: tuple[int, tuple[str, ...]],
         encoding: bytes,

@@ -9,7 +9,7 @@ import pytest
 
 from ezpyp import Pipeline
 from ezpyp.execution.messages import Failure
-from ezpyp.execution.report import Report
+from ezpyp.execution.output import Report
 from tests.mpi import mpirun, python
 
 SCRIPT = """

@@ -6,19 +6,9 @@ import pytest
 
 from ezpyp.execution.messages import DONE, PENDING
 from ezpyp.execution.scheduler import Scheduler
-from ezpyp.execution.step_states import Progress, Results
+from ezpyp.execution.state import Progress, Results
 from ezpyp.store.rows import KnownResult
 from tests.graph.programs import Study
-
-
-class Forgetful:
-    """A recorder that notes which steps it hears of."""
-
-    def __init__(self) -> None:
-        self.heard: list[int] = []
-
-    def put_back(self, position: int) -> None:
-        self.heard.append(position)
 
 
 @pytest.fixture
@@ -29,7 +19,9 @@ def progress() -> Progress:
     program = study.freeze()
     found = [KnownResult(7, program.keys[0], None, b"v" * 16, b"d" * 16, 4, ".pickle"), None]
     results = Results(program, found, sqlite3.connect(":memory:"), "cache")
-    progress = Progress(program, results, found, Forgetful())  # type: ignore[arg-type]  # it listens
+    heard: list[int] = []
+    progress = Progress(program, results, found, heard.append)
+    progress.heard = heard  # type: ignore[attr-defined]  # for the tests alone
     progress.scheduler = Scheduler(program.values, progress.pending, [0, 1])
     assert progress.scheduler.take() == 1
     progress.inputs[1] = b"i" * 16
@@ -41,7 +33,7 @@ def test_step_opened_again_has_no_result_and_everybody_hears_of_it(progress):
     assert (progress.status[0], progress.is_cached[0], progress.results[0]) == (PENDING, False, None)
     assert set(progress.renewed()) == {0}
     assert set(progress.renewed()) == set()
-    assert progress._recorder.heard == [0]
+    assert progress.heard == [0]
 
 
 def test_step_put_back_waits_for_what_was_opened_again(progress):

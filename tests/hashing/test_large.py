@@ -10,7 +10,7 @@ import pytest
 
 from ezpyp.hashing.encode import encode, value_digest
 from ezpyp.hashing.large_arrays import LARGE_BYTES, LargeBuffers
-from ezpyp.hashing.libraries import arrays as _numpy
+from ezpyp.hashing.libraries import arrays
 
 SIZE = LARGE_BYTES // 8
 
@@ -29,8 +29,8 @@ class Counting:
 
 @pytest.fixture
 def hashed(monkeypatch):
-    counting = Counting(_numpy.values_digest)
-    monkeypatch.setattr(_numpy, "values_digest", counting)
+    counting = Counting(arrays.values_digest)
+    monkeypatch.setattr(arrays, "values_digest", counting)
     return counting
 
 
@@ -160,7 +160,7 @@ def test_memory_map_counts_by_content(tmp_path):
 def test_nothing_is_held_alive():
     array = np.zeros(SIZE)
     buffers = LargeBuffers()
-    buffers.digest(array, _numpy.values_digest)
+    buffers.digest(array, arrays.values_digest)
     ghost = weakref.ref(array)
     del array
     gc.collect()

@@ -4,7 +4,7 @@ import pytest
 
 from ezpyp.errors import DeclarationError
 from ezpyp.steps import as_step
-from ezpyp.steps.arguments import Binder
+from ezpyp.steps.binding import Binder
 
 from .tools import study
 

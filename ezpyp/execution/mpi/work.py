@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 
 from ezpyp.errors import ParallelError, RankLeftError
 from ezpyp.execution.coordinator import Coordinator
-from ezpyp.execution.dispatch import Dispatcher, chunk_seconds
-from ezpyp.execution.durations import Durations
+from ezpyp.execution.dispatch import Dispatcher, Durations, chunk_seconds
 from ezpyp.execution.messages import Message, Outcome, Task
 from ezpyp.execution.mpi.communicator import Backoff, Communicator
 from ezpyp.execution.mpi.ranks import PATIENCE_S

@@ -65,7 +65,7 @@ Key = tuple[str, str, int, str | None]
 
 
 @dataclass(slots=True)
-class _Entry:
+class _Reading:
     chains: dict[Chain, None] = field(default_factory=dict)
     followers: dict[Follower, None] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class Uses:
         # Attributes that are read of anything, and those of things that no name outside leads to.
         self.attributes: set[str] = set()
         self.loose: set[str] = set()
-        self._entries: dict[Key | int, _Entry] = {}
+        self._entries: dict[Key | int, _Reading] = {}
         self._aliases: dict[int, set[Key]] = {}
         # Variables that hold what a chain leads to ("env = os.environ"): only what is recorded looks at them.
         self._held: dict[int, dict[tuple[Key | int, Chain], None]] = {}
@@ -276,10 +276,10 @@ class Uses:
         self._after_getattr = key == ("global", "getattr", 0, None) and not chain
         self._current = None
 
-    def _entry(self, key: Key | int) -> _Entry:
+    def _entry(self, key: Key | int) -> _Reading:
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = _Entry()
+            entry = self._entries[key] = _Reading()
         return entry
 
     def _import(self, name: str) -> None:

@@ -125,7 +125,7 @@ def efficiency(lanes: Sequence[Lane], wall: float) -> float:
 
 
 @dataclass(slots=True)
-class Part:
+class Share:
     """What one function did in one column of pixels.
 
     Args:
@@ -142,7 +142,7 @@ class Part:
 
 
 # Column -> whether it failed, and the function -> what it did.
-Columns = dict[int, dict[tuple[bool, str], Part]]
+Columns = dict[int, dict[tuple[bool, str], Share]]
 
 
 def parted(bars: Iterable[Bar], scale: float, room: int) -> tuple[list[Bar], Columns]:
@@ -168,12 +168,12 @@ def _add(columns: Columns, bar: Bar, scale: float, last: int) -> None:
     column, border = min(last, int(start)), min(last, int(start)) + 1.0
     beyond = (finish - border) / (finish - start) if finish > border and column < last else 0.0
     kind = bar.status == Status.FAILED, bar.function
-    part = columns.setdefault(column, {}).setdefault(kind, Part(bar))
+    part = columns.setdefault(column, {}).setdefault(kind, Share(bar))
     part.pixels += bar.seconds * scale * (1.0 - beyond)
     part.steps += bar.steps
     part.seconds += bar.seconds
     if beyond:
-        columns.setdefault(column + 1, {}).setdefault(kind, Part(bar)).pixels += bar.seconds * scale * beyond
+        columns.setdefault(column + 1, {}).setdefault(kind, Share(bar)).pixels += bar.seconds * scale * beyond
 
 
 MARGIN, TOP, ROOM = 24.0, 84.0, 960.0
@@ -287,7 +287,7 @@ def _fill(function: str, has_failed: bool, colours: dict[str, str]) -> str:
     return FILLS["failed"][1] if has_failed else colours.get(function, OTHERS)
 
 
-def _tip(part: Part) -> str:
+def _tip(part: Share) -> str:
     """Nothing for the end of a step that the column before tells of."""
     many = f"{part.steps} steps from " if part.steps > 1 else ""
     return f"{many}{part.first.name}: {duration(part.seconds)}" if part.steps else ""
