@@ -35,6 +35,8 @@ GROUPS = {
         "trust": "Allow loading results of a folder of somebody else",
     },
 }
+# Verbs that share the file of another one.
+HOMES = {"runs": "overview", "trust": "verify"}
 VERBS = {verb for verbs in GROUPS.values() for verb in verbs}
 
 
@@ -51,7 +53,8 @@ class Verbs(click.Group):
             return None  # click says that there is no such option
         if cmd_name not in VERBS:
             raise click.UsageError(f"no verb {cmd_name!r}; there are {', '.join(self.list_commands(ctx))}", ctx)
-        command: click.Command = import_module(f"ezpyp.inspect.verbs.{cmd_name}").command
+        module = import_module(f"ezpyp.inspect.verbs.{HOMES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -3,44 +3,22 @@
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 from ezpyp.inspect.find import Found
-from ezpyp.inspect.queries import Fact
 from ezpyp.store.reader import NEWEST, Columns, Reader
 from ezpyp.store.rows import Status, StepView
 from ezpyp.store.runs import circumstances_at
 from ezpyp.store.schema_rows import PRESENT, manifest_of
 
-# Where a result came from: who made it, with which command, code, Python and libraries.
+# Something ready for JSON, and as various.
+Fact = dict[str, Any]
 
-FIELDS = (
+# Of the run that computed a result.
+PROVENANCE = (
     "run", "revision", "started_at", "ranks", "user", "host", "rank", "command", "directory", "job",
     "git_commit", "git_dirty", "python", "ezpyp",
 )  # fmt: skip
-
-
-def provenance(reader: Reader, step: StepView) -> dict[str, object] | None:
-    """The run that computed what a step has, which was an earlier one where it is cached; None where none ever did."""
-    made_in = reader.one(
-        "SELECT coalesce(o.run, r.run) FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
-        [step.result_id],
-    )
-    number = made_in[0] if made_in else step.run
-    run = reader.run(number) if number else None
-    if run is None:
-        return None
-    ranked = reader.one("SELECT rank, host FROM step_rows WHERE step = ? AND run = ?", [step.step, number])
-    rank, host = ranked or (None, None)
-    facts: dict[str, object] = asdict(run) | {"rank": rank, "host": host or run.host}
-    return {field: facts[field] for field in FIELDS} | {"libraries": _libraries(reader, step, run.run)}
-
-
-def _libraries(reader: Reader, step: StepView, run: int) -> dict[str, str]:
-    """Versions of the libraries that the function reads, as they were in a run."""
-    (function,) = reader.must("SELECT function FROM steps WHERE id = ?", [step.step])
-    with reader.translated():
-        around = circumstances_at(reader.connection, function, run) or ()
-    return {name: text for kind, name, _, text in around if kind == "library"}
 
 
 BLAME = "SELECT e.blame FROM steps s JOIN errors e ON e.step = s.id WHERE s.name = ? AND e.run = ?"
@@ -72,7 +50,7 @@ def step_facts(reader: Reader, found: Found) -> Fact:
         "rank": step.rank,
         "host": step.host,
         "error": error_of(reader, step),
-        "provenance": provenance(reader, step),
+        "provenance": _provenance(reader, step),
         "history": _history(reader, step.name),
         "revisions": _revisions(reader, step.name),
     }
@@ -163,6 +141,30 @@ def blamed_chain(reader: Reader, step: StepView) -> list[str]:
             break
         chain.append(name)
     return chain
+
+
+def _provenance(reader: Reader, step: StepView) -> dict[str, object] | None:
+    """The run that computed what a step has, which was an earlier one where it is cached; None where none ever did."""
+    made_in = reader.one(
+        "SELECT coalesce(o.run, r.run) FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
+        [step.result_id],
+    )
+    number = made_in[0] if made_in else step.run
+    run = reader.run(number) if number else None
+    if run is None:
+        return None
+    ranked = reader.one("SELECT rank, host FROM step_rows WHERE step = ? AND run = ?", [step.step, number])
+    rank, host = ranked or (None, None)
+    facts: dict[str, object] = asdict(run) | {"rank": rank, "host": host or run.host}
+    return {field: facts[field] for field in PROVENANCE} | {"libraries": _libraries(reader, step, run.run)}
+
+
+def _libraries(reader: Reader, step: StepView, run: int) -> dict[str, str]:
+    """Versions of the libraries that the function reads, as they were in a run."""
+    (function,) = reader.must("SELECT function FROM steps WHERE id = ?", [step.step])
+    with reader.translated():
+        around = circumstances_at(reader.connection, function, run) or ()
+    return {name: text for kind, name, _, text in around if kind == "library"}
 
 
 def _history(reader: Reader, name: str) -> list[Fact]:

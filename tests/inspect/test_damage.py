@@ -80,8 +80,8 @@ def test_a_damaged_object_is_found_and_not_given_out(harm, tmp_path, ask):
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("UPDATE results SET payload = x'00' WHERE id = 1", "bytes instead of 5"),
-        ("UPDATE results SET payload = x'80054b0a2e' WHERE id = 1", "another digest"),
+        ("UPDATE results SET payload = x'00' WHERE id = 1", "its digest is not"),
+        ("UPDATE results SET payload = x'80054b0a2e' WHERE id = 1", "its digest is not"),
         ("UPDATE results SET key = zeroblob(16) WHERE id = 1", "another checksum"),
         ("UPDATE steps SET key = zeroblob(16) WHERE id = 1", "another checksum"),
     ],

@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 from ezpyp.inspect.liveness import live_run, state
-from ezpyp.inspect.queries import edges_of
 from ezpyp.inspect.svg.picture import FAINT, FILLS, SIGNS, Picture, elided, text_width
 from ezpyp.inspect.text import count, duration, one_line
 from ezpyp.store.reader import FROM_STEPS, Columns, Reader, Value
-from ezpyp.store.rows import Status, View
-from ezpyp.store.schema_rows import ALL_PRESENT
-
-# The boxes of a graph: a step each, or a function where there are too many.
+from ezpyp.store.rows import Edge, Status, View
+from ezpyp.store.schema_rows import ALL_PRESENT, PRESENT
 
 # More boxes than these cannot be read; then one stands for a function in a phase, or for a whole function.
 READABLE = 60
@@ -104,11 +101,24 @@ def _steps(reader: Reader, view: View) -> Boxes:
     for step in reader.steps(view):
         names[step.step] = step.name
         boxes[step.name] = Box(step.name, step.phase, Counter([state(step, live)]), step.seconds or 0.0)
-    for edge in edges_of(reader, view):
+    for edge in _edges_of(reader, view):
         if edge.step in names and edge.upstream in names:
             needs, above = boxes[names[edge.step]].needs, names[edge.upstream]
             needs[above] = needs.get(above, False) or edge.kind != "order"
     return boxes
+
+
+def _edges_of(reader: Reader, view: View) -> list[Edge]:
+    """All edges between steps of a view.
+
+    A step that is in a revision has all its upstreams there: one key holds the others.
+    """
+    rows = reader.ask(
+        "SELECT e.step, e.upstream, e.kind, e.slot FROM steps s JOIN step_edges e ON e.step = s.id"
+        f" WHERE {PRESENT} ORDER BY e.step, e.ordinal",
+        {"revision": view.revision},
+    )
+    return [Edge(*row) for row in rows]
 
 
 def _groups(groups: list[Columns], edges: list[Columns], name_of: Callable[[str, int], str]) -> Boxes:
@@ -124,8 +134,6 @@ def _groups(groups: list[Columns], edges: list[Columns], name_of: Callable[[str,
         needs[upstream] = needs.get(upstream, False) or bool(for_value)
     return boxes
 
-
-# Where the boxes of a layered graph stand: columns from left to right, few crossings, nothing on top of another.
 
 SWEEPS = 8
 BOX, LANE = 30.0, 10.0

@@ -30,7 +30,7 @@ class Difference:
 @click.argument("revisions", metavar="[REV1 [REV2]]", nargs=-1, type=int)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
 @reads
-def command(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
+def diff(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
     """What changed between two revisions, by cause.
 
     By default the newest and the one before; with one number, that one and the newest.

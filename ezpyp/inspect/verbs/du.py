@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -38,7 +39,7 @@ FIELDS = ("what", "results", "bytes", "files", "largest")
 @click.option("--by", type=click.Choice(list(BY)), default="function", show_default=True, help="What to sum up.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N largest.")
 @reads
-def command(reader: Reader, form: str, by: str, limit: int | None) -> None:
+def du(reader: Reader, form: str, by: str, limit: int | None) -> None:
     """What takes the space, by function, step, phase or revision."""
     query = OWNED.format(by=BY[by]) + (f"LIMIT {limit}" if limit else "")
     columns = (
@@ -50,16 +51,8 @@ def command(reader: Reader, form: str, by: str, limit: int | None) -> None:
     )
     write_rows(_rows(reader, query), columns, form, fields=FIELDS, empty="no results")
     if form == "table":
-        index = sum(map(_bytes_of, reader.location.glob("ezpyp.sqlite*")))
         files, total = tree_size(reader.location / "objects")
-        click.echo(f"\nindex {size(index)}, {count(files, 'object file')} of {size(total)}")
-
-
-def _bytes_of(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0  # a writer has just taken its journal away
+        click.echo(f"\nindex {size(index_size(reader.location))}, {count(files, 'object file')} of {size(total)}")
 
 
 def _rows(reader: Reader, query: str) -> Iterator[Row]:
@@ -67,14 +60,21 @@ def _rows(reader: Reader, query: str) -> Iterator[Row]:
         yield dict(zip(FIELDS, row, strict=True))
 
 
+def index_size(location: Path) -> int:
+    """Bytes of the index and its journals; what vanishes meanwhile does not count."""
+    total = 0
+    for file in location.glob("ezpyp.sqlite*"):
+        with suppress(OSError):
+            total += file.stat().st_size
+    return total
+
+
 def tree_size(folder: Path) -> tuple[int, int]:
     """Files below a folder and their bytes; what vanishes meanwhile does not count."""
     files = total = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            try:
+            with suppress(OSError):
                 total += (Path(root) / name).lstat().st_size
                 files += 1
-            except OSError:
-                continue
     return files, total

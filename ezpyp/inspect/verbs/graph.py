@@ -24,7 +24,7 @@ FORMS = ("text", "mermaid", "dot", "svg", "json")
 @click.option("--by", type=click.Choice(BY), help="A box for each step, function in a phase, or function.")
 @click.option("--revision", type=int, help="Of this revision of the schema.")
 @reads
-def command(reader: Reader, form: str, by: str | None, revision: int | None) -> None:
+def graph(reader: Reader, form: str, by: str | None, revision: int | None) -> None:
     """What needs what, coloured by status.
 
     Without --by, the finest of them that gives at most 60 boxes. No other program is needed for svg; mermaid

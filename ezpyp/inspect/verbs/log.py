@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.facts import error_of
+from ezpyp.inspect.facts import Fact, error_of
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import code, error_heading, heading, title, write_json_rows
-from ezpyp.inspect.queries import Fact
 from ezpyp.inspect.text import block, moment
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
@@ -24,7 +23,7 @@ _STREAMS = {"stdout": "Output", "stderr": "Error output", "log": "Log records"}
 @click.option("--run", type=int, help="As it stood after this run.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
 @reads
-def command(reader: Reader, words: tuple[str, ...], failed: bool, run: int | None, form: str) -> None:
+def log(reader: Reader, words: tuple[str, ...], failed: bool, run: int | None, form: str) -> None:
     """What a step said, and its traceback; or those of all that failed."""
     if failed == bool(words):
         raise click.UsageError("give either a NAME or --failed")

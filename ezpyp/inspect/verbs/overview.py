@@ -1,27 +1,44 @@
-"""No verb: what the last run left behind."""
+"""No verb: what the last run left behind; ``runs``: all of them."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import click
 
-from ezpyp.inspect.command import problem
+from ezpyp.inspect.command import example, problem, reads
+from ezpyp.inspect.facts import Fact
 from ezpyp.inspect.liveness import Holder, holder, with_truth
-from ezpyp.inspect.output import COLOURS, Column, commit, entry, heading, table_lines, terminal_width, title, write_json
-from ezpyp.inspect.queries import Fact, Phase, phases, phases_of_run
+from ezpyp.inspect.output import (
+    COLOURS,
+    Column,
+    commit,
+    entry,
+    format_option,
+    heading,
+    table_lines,
+    terminal_width,
+    title,
+    write_json,
+    write_rows,
+)
 from ezpyp.inspect.text import count, duration, moment, one_line, size, typed
-from ezpyp.inspect.verbs.du import tree_size
+from ezpyp.inspect.verbs.du import index_size, tree_size
 from ezpyp.store.reader import FROM_ROWS, Reader
 from ezpyp.store.rows import Run, Status, View
-
-# What the overview tells, ready for JSON.
+from ezpyp.store.schema_rows import ALL_PRESENT
 
 SHOWN_FAILURES = 10
 SHOWN_SLOWEST = 5
+SHOWN_PHASES = 20
 # Counting a million steps by phase takes 2.4 s; what their run wrote down takes nothing.
 COUNTED = 100_000
+# A status is looked up in one go, not joined: a third of the time.
+STATUS = "(SELECT w.status FROM step_rows w WHERE w.step = s.id AND w.run <= :run ORDER BY w.run DESC LIMIT 1)"
+COUNTS = (
+    f"SELECT s.phase, coalesce({STATUS}, -1), count(*) FROM steps s WHERE {ALL_PRESENT} GROUP BY 1, 2 ORDER BY 1, 2"
+)
 # The two conditions on the status are what the partial index asks for, in its own words.
 FAILURES = f"""
 SELECT q.name, e.type, e.message, e.file, e.line FROM
@@ -33,15 +50,56 @@ LEFT JOIN errors e ON e.step = q.step AND e.run = q.run ORDER BY q.phase, q.step
 # steps, only those of at least 10 ms are looked at: they have an index.
 SLOWEST = "w.step IN (SELECT step FROM step_rows WHERE seconds {least} ORDER BY seconds DESC LIMIT 100)"
 
+# Each state with its sign in a bar; the counts stand in the order of BAR_SIGNS in the bar, of STATES above it.
+BAR = 30
+BAR_SIGNS = {"done": "█", "running": "▓", "killed": "▓", "pending": "·", "failed": "x", "skipped": "-"}
+STATES = ("running", "killed", "pending", "done", "failed", "skipped")
 
-def overview_facts(reader: Reader) -> Fact:
-    """Pipeline, last run, counts, failures, the slowest steps, size, and what to ask next."""
-    held, last, view = holder(reader), reader.run(), reader.view()
+RUN_COLUMNS = (
+    Column("run", is_number=True),
+    Column("revision", is_number=True),
+    Column("status"),
+    Column("started_at", moment, title="started"),
+    Column("seconds", duration, is_number=True, title="took"),
+    *(Column(name, is_number=True) for name in ("total", "cached", "done", "failed", "skipped", "ranks")),
+    Column("host"),
+    Column("command"),
+)
+
+
+@click.command(epilog=example("cache runs --format json"))
+@format_option
+@reads
+def runs(reader: Reader, form: str) -> None:
+    """Every run: when, how long, how it ended.
+
+    A run that is recorded as running while its process is gone was killed. JSON and CSV also have who ran it,
+    where, with which Python, and the batch job.
+    """
+    rows = map(asdict, with_truth(reader.runs(), holder(reader)))
+    write_rows(rows, RUN_COLUMNS, form, fields=[field.name for field in fields(Run)], empty="no run yet")
+
+
+def overview(reader: Reader, form: str) -> None:
+    """Print pipeline, last run, counts, failures, the slowest steps, size, and what to ask next."""
+    held = holder(reader)
+    facts = _facts(reader, held)
+    if form == "json":
+        write_json(facts)
+    else:
+        _print(facts, held)
+    run = facts["run"]
+    if facts["failures"] or (run is not None and run["status"] in ("killed", "failed", "interrupted")):
+        problem()
+
+
+def _facts(reader: Reader, held: Holder | None) -> Fact:
+    last, view = reader.run(), reader.view()
     run = with_truth([last], held)[0] if last else None
-    counted = _counted(reader, view, run)
-    counts = [{"phase": phase.phase, **_by_state(phase, run)} for phase in counted]
-    steps = {state: sum(int(phase[state]) for phase in counts) for state in _by_state(Phase(0), run)}
-    failures = _overview_facts_failures(reader, view) if steps["failed"] else []
+    phases = _phases(reader, view, run)
+    steps = {state: sum(int(phase[state]) for phase in phases) for state in ("total", *STATES)}
+    failures = _failures(reader, view) if steps["failed"] else []
+    files, objects = tree_size(reader.location / "objects")
     return {
         "pipeline": reader.meta().get("pipeline_id"),
         "location": str(reader.location),
@@ -49,55 +107,62 @@ def overview_facts(reader: Reader) -> Fact:
         "run": asdict(run) if run else None,
         "holder": _holder(held) if held and not held.is_dead else None,
         "steps": steps,
-        "phases": counts,
+        "phases": phases,
         "failures": failures,
-        "slowest": _overview_facts_slowest(reader, view, steps["total"]),
-        "size": _overview_facts_size(reader.location),
+        "slowest": _slowest(reader, view, steps["total"]),
+        "size": {"index": index_size(reader.location), "objects": objects, "files": files},
         "next": _next(reader.location, failures, steps) if run else None,
     }
 
 
-def _counted(reader: Reader, view: View, run: Run | None) -> list[Phase]:
-    """Counts by phase and status: as the run wrote them down where there are too many steps to count again."""
-    counted: list[Phase] = []
+def _phases(reader: Reader, view: View, run: Run | None) -> list[Fact]:
+    """How many steps of each phase are how: as the run wrote it down where there are too many to count again."""
+    counts: dict[int, dict[int, int]] = {}
     if run is not None and run.revision == view.revision and run.total > COUNTED:
-        counted = phases_of_run(reader, run)
-    return counted or phases(reader, view)
+        counts = _counts_of_run(reader, run)
+    if not counts:
+        for phase, status, number in reader.ask(COUNTS, {"run": view.run, "revision": view.revision}):
+            counts.setdefault(phase, {})[status] = number
+    is_running = run is not None and run.status == "running"
+    return [{"phase": phase, **_by_state(by_status, is_running=is_running)} for phase, by_status in counts.items()]
 
 
-def _by_state(phase: Phase, run: Run | None) -> dict[str, int]:
-    """A step that was running when its run was killed is not running any more."""
-    found = {"total": phase.total, "killed": 0} | {status.word: phase.counts.get(status, 0) for status in Status}
-    if run is None or run.status != "running":
+def _counts_of_run(reader: Reader, run: Run) -> dict[int, dict[int, int]]:
+    """What a large run wrote down with its last rows, any run when it ended; nothing where neither is so."""
+    (text,) = reader.must("SELECT phases FROM runs WHERE run = ?", [run.run])
+    with reader.translated():
+        return {
+            int(phase): {int(status): int(number) for status, number in counts.items()}
+            for phase, counts in reader.load(text).items()
+        }
+
+
+def _by_state(by_status: Mapping[int, int], *, is_running: bool) -> dict[str, int]:
+    found = {"total": sum(by_status.values()), "killed": 0}
+    found |= {status.word: by_status.get(status, 0) for status in Status}
+    if not is_running:
+        # A step that was running when its run was killed is not running any more.
         found["killed"], found["running"] = found["running"], 0
     return found
 
 
 def _holder(held: Holder) -> Fact:
-    owner = held.owner
-    return {
-        "host": owner.host, "pid": owner.pid, "job": owner.job, "since": owner.since, "heartbeat": held.heartbeat
-    }  # fmt: skip
+    facts: Fact = {name: getattr(held.owner, name) for name in ("host", "pid", "job", "since")}
+    return facts | {"heartbeat": held.heartbeat}
 
 
-def _overview_facts_failures(reader: Reader, view: View) -> list[Fact]:
+def _failures(reader: Reader, view: View) -> list[Fact]:
     rows = reader.ask(FAILURES, {"run": view.run, "revision": view.revision})
     return [dict(zip(("name", "type", "message", "file", "line"), row, strict=True)) for row in rows]
 
 
-def _overview_facts_slowest(reader: Reader, view: View, number: int) -> list[Fact]:
+def _slowest(reader: Reader, view: View, number: int) -> list[Fact]:
     slowest = SLOWEST.format(least=">= 0.01" if number > COUNTED else "IS NOT NULL")
     rows = reader.steps(view, slowest, order=("w.seconds DESC",), limit=SHOWN_SLOWEST, have_run=True)
     return [{"name": row.name, "seconds": row.seconds} for row in rows]
 
 
-def _overview_facts_size(location: Path) -> Fact:
-    files, total = tree_size(location / "objects")
-    index = sum(file.stat().st_size for file in location.glob("ezpyp.sqlite*"))
-    return {"index": index, "objects": total, "files": files}
-
-
-def _next(location: Path, failures: Sequence[Fact], steps: dict[str, int]) -> str:
+def _next(location: Path, failures: Sequence[Fact], steps: Mapping[str, int]) -> str:
     """What to type to see more of what went wrong."""
     verb = "steps"
     if failures:
@@ -107,37 +172,26 @@ def _next(location: Path, failures: Sequence[Fact], steps: dict[str, int]) -> st
     return f"python -m ezpyp.inspect {shlex.quote(str(location))} {verb}"
 
 
-SHOWN_PHASES = 20
-BAR = 30
-BAR_SIGNS = {"done": "█", "running": "▓", "killed": "▓", "pending": "·", "failed": "x", "skipped": "-"}
-# In the order of their numbers.
-STATES = ("running", "killed", "pending", "done", "failed", "skipped")
-
-
-def overview(reader: Reader, form: str) -> None:
-    """Print pipeline, last run, counts, failures, the slowest steps, size, and what to ask next."""
-    facts = overview_facts(reader)
-    if form == "json":
-        write_json(facts)
-    else:
-        _print(facts, holder(reader))
-    run = facts["run"]
-    if facts["failures"] or (run is not None and run["status"] in ("killed", "failed", "interrupted")):
-        problem()
-
-
 def _print(facts: Fact, held: Holder | None) -> None:
     revision = f"revision {facts['revision']}" if facts["revision"] else "no schema yet"
     click.echo(one_line(f"Pipeline {facts['pipeline'] or '?'!r} @ {facts['location']}, {revision}"))
-    _run(facts["run"], held if facts["holder"] else None)
-    _steps(facts["steps"], facts["phases"])
-    _failures(facts["failures"], facts["steps"]["failed"])
-    _slowest(facts["slowest"])
-    _size(facts["size"])
+    _print_run(facts["run"], held if facts["holder"] else None)
+    if facts["phases"]:
+        _print_phases(facts["steps"], facts["phases"])
+    if facts["failures"]:
+        _print_failures(facts["failures"], facts["steps"]["failed"])
+    if facts["slowest"]:
+        heading("Slowest")
+        cells = [[duration(step["seconds"]), one_line(step["name"])] for step in facts["slowest"]]
+        _print_table(cells, [Column("took", is_number=True), Column("name")], has_heading=False)
+    click.echo()
+    space = facts["size"]
+    objects = f"{count(space['files'], 'object file')} of {size(space['objects'])}"
+    entry("size", f"index {size(space['index'])}, {objects}")
     entry("next", facts["next"] or ())
 
 
-def _run(run: Fact | None, held: Holder | None) -> None:
+def _print_run(run: Fact | None, held: Holder | None) -> None:
     if run is None:
         click.echo("never run" + (f"; held by {held}" if held else ""))
         return
@@ -155,17 +209,12 @@ def _run(run: Fact | None, held: Holder | None) -> None:
     entry("by", " ".join(part for part in (run["user"], run["job"] and f"in job {run['job']}") if part))
 
 
-def _steps(steps: Fact, phases: Sequence[Fact]) -> None:
-    if not phases:
-        return
+def _print_phases(steps: Fact, phases: Sequence[Fact]) -> None:
     shown = [state for state in STATES if steps[state]]
     heading(f"{count(steps['total'], 'step')}: {', '.join(f'{steps[state]} {state}' for state in shown)}")
-    columns = [Column("phase", is_number=True), *(Column(state, is_number=True) for state in shown), Column("")]
-    cells = [
-        [str(phase["phase"]), *(str(phase[state]) for state in shown), _bar(phase)] for phase in phases[:SHOWN_PHASES]
-    ]
-    for line in table_lines(cells, columns, room=None):
-        click.echo(f"  {line}")
+    names = ("phase", *shown)
+    cells = [[*(str(phase[name]) for name in names), _bar(phase)] for phase in phases[:SHOWN_PHASES]]
+    _print_table(cells, [*(Column(name, is_number=True) for name in names), Column("")])
     if len(phases) > SHOWN_PHASES:
         click.echo(f"  and {len(phases) - SHOWN_PHASES} more phases")
 
@@ -179,30 +228,17 @@ def _bar(phase: Fact) -> str:
     return "".join(parts)
 
 
-def _failures(failures: Sequence[Fact], number: int) -> None:
-    if not failures:
-        return
+def _print_failures(failures: Sequence[Fact], number: int) -> None:
     heading("Failed")
     for failure in failures:
         first = (failure["message"] or "").partition("\n")[0]
         place = f" ({Path(failure['file']).name}:{failure['line']})" if failure["file"] else ""
-        said = f"{failure['type']}: {first}{place}"
-        click.echo(f"  {one_line(failure['name'])}  {one_line(said)}")
+        what = f"{failure['type']}: {first}{place}"
+        click.echo(f"  {one_line(failure['name'])}  {one_line(what)}")
     if number > len(failures):
         click.echo(f"  and {number - len(failures)} more: steps --status failed")
 
 
-def _slowest(slowest: Sequence[Fact]) -> None:
-    if not slowest:
-        return
-    heading("Slowest")
-    columns = [Column("took", is_number=True), Column("name")]
-    cells = [[duration(step["seconds"]), one_line(step["name"])] for step in slowest]
-    for line in list(table_lines(cells, columns, None))[1:]:
+def _print_table(cells: Iterable[list[str]], columns: Sequence[Column], *, has_heading: bool = True) -> None:
+    for line in list(table_lines(list(cells), columns, room=None))[not has_heading :]:
         click.echo(f"  {line}")
-
-
-def _size(bytes_of: Fact) -> None:
-    click.echo()
-    objects = f"{count(bytes_of['files'], 'object file')} of {size(bytes_of['objects'])}"
-    entry("size", f"index {size(bytes_of['index'])}, {objects}")

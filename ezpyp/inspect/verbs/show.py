@@ -6,7 +6,7 @@ import click
 
 from ezpyp.explain.tree import leaves_of
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.facts import step_facts
+from ezpyp.inspect.facts import Fact, step_facts
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.liveness import live_run, state, word_of
 from ezpyp.inspect.output import (
@@ -21,7 +21,6 @@ from ezpyp.inspect.output import (
     title,
     write_json,
 )
-from ezpyp.inspect.queries import Fact
 from ezpyp.inspect.text import duration, moment, plain, size
 from ezpyp.store.reader import Reader
 
@@ -49,7 +48,7 @@ HISTORY = (
 @click.option("--run", type=int, help="As it stood after this run.")
 @click.option("--revision", type=int, help="As this revision of the schema has it.")
 @reads
-def command(reader: Reader, words: tuple[str, ...], form: str, run: int | None, revision: int | None) -> None:
+def show(reader: Reader, words: tuple[str, ...], form: str, run: int | None, revision: int | None) -> None:
     """Everything about one step.
 
     Key, function and source, arguments, upstream, result, traceback, who made it with which command, commit,

@@ -21,7 +21,7 @@ OF_THE_INDEX |= {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY}
 @click.argument("query")
 @format_option
 @reads
-def command(reader: Reader, query: str, form: str) -> None:
+def sql(reader: Reader, query: str, form: str) -> None:
     """Any question in SQL; it can only read.
 
     Views for it: latest (how every step stands), summary (the columns of

@@ -26,7 +26,7 @@ CELLS = 960
 @click.option("--run", type=int, help="Of this run; by default the last that computed something.")
 @click.option("--format", "form", type=click.Choice(FORMS), default="table", show_default=True, help="What to write.")
 @reads
-def command(reader: Reader, run: int | None, form: str) -> None:
+def timeline(reader: Reader, run: int | None, form: str) -> None:
     """Which rank did what when, and how well they were used.
 
     In the table a column is dark where the rank worked all the time; svg has a bar a step. JSON and CSV have

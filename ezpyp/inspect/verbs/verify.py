@@ -1,22 +1,28 @@
-"""``verify``: whether everything is there and is what was stored."""
+"""``verify``: is everything there, and as it was stored; ``trust``: may it be loaded."""
 
 import json
+import sqlite3
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import click
 
-from ezpyp.errors import EzpypError
-from ezpyp.inspect.checks import check, content_of_object, contradictions
+from ezpyp.errors import EzpypError, StoreError
 from ezpyp.inspect.command import example, problem, reads
 from ezpyp.inspect.output import Column, format_option, write_rows
+from ezpyp.inspect.text import one_line
+from ezpyp.store.connection import check_there
 from ezpyp.store.damage import mark_damage
 from ezpyp.store.objects import ObjectStore
 from ezpyp.store.reader import Reader
-from ezpyp.store.results import has_checksum
+from ezpyp.store.results import check_payload, has_checksum
 from ezpyp.store.rows import StoredResult
 from ezpyp.store.schema_rows import corrupt_steps
+from ezpyp.store.tables import SCRIPT
+from ezpyp.store.trust import trust_for_good
 
 COLUMNS = (Column("what"), Column("name"), Column("reason"), Column("known"))
 # The bytes of small results come along: asking for each by itself took three times as long.
@@ -48,7 +54,7 @@ class Damage:
 @click.option("--repair", is_flag=True, help="Mark what is damaged, so that the next run makes it again.")
 @format_option
 @reads
-def command(reader: Reader, quick: bool, repair: bool, form: str) -> None:
+def verify(reader: Reader, quick: bool, repair: bool, form: str) -> None:
     """Check every row, object and digest.
 
     Exit code 1 when something is damaged. Nothing is changed, but with --repair a marker is left for each
@@ -81,14 +87,14 @@ def _index(reader: Reader, *, quick: bool) -> Iterator[Damage]:
 
 def _steps(reader: Reader) -> Iterator[Damage]:
     with reader.translated():
-        unsound = corrupt_steps(reader.connection)
-    for name in unsound.values():
+        corrupt = corrupt_steps(reader.connection)
+    for name in corrupt.values():
         yield Damage("step", name, "its row has another checksum")
 
 
 def _others(reader: Reader) -> Iterator[Damage]:
     with reader.translated():
-        for kind, name, reason in contradictions(reader):
+        for kind, name, reason in _contradictions(reader):
             yield Damage(kind, name, reason)
 
 
@@ -123,11 +129,12 @@ def _reason(reader: Reader, row: StoredResult, payload: bytes | None, *, is_own:
         return None
     try:
         if payload is not None:
-            check(row.digest, row.size, payload)
+            check_payload(row.digest.hex(), payload, row.digest, row.size)
         elif quick:
             return _look(ObjectStore(reader.location).path(row.digest, row.suffix), row.size)
         else:
-            content_of_object(reader.location, row.digest, row.suffix, row.size)
+            # Trusted, since the bytes are only looked at.
+            ObjectStore(reader.location, trust=True).open(row.digest, row.suffix, row.size, verify=True)
     except EzpypError as error:
         return str(error)
     return None
@@ -139,3 +146,85 @@ def _look(path: Path, size: int) -> str | None:
     except OSError as error:
         return f"{path}: {error.strerror}"
     return None if found == size else f"{path}: {found} bytes instead of {size}"
+
+
+_FUNCTIONS = "SELECT name, module, line, digest, identity, source FROM functions"
+# Of each pair of a step and what it needs: both are there, and the upstream lies below.
+_EDGES = """
+SELECT coalesce(s.name, 'step ' || e.step) FROM step_edges e
+LEFT JOIN steps s ON s.id = e.step LEFT JOIN steps u ON u.id = e.upstream
+WHERE s.id IS NULL OR u.id IS NULL OR u.phase >= s.phase
+"""
+_CHANGES = """
+SELECT coalesce(s.name, 'step ' || c.step) FROM schema_changes c
+LEFT JOIN steps s ON s.id = c.step LEFT JOIN revisions r ON r.revision = c.revision
+WHERE s.id IS NULL OR r.revision IS NULL OR c.present NOT IN (0, 1)
+"""
+_COUNTS = """
+SELECT r.revision FROM revisions r WHERE r.revision = (SELECT max(revision) FROM revisions)
+AND r.steps <> (SELECT count(*) FROM schema_now)
+"""
+_ROWS = """
+SELECT coalesce(s.name, 'step ' || w.step) FROM step_rows w LEFT JOIN steps s ON s.id = w.step
+LEFT JOIN runs r ON r.run = w.run LEFT JOIN results q ON q.id = w.result
+WHERE s.id IS NULL OR r.run IS NULL OR w.status NOT IN (-2, -1, 0, 1, 2) OR (w.status = 0 AND q.key IS NOT s.key)
+"""
+
+
+def _contradictions(reader: Reader) -> Iterator[tuple[str, str, str]]:
+    """Rows without a checksum that do not agree with each other: kind, name, reason."""
+    yield from _scheme(reader)
+    yield from _functions(reader)
+    for query, kind, reason in (
+        (_EDGES, "edge", "what it needs is not below it"),
+        (_CHANGES, "revision", "its row of the schema leads nowhere"),
+        (_ROWS, "row", "its row of a run leads nowhere, or to the result of another step"),
+    ):
+        for (name,) in reader.ask(query):
+            yield kind, name, reason
+    for (revision,) in reader.ask(_COUNTS):
+        yield "revision", f"revision {revision}", "it has another number of steps than was recorded"
+
+
+def _scheme(reader: Reader) -> Iterator[tuple[str, str, str]]:
+    """Triggers and views, word by word."""
+    query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('trigger', 'view')"
+    there = {(kind, name): sql for kind, name, sql in reader.ask(query)}
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(SCRIPT)
+        made = {(kind, name): sql for kind, name, sql in fresh.execute(query)}
+    for (kind, name), sql in made.items():
+        if there.get((kind, name)) != sql:
+            yield kind, name, "it is not as ezpyp makes it"
+
+
+def _functions(reader: Reader) -> Iterator[tuple[str, str, str]]:
+    for name, module, line, digest, identity, source in reader.ask(_FUNCTIONS):
+        try:
+            recorded = json.loads(zlib.decompress(identity))
+            if source is not None:
+                zlib.decompress(source)
+        except (zlib.error, ValueError, TypeError) as error:
+            yield "function", str(name), f"what was recorded of it cannot be read: {error}"
+            continue
+        values = [recorded.get(field) for field in ("qualname", "module", "line", "digest")]
+        if values != [name, module, line, bytes(digest).hex()]:
+            yield "function", str(name), "its row is not what was recorded of it"
+
+
+@click.command(epilog=example("cache trust"))
+@click.pass_obj
+def trust(cache: str) -> None:
+    """Allow loading results of a folder of somebody else.
+
+    Loading a result can run code that was planted in it, so ezpyp refuses folders that belong to somebody
+    else or that everybody may write. This says that you trust all who could have written this one. It is
+    noted in a file of your own; the cache is not touched.
+    """
+    location = Path(cache).absolute()
+    check_there(location)
+    try:
+        noted = trust_for_good(location)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{location} could not be noted as trusted: {error}") from error
+    click.echo(one_line(f"{location} is trusted; noted in {noted}"))

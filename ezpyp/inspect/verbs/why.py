@@ -1,7 +1,7 @@
 """``why NAME``: what made a step run, or why it did not."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from difflib import unified_diff
 from typing import Any
 
@@ -11,12 +11,31 @@ from ezpyp.explain.function_diff import changed_sources
 from ezpyp.explain.step_diff import Cause
 from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
+from ezpyp.inspect.facts import blamed_chain, error_of
 from ezpyp.inspect.find import find_step, name_words
+from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import code, heading, write_json
 from ezpyp.inspect.text import one_line
-from ezpyp.inspect.verdict import Verdict, verdict
 from ezpyp.store.reader import Reader
-from ezpyp.store.rows import StepView
+from ezpyp.store.rows import Status, StepView
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer.
+
+    Args:
+        kind: "new", "changed", "again", "cached", "cutoff", "failed", "skipped", "pending", "running" or
+            "killed".
+        text: The answer in words.
+        compared_with: Number of the step of that name that was known before, where the key is another one.
+    """
+
+    name: str
+    run: int | None
+    kind: str
+    text: str
+    compared_with: int | None = None
 
 
 @click.command(epilog=example("cache why gamma"))
@@ -24,7 +43,7 @@ from ezpyp.store.rows import StepView
 @click.option("--run", type=int, help="As it stood after this run.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
 @reads
-def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) -> None:
+def why(reader: Reader, words: tuple[str, ...], run: int | None, form: str) -> None:
     """What made a step run, or fail, or be cached.
 
     For a step that ran: what differs from the last time it was known. For a cached one: which run made the
@@ -33,7 +52,7 @@ def command(reader: Reader, words: tuple[str, ...], run: int | None, form: str) 
     view = reader.view(run=run)
     step = find_step(reader, words, view).step
     differ = Differ(reader)
-    found = verdict(reader, step)
+    found = _verdict(reader, step)
     new = differ.recorded(step.step)
     old = differ.recorded(found.compared_with) if found.compared_with else None
     then, now = _moments(reader, step, found.compared_with, view.run)
@@ -85,3 +104,97 @@ def _print_sources(differ: Differ, old: Known, new: Known) -> None:
         lines = unified_diff(was.splitlines(), now.splitlines(), "before", "now", lineterm="")
         heading(f"Recorded source of {name}")
         code("\n".join(lines), "diff")
+
+
+# How a step stands that did not end, and the words for it.
+UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
+
+
+def _verdict(reader: Reader, step: StepView) -> Verdict:
+    """Why a step stands as it does."""
+    earlier = _earlier(reader, step)
+    if step.status is Status.SKIPPED:
+        return Verdict(step.name, step.run, "skipped", _blamed(reader, step))
+    if step.status is Status.FAILED:
+        return Verdict(step.name, step.run, "failed", _failure(reader, step), earlier)
+    if step.status is Status.PENDING:
+        since = "since it was last known:" if earlier else "nothing of that name ever did"
+        return Verdict(step.name, None, "pending", f"has not run yet; {since}", earlier)
+    if step.cached:
+        return _cached(reader, step, earlier)
+    return _ran(reader, step, earlier)
+
+
+def _earlier(reader: Reader, step: StepView) -> int | None:
+    """The step of the same name and another key that was known last before this one."""
+    until = step.run if step.run is not None else reader.view().run + 1
+    found = reader.number(
+        "SELECT s.id FROM steps s JOIN step_rows w ON w.step = s.id"
+        " WHERE s.name = ? AND s.id <> ? AND w.run < ? ORDER BY w.run DESC, w.status = 0 DESC",
+        [step.name, step.step, until],
+    )
+    return found or None
+
+
+def _ran(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
+    unended = state(step, live_run(reader)) if step.status is Status.RUNNING else None
+    ran = (UNENDED[unended] if unended else "ran in run {}").format(step.run)
+    before = reader.one(
+        "SELECT run, status, result FROM step_rows WHERE step = ? AND run < ? ORDER BY run DESC",
+        [step.step, step.run],
+    )
+    if before is not None:
+        because = f"{ran}, again: {_again(reader, step, before)}"
+        return Verdict(step.name, step.run, unended or "again", because)
+    if earlier is None:
+        return Verdict(step.name, step.run, unended or "new", f"{ran}: nothing of that name was known before")
+    return Verdict(step.name, step.run, unended or "changed", f"{ran}, because since it was last known:", earlier)
+
+
+def _again(reader: Reader, step: StepView, before: tuple[int, int, int | None]) -> str:
+    """Why a step ran although its key had a row."""
+    run, status, result = before
+    if status == Status.FAILED:
+        return f"it failed in run {run}"
+    if status == Status.SKIPPED:
+        return f"it was skipped in run {run}"
+    if status == Status.RUNNING:
+        return f"run {run} ended while it was running"
+    damage = reader.one("SELECT reason FROM damages WHERE result = ?", [result])
+    if damage:
+        return f"its result of run {run} was damaged ({damage[0]})"
+    settings = reader.load(reader.must("SELECT settings FROM steps WHERE id = ?", [step.step])[0])
+    if settings.get("cache") is False:
+        return "cache=False, so it runs in every run"
+    return step.reason or f"the values of its upstreams are not those of run {run}"
+
+
+def _cached(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
+    run, origin, made_in = reader.must(
+        "SELECT r.run, r.origin, o.run FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
+        [step.result_id],
+    )
+    if origin is None:
+        text = f"was cached: run {run} made the result, with the same key"
+        return Verdict(step.name, step.run, "cached", text)
+    text = (
+        f"did not run in run {run}: its key is new, but its inputs have the values that run {made_in} had "
+        "(early cutoff); since it was last known:"
+    )
+    return Verdict(step.name, step.run, "cutoff", text, earlier)
+
+
+def _failure(reader: Reader, step: StepView) -> str:
+    error = error_of(reader, step)
+    if error is None:
+        return f"failed in run {step.run}; no error was recorded"
+    place = f" ({error['file']}:{error['line']})" if error["file"] else ""
+    return f"failed in run {step.run}: {error['type']}: {error['message']}{place}"
+
+
+def _blamed(reader: Reader, step: StepView) -> str:
+    """From a skipped step up to the one that failed."""
+    chain = blamed_chain(reader, step)
+    said = f"was skipped in run {step.run}, because {' <- '.join(chain) or 'something it needs'} failed"
+    root = reader.step(reader.view(run=step.run), "s.name = :name", {"name": chain[-1]}) if chain else None
+    return f"{said}; {root.name} {_failure(reader, root)}" if root else said
