@@ -8,7 +8,7 @@ import pytest
 from ezpyp import Pipeline, as_step
 from ezpyp.execution import recorder as _counted
 from ezpyp.execution.recorder import Recorder
-from ezpyp.inspect.queries import COUNTS
+from ezpyp.inspect.verbs.overview import COUNTS
 
 
 @pytest.fixture
