@@ -6,7 +6,7 @@ differs from scenario to scenario.
 
 from textwrap import dedent
 
-from tests.hashing._edits import MUST, MUST_NOT, Edit
+from tests.hashing._edits import MUST, MUST_NOT, Edit, must_not_files
 
 LAB = "def norm(x):\n    return x - 4\n"
 STEP = "\n\ndef step(x):\n    return lab.norm(x)\n"
@@ -198,3 +198,17 @@ place(
     "package whose name only begins alike", "installed", SITE, counts=False,
     said="\n\noptions = {'track': ('la',)}\n", **{"site-packages/lab.py": LAB},
 )  # fmt: skip
+
+must_not_files(
+    "script renamed and moved",
+    {"script.py": "def step(x):\n    return x + 1\n"},
+    {"deeper/other.py": "def step(x):\n    return x + 1\n"},
+)
+must_not_files(
+    "helper moved to another module",
+    {"script.py": "def helper(x):\n    return x + 1\n\n\ndef step(x):\n    return helper(x)\n"},
+    {
+        "script.py": "from tools import helper\n\n\ndef step(x):\n    return helper(x)\n",
+        "tools.py": "def helper(x):\n    return x + 1\n",
+    },
+)

@@ -5,11 +5,7 @@ import sys
 
 import pytest
 
-import tests.hashing._edits_harmless  # importing fills the table
-import tests.hashing._edits_of_code
-import tests.hashing._edits_of_inputs
-import tests.hashing._edits_of_looks
-import tests.hashing._edits_of_names
+import tests.hashing._edits_of_looks  # importing fills the table
 import tests.hashing._edits_of_places
 import tests.hashing._edits_of_states  # noqa: F401
 from tests.hashing._edits import MUST, MUST_NOT
