@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from ezpyp import Pipeline, as_pickle_step
-from ezpyp.errors import DamagedResultError
 
-from .tools import Bodies, executed, query
+from .tools import executed, query
 
 
 def files(location: Path) -> list[Path]:
@@ -130,49 +129,3 @@ def test_a_finished_step_is_not_held_back_by_a_long_one(location: Path) -> None:
     pipeline.execute()
 
     assert step.get_result() == 5
-
-
-def test_a_missing_object_runs_its_step_again(location: Path, bodies: Bodies) -> None:
-    source = """
-    @as_pickle_step(pipeline)
-    def alpha():
-        ran("alpha")
-        return bytes(100_000)
-
-    @as_pickle_step(pipeline)
-    def beta(x):
-        ran("beta")
-        return len(x)
-
-    beta(alpha())
-    alpha2 = as_pickle_step(pipeline, name="gamma")(lambda: ran("gamma") or bytes(50_000))()
-    """
-    executed(location, source)
-    for path in files(location):
-        if "objects" in path.parts:
-            path.unlink()
-    bodies.take()
-
-    pipeline = executed(location, source)
-
-    assert "gamma" in bodies.take()
-    assert pipeline.get_result("gamma") == bytes(50_000)
-    assert pipeline.get_result("beta") == 100_000
-
-
-def test_a_flipped_byte_never_comes_back(location: Path, bodies: Bodies) -> None:
-    source = "as_pickle_step(pipeline, name='alpha')(lambda: ran('alpha') or b'good' * 20_000)()"
-    pipeline = executed(location, source)
-    (path,) = [path for path in files(location) if "objects" in path.parts]
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
-    bodies.take()
-
-    with pytest.raises(DamagedResultError, match=r"damaged[^\0]*run the pipeline again"):
-        pipeline.get_result("alpha")
-    again = executed(location, source)
-
-    assert bodies.take() == ["alpha"]
-    assert again.get_result("alpha") == b"good" * 20_000

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_128_digest
 
-from ezpyp.errors import DamagedResultError
 from ezpyp.store.damage import mark_damage, record_markers, record_missing
 from ezpyp.store.index import Index
 from ezpyp.store.results import (
-    check_payload,
     insert_results,
     newest_results,
     payload_of,
@@ -62,15 +60,6 @@ def spoil(index: Index, id_: int, column: str, value: object) -> None:
 
 def newest(index: Index, *keys: bytes) -> dict[bytes, int]:
     return {key: found.id for key, found in newest_results(index.connection, keys).items()}
-
-
-def test_nothing_is_known_in_a_fresh_index(index):
-    assert newest(index, KEY) == {}
-
-
-def test_newest_result_of_a_key_counts(index):
-    ids = add(index, result(), result(OTHER), result(), result(b"x" * 16))
-    assert newest(index, KEY, OTHER, b"none") == {KEY: ids[2], OTHER: ids[1]}
 
 
 def test_newest_counts_also_in_a_query_of_many_keys(index):
@@ -125,12 +114,6 @@ def test_row_whose_checksum_is_wrong_counts_as_absent(index, column, value):
     assert result_of_input(index.connection, INPUT) is None
 
 
-def test_unsound_row_gives_way_to_an_older_one_of_the_same_input(index):
-    first, second = add(index, result(), result())
-    spoil(index, second, "digest", b"d" * 16)
-    assert result_of_input(index.connection, INPUT).id == first
-
-
 def test_absent_and_present_parts_of_a_row_have_different_checksums():
     parts = [None, b"a" * 16, b"b" * 16]
     sums = {result_checksum(result(KEY, i, value_digest=v)) for i in parts for v in parts}
@@ -142,15 +125,6 @@ def test_result_taken_over_has_the_bytes_of_its_origin(index):
     (taken,) = add(index, result(OTHER, None, origin=origin, digest=result().digest, size=4))
     assert payload_of(index.connection, origin) == payload_of(index.connection, taken) == b"nine"
     assert payload_of(index.connection, 99) is None
-
-
-def test_bytes_are_compared_with_digest_and_size():
-    digest = xxh3_128_digest(b"nine")
-    check_payload("alpha", b"nine", digest, 4)
-    for data, size in ((b"nins", 4), (b"nine", 5), (b"", 0)):
-        with pytest.raises(DamagedResultError, match=r"'alpha' is damaged.*run the pipeline again") as caught:
-            check_payload("alpha", data, digest, size)
-        assert caught.value.digest == digest.hex()
 
 
 LARGE = {"payload": None, "size": 100_000, "digest": b"L" * 16}
@@ -189,16 +163,6 @@ def test_marker_of_what_is_whole_again_is_dropped(index):
     record_markers(index)
     assert newest(index, KEY) == {KEY: first}
     assert list((index.location / "damaged").iterdir()) == []
-
-
-@pytest.mark.filterwarnings("ignore:stored results are damaged")
-def test_result_computed_anew_is_not_damaged_by_the_old_marker(index):
-    add(index, result(**LARGE))
-    mark_damage(index.location, LARGE["digest"])
-    record_markers(index)
-    (again,) = add(index, result())
-    record_markers(index)
-    assert newest(index, KEY) == {KEY: again}
 
 
 def test_marker_stays_until_its_row_is_committed(index):

@@ -14,7 +14,6 @@ from ezpyp.store.runs import (
     finish_run,
     insert_errors,
     insert_step_rows,
-    latest_rows,
     recorded_durations,
     start_run,
 )
@@ -143,11 +142,6 @@ def test_only_a_step_that_gave_a_result_is_bound(connection):
     assert bound_steps(connection) == {4}
 
 
-def test_latest_row_of_each_step(connection):
-    insert_step_rows(connection, [row(1, 2, 0, result=7), row(1, 1, 1), row(2, 1, 2)])
-    assert latest_rows(connection) == {1: (0, 7), 2: (2, None)}
-
-
 def test_outcome_replaces_the_row_of_the_running_step(connection):
     insert_step_rows(connection, [row(1, 1, -2)])
     insert_step_rows(connection, [row(1, 1, 0, result=7)])
@@ -186,7 +180,3 @@ def test_rows_are_current_after_a_complete_run_only(connection, status, counts, 
     assert all_rows_current(connection, 1, 2) is is_current
     assert not all_rows_current(connection, 2, 2)
     assert not all_rows_current(connection, 1, 3)
-
-
-def test_runs_are_numbered_from_one(connection):
-    assert [begin(connection), begin(connection)] == [1, 2]

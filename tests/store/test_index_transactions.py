@@ -145,6 +145,7 @@ ROWS = {
     "manifests": "(1, x'01', x'')",
     "step_edges": "(2, 0, 1, 'value', 'x')",
     "schema_changes": "(1, 1, 1)",
+    "result_files": "(1, 'a', x'01')",
     "results": "(1, x'01', NULL, NULL, x'02', 1, 'pickle', 1, '.s', NULL, '9', 'int', 1, x'', x'00')",
 }
 
@@ -152,17 +153,23 @@ ROWS = {
 @pytest.mark.parametrize("recursive", [0, 1])
 @pytest.mark.parametrize("table", ROWS)
 def test_row_of_an_append_only_table_is_never_changed_replaced_or_deleted(index, table, recursive):
-    index.connection.execute(f"INSERT INTO {table} VALUES {ROWS[table]}")
-    column = index.connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchone()[0]
-    index.connection.execute(f"PRAGMA recursive_triggers = {recursive}")
-    for change in (
-        f"UPDATE {table} SET {column} = 7",
-        f"DELETE FROM {table}",
-        f"INSERT OR REPLACE INTO {table} VALUES {ROWS[table]}",
-    ):
+    """By any program: a plain connection does not fire delete triggers for REPLACE."""
+    connection = index.connection
+    connection.execute(f"INSERT INTO {table} VALUES {ROWS[table]}")
+    columns = [name for (name,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')")]
+    changes = [f"UPDATE {verb} {table} SET {name} = 7" for verb in ("", "OR REPLACE") for name in columns]
+    changes += [f"DELETE FROM {table}", f"DELETE FROM {table} WHERE {columns[0]} IS NOT NULL"]
+    changes += [f"{verb} INTO {table} VALUES {ROWS[table]}" for verb in ("INSERT OR REPLACE", "REPLACE")]
+    changes.append(f"INSERT INTO {table} VALUES {ROWS[table]} ON CONFLICT DO UPDATE SET {columns[-1]} = 7")
+    if table == "steps":  # replaced by its name and key
+        rest = ", ".join(columns[1:])
+        changes.append(f"INSERT OR REPLACE INTO steps ({rest}) SELECT {rest} FROM steps")
+    before = connection.execute(f"SELECT * FROM {table}").fetchall()
+    connection.execute(f"PRAGMA recursive_triggers = {recursive}")
+    for change in changes:
         with pytest.raises(sqlite3.IntegrityError, match=f"rows of {table} are never changed, replaced or deleted"):
-            index.connection.execute(change)
-    assert index.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+            connection.execute(change)
+    assert connection.execute(f"SELECT * FROM {table}").fetchall() == before
 
 
 def test_writing_connection_fires_delete_triggers_for_replace_too(index):
