@@ -122,7 +122,7 @@ class Reader:
         self._is_trusted = False
         self._objects: ObjectStore | None = None
         self._by_name: dict[int, dict[str, KnownStep]] = {}
-        self._version = 0
+        self._version = self._newest = 0
 
     def __enter__(self) -> Self:
         if self._pid != os.getpid():
@@ -178,7 +178,7 @@ class Reader:
         with self._lock:
             if self._index is not None:
                 self._index.close()
-            self._index, self._is_trusted, self._by_name = None, False, {}
+            self._index, self._is_trusted, self._version = None, False, 0
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -324,11 +324,10 @@ class Reader:
             UnknownStepError: There is no such revision.
             DamagedIndexError: A row is not what was written: a name or a parameter may lead to another step's result.
         """
-        newest = latest_revision(self.connection)[0]
+        newest = self._revision(None)
         if revision is not None and not 1 <= revision <= newest:
             raise UnknownStepError(f"there is no revision {revision}; the newest is {newest}", name=str(revision))
         number = newest if revision is None else revision
-        self._drop_old_names()
         if number not in self._by_name:
             steps = steps_of_revision(self.connection, number)
             corrupt = corrupt_steps(self.connection)
@@ -336,16 +335,16 @@ class Reader:
             self._by_name[number] = {step.name: step for step in steps}
         return self._by_name[number]
 
-    def _drop_old_names(self) -> None:
-        """What was looked up counts until somebody writes."""
+    def _revision(self, revision: int | None) -> int:
+        """The number of a revision, of the newest one by default; what was looked up counts until somebody writes."""
         (version,) = self.connection.execute("PRAGMA data_version").fetchone()
         if version != self._version:
-            self._version, self._by_name = version, {}
+            self._version, self._by_name, self._newest = version, {}, latest_revision(self.connection)[0]
+        return self._newest if revision is None else revision
 
     def declared_as(self, name: str, revision: int | None = None) -> KnownStep | None:
         """The step of that very name in a revision, without a look at all the others."""
-        number = latest_revision(self.connection)[0] if revision is None else revision
-        self._drop_old_names()
+        number = self._revision(revision)
         if number in self._by_name:
             return self._by_name[number].get(name)
         step = step_named(self.connection, name, number)
@@ -360,9 +359,7 @@ class Reader:
             DamagedIndexError: Rows of the revision's steps are missing.
         """
         found = len(self.declared(revision))
-        recorded = steps_recorded(
-            self.connection, latest_revision(self.connection)[0] if revision is None else revision
-        )
+        recorded = steps_recorded(self.connection, self._revision(revision))
         if found < recorded:
             raise damaged_index(self.location, f"it has rows of {found} of its {recorded} steps")
 

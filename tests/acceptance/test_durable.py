@@ -9,7 +9,6 @@ import pytest
 
 from ezpyp import Pipeline
 from ezpyp.execution import recorder as _recorder
-from ezpyp.store.index import Index
 from tests.mpi import mpirun
 
 from .tools import traced
@@ -97,10 +96,3 @@ pipeline.execute()
     trace = tmp_path / "trace"
     assert mpirun(2, script, str(tmp_path / "cache"), env=traced(trace)).returncode == 0
     assert set(trace.read_text().split("\n")) >= {"rank 0", "rank 1"}
-
-
-def test_an_index_says_how_it_commits(tmp_path: Path) -> None:
-    for durable in (False, True):
-        index = Index(tmp_path / str(durable), durable=durable)
-        assert (index.connection.execute("PRAGMA synchronous").fetchone()[0] == FULL) is durable
-        index.close()

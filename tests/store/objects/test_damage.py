@@ -11,7 +11,6 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.store.codecs.encoded import Encoded, encode_result
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import (
-    MEDIUM,
     SMALL,
     append,
     content,
@@ -75,28 +74,6 @@ def test_what_was_damaged_is_kept_aside(local: ObjectStore, encoded: Encoded) ->
 
 def test_setting_aside_what_is_not_there_is_nothing(local: ObjectStore) -> None:
     assert local.set_aside(bytes(16), ".pickle") is None
-
-
-def test_without_verification_the_size_is_checked_still(local: ObjectStore) -> None:
-    encoded = encode_result(MEDIUM, "pickle")
-    local.publish(encoded)
-    flip(path_of(local, encoded))
-    opened(local, encoded, verify=False)
-
-    truncate(path_of(local, encoded))
-
-    with pytest.raises(DamagedResultError, match=r"bytes instead of"):
-        opened(local, encoded, verify=False)
-
-
-def test_an_object_of_another_digest_is_never_handed_out(local: ObjectStore) -> None:
-    right, wrong = encode_result(MEDIUM, "pickle"), encode_result(MEDIUM[::-1], "pickle")
-    local.publish(right)
-    local.publish(wrong)
-    path_of(local, wrong).replace(path_of(local, right))
-
-    with pytest.raises(DamagedResultError, match="not what was stored"):
-        opened(local, right)
 
 
 def test_a_disk_that_cannot_read_is_damage(local: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:

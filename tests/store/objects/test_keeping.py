@@ -74,13 +74,6 @@ def test_a_loaded_array_outlives_everything(local: ObjectStore, tmp_path: Path) 
     array += 1
 
 
-def test_an_object_of_no_bytes_is_an_object(local: ObjectStore) -> None:
-    encoded = Encoded("raw", 1, ".raw", (b"",), 0)
-    local.publish(encoded)
-
-    assert opened(local, encoded) == b""
-
-
 def test_missing_objects_are_found_without_reading(store: ObjectStore, tmp_path: Path) -> None:
     results = [encode_result([number] * 10, "pickle") for number in range(60)]
     wanted = [(each.digest, each.suffix, each.size) for each in results]
@@ -95,14 +88,6 @@ def test_missing_objects_are_found_without_reading(store: ObjectStore, tmp_path:
     assert {one[0] for one in store.missing(wanted)} == {results[number].digest for number in (5, 7, 9)}
 
 
-def test_a_folder_is_no_object_of_its_size(local: ObjectStore) -> None:
-    path = local.path(bytes(16), ".pickle")
-    path.mkdir(parents=True)
-    wanted = (bytes(16), ".pickle", path.stat().st_size)
-
-    assert local.missing([wanted]) == [wanted]
-
-
 def test_a_large_object_is_mapped_where_that_is_safe(store: ObjectStore) -> None:
     encoded = encode_result(LARGE, "numpy")
     store.publish(encoded)
@@ -110,10 +95,6 @@ def test_a_large_object_is_mapped_where_that_is_safe(store: ObjectStore) -> None
     is_mapped = isinstance(opened(store, encoded).obj, mmap.mmap)
 
     assert is_mapped != store._filesystem.is_network
-
-
-def test_all_is_missing_where_there_is_nothing(local: ObjectStore) -> None:
-    assert local.missing([(bytes(16), ".pickle", 1)]) == [(bytes(16), ".pickle", 1)]
 
 
 def test_durable_syncs_the_file_before_its_name_and_the_folder_after(

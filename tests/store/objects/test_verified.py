@@ -51,13 +51,6 @@ def test_a_thousand_readers_hash_an_object_once(local: ObjectStore, settled: Enc
     assert hashed == [settled.size]
 
 
-def test_every_store_verifies_for_itself(local: ObjectStore, settled: Encoded, hashed: list[int]) -> None:
-    opened(local, settled)
-    opened(ObjectStore(local._location), settled)
-
-    assert hashed == [settled.size] * 2
-
-
 def test_asked_to_verify_it_does(local: ObjectStore, settled: Encoded, hashed: list[int]) -> None:
     opened(local, settled)
     opened(local, settled, verify=True)
@@ -72,14 +65,6 @@ def test_a_small_object_is_hashed_each_time(local: ObjectStore, settled: Encoded
     opened(local, small), opened(local, small)
 
     assert hashed == [small.size] * 2
-
-
-def test_what_changes_after_it_was_verified_is_hashed_again(local: ObjectStore, settled: Encoded) -> None:
-    opened(local, settled)
-    flip(path_of(local, settled))
-
-    with pytest.raises(DamagedResultError, match="its content is not what was stored"):
-        opened(local, settled)
 
 
 def test_a_time_stamp_set_back_hides_nothing(local: ObjectStore, settled: Encoded) -> None:

@@ -1,0 +1,79 @@
+"""Reading a location: one select a value, from any thread, renewed when somebody else writes or moves in."""
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ezpyp import Pipeline, open_cache
+from ezpyp.store.reader import Reader
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def written(location: Path, count: int) -> Pipeline:
+    pipeline = Pipeline(location, "study")
+    pipeline.step(square).map(range(count))
+    pipeline.execute(output="none")
+    return pipeline
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Path:
+    written(tmp_path / "cache", 20)
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("asks", ["by name", "by parameter"])
+def test_a_value_takes_one_select_of_its_own(location: Path, asks: str) -> None:
+    cache = open_cache(location)
+    ask = cache.get_result if asks == "by name" else lambda name: cache.get_result("square", x=int(name[9:-1]))
+    names = cache.names()
+    ask(names[0])
+    statements: list[str] = []
+    with cache._reader as reader:
+        reader.connection.set_trace_callback(statements.append)
+    assert [ask(name) for name in names] == [x * x for x in range(20)]
+    assert len([text for text in statements if "SELECT" in text]) == len(names)
+
+
+def test_values_are_read_from_any_thread_while_others_read(location: Path) -> None:
+    pipeline, cache = written(location, 20), open_cache(location)
+    found: list[list[object]] = []
+
+    def read() -> None:
+        found.append([step.get_result() for step in pipeline.steps])
+        found.append([cache.get_result("square", x=x) for x in range(20)])
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[x * x for x in range(20)]] * 16
+
+
+def test_what_is_written_later_is_seen_and_another_index_too(location: Path, tmp_path: Path) -> None:
+    cache = open_cache(location)
+    assert len(cache.names()) == 20
+    written(location, 25)
+    assert cache.get_result("square", x=24) == 24 * 24
+    shutil.rmtree(location)
+    written(location, 3)
+    assert len(cache.names()) == 3
+
+
+def test_a_read_only_copy_is_read_whole_and_again_once_it_changes(location: Path, tmp_path: Path) -> None:
+    """Without locks and helper files: nothing is written beside the index."""
+    with Reader(location) as reader:
+        assert reader.number("SELECT count(*) FROM steps") == 20
+        assert sorted(path.name for path in location.iterdir() if "sqlite" in path.name) == ["ezpyp.sqlite"]
+        with closing(sqlite3.connect(location / "ezpyp.sqlite")) as other:
+            other.execute("UPDATE meta SET value = '1'")
+    with Reader(location) as reader:
+        assert reader.meta()["format"] == "1"
