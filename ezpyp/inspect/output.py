@@ -57,6 +57,8 @@ def _finite(value: object) -> object:
     return value
 
 
+# ASCII, Western letters, lines and blocks: each takes one column.
+_NARROW = re.compile("[\x20-\x7e\xa1-\xac\xae-\u02ff\u2013-\u2026\u2500-\u259f]*")
 GAP = "  "
 COLOURS = {"done": "green", "failed": "red", "skipped": "yellow", "running": "cyan", "pending": "blue"}
 COLOURS |= {"completed": "green", "killed": "red", "interrupted": "yellow", "cached": "green"}
@@ -227,7 +229,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]
 
 def width(text: str) -> int:
     """Columns that a text takes on a terminal: two for a Chinese character, none for a combining one."""
-    if text.isascii():
+    if _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len  # 20 ms at import: only for those who need it
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ezpyp.pipeline.reading import find_step, plain_params
 from ezpyp.pipeline.settings import path_text, tersely
+from ezpyp.store.connection import open_as_owner
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import KnownStep, Status
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 
 class Cache:
@@ -84,6 +89,33 @@ class Cache:
             steps = self._steps(revision)
             found = [s for s in steps if s.name.split("[")[0] == name or fnmatchcase(s.name, literal)]
             return [self._row(step) for step in found]
+
+    @property
+    def database(self) -> Database:
+        """The index for questions of your own: sqlite-utils' ``Database``, which cannot write here.
+
+        The views ``summary``, ``latest``, ``failures``, ``timeline`` and ``edges`` are what docs/views.md describes.
+        Each access opens the index anew, and each query sees what runs have written by then.
+
+        Example:
+            >>> from tempfile import mkdtemp
+            >>> import ezpyp
+            >>> folder = mkdtemp()
+            >>> pipeline = ezpyp.Pipeline(folder, "doc")
+            >>> sweep = pipeline.step(abs).map([-1, -2])
+            >>> report = pipeline.execute(output="none")
+            >>> database = ezpyp.open_cache(folder).database
+            >>> list(database.query("SELECT name, state FROM latest WHERE seconds < :longest", {"longest": 60}))
+            [{'name': 'abs[x=-1]', 'state': 'done'}, {'name': 'abs[x=-2]', 'state': 'done'}]
+            >>> database.close()
+        """
+        from sqlite_utils import Database  # 200 ms at import
+
+        connection = open_as_owner(self.location).connection
+        connection.execute(
+            "ROLLBACK"
+        )  # it is opened at one moment, and a long transaction would hold up a run's checkpoints
+        return Database(connection, recursive_triggers=False)
 
     def _steps(self, revision: int | None) -> list[KnownStep]:
         return sorted(self._reader.declared(revision).values(), key=lambda step: (step.phase, step.id))

@@ -63,7 +63,7 @@ def test_wrong_use_exits_with_2(words):
 LOADED = """
 import contextlib, io, sys
 import ezpyp.inspect.cli as command
-for words in (["steps"], ["runs"], ["show", "gamma"], ["sql", "SELECT 1"], ["log", "gamma"], ["graph"], []):
+for words in (["steps"], ["runs"], ["show", "gamma"], ["log", "gamma"], ["graph"], []):
     sys.argv[2:] = words
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         command.main()
