@@ -2,23 +2,22 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.mpi import mpirun
-
-from .tools import Bodies, traced
+from .tour import Stage, run_tour
 
 pytestmark = pytest.mark.mpi
 
 SCRIPT = """
-import json, os, sys, tempfile, time
+import json, os, sys, time
+from pathlib import Path
 from ezpyp import Pipeline
 from ezpyp.errors import RanksDisagreeError
 from tests.acceptance.tools import ran
 
-ME = Pipeline(sys.argv[1], "who").rank
+FOLDER = Path(__file__).parent
+ME = Pipeline(FOLDER, "who").rank
 FACTOR = 2
 
 def declare(case, pipeline):
@@ -67,9 +66,8 @@ def two(x):
     return x * 11
 
 FUNCTIONS = [one, two]
-CASES = sys.argv[2:]
 for case in CASES:
-    location = f"{sys.argv[1]}/{case}"
+    location = f"{FOLDER}/{case}"
     options, given = {}, {}
     if case == "location":
         location += str(ME)
@@ -94,7 +92,7 @@ for case in CASES:
         pipeline.initialize_schema() if case == "initialize_schema" and ME else pipeline.execute(**options)
     except RanksDisagreeError as error:
         message = str(error)
-    with open(f"{sys.argv[1]}/{case}.rank{ME}", "w") as file:
+    with open(f"{FOLDER}/{case}.rank{ME}", "w") as file:
         json.dump(message, file)
 """
 CASES = {
@@ -127,46 +125,35 @@ CASES = {
 FINE = ["rank 0 has EZPYP_REVISE", "output"]
 
 
-class Job:
+SIZE = 4
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stage]:
     """One job that goes through all cases."""
-
-    def __init__(self, size: int, folder: Path) -> None:
-        self.size, self.folder = size, folder
-        script = folder / "script.py"
-        script.write_text(SCRIPT)
-        self.bodies = Bodies(folder / "trace")
-        ended = mpirun(size, script, str(folder), *CASES, env=traced(self.bodies.path), timeout=100)
-        assert ended.returncode == 0, ended.stderr
-        self.ran = self.bodies.take()
-        ended = mpirun(size, script, str(folder), *FINE, env=traced(self.bodies.path), timeout=100)
-        assert ended.returncode == 0, ended.stderr
-
-    def messages(self, case: str) -> list[str]:
-        return [json.loads((self.folder / f"{case}.rank{rank}").read_text()) for rank in range(self.size)]
+    scripts = {f"{name}/run": f"CASES = {cases}\n{SCRIPT}" for name, cases in (("cases", [*CASES]), ("fine", FINE))}
+    return run_tour(SIZE, tmp_path_factory.mktemp("job"), scripts)
 
 
-@pytest.fixture(scope="module", params=[2, 4], ids="{} ranks".format)
-def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    return Job(request.param, tmp_path_factory.mktemp("job"))
+def messages(stage: Stage, case: str) -> list[str]:
+    return [json.loads((stage.folder / f"{case}.rank{rank}").read_text()) for rank in range(SIZE)]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_rank_is_told_what_differs(job: Job, case: str) -> None:
-    assert len(set(job.messages(case))) == 1
-    assert re.search(CASES[case], job.messages(case)[0]), job.messages(case)[0]
-    assert "s3cr3t" not in job.messages(case)[0]
+def test_every_rank_is_told_what_differs_and_nothing_is_written(job: dict[str, Stage], case: str) -> None:
+    folder = job["cases/run"].folder
+
+    (message,) = set(messages(job["cases/run"], case))
+    assert re.search(CASES[case], message), message
+    assert "s3cr3t" not in message
+    assert not [location for location in folder.glob(f"{case}*") if location.is_dir()]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_nothing_is_written(job: Job, case: str) -> None:
-    locations = [job.folder / f"{case}{suffix}" for suffix in ("", *range(job.size))]
-    assert not [location for location in locations if location.exists()]
-
-
-def test_nothing_runs(job: Job) -> None:
-    assert job.ran == []
+def test_nothing_runs(job: dict[str, Stage]) -> None:
+    assert job["cases/run"].words == []
+    assert job["fine/run"].words != []
 
 
 @pytest.mark.parametrize("case", FINE)
-def test_what_rank_0_alone_acts_on_may_differ(job: Job, case: str) -> None:
-    assert job.messages(case) == ["agreed"] * job.size
+def test_what_rank_0_alone_acts_on_may_differ(job: dict[str, Stage], case: str) -> None:
+    assert messages(job["fine/run"], case) == ["agreed"] * SIZE

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mpi import mpirun
-
 from .cutoffs import HEAD
 from .forks import Ended, run_scripts
-from .tools import query, traced
 
 REFUSED = {
     "a global": (
@@ -224,25 +221,6 @@ print(first.get_result(), second.get_result(), third.get_result(), values)
 # [1] [1, 2] [1] [1]
 """,
 }
-SEEN = """
-SEEN = []
-COUNTS = {"calls": 0}
-QUIET = [1, 2]
-
-@step
-def alpha(n):
-    SEEN.append(n)
-    COUNTS["calls"] += 1
-    return n + QUIET[0]
-
-@step
-def beta(n):
-    SEEN.append(n)
-    return n
-
-alpha.map(range(6)), beta.map(range(6))
-pipeline.execute()
-"""
 
 
 def run_all(folder: Path, bodies: dict[str, str]) -> dict[str, Ended]:
@@ -276,32 +254,3 @@ def test_what_a_step_changes_is_its_own(own: dict[str, Ended], what: str) -> Non
     expected = OWN[what].rpartition("# ")[2].strip()
     assert own[what].code == 0, own[what].output
     assert own[what].output.strip().splitlines()[-1].endswith(expected)
-
-
-@pytest.mark.parametrize("ranks", [pytest.param(0, id="serial"), pytest.param(2, id="2 ranks", marks=pytest.mark.mpi)])
-def test_a_global_that_steps_change_is_warned_of_once_by_name(tmp_path: Path, location: Path, ranks: int) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(HEAD + SEEN)
-    if ranks:
-        ended = mpirun(ranks, script, env=traced(tmp_path / "trace"))
-        assert ended.returncode == 0
-        told = ended.stdout + ended.stderr
-    else:
-        (one,) = run_scripts([script], seed=1)
-        assert one.code == 0
-        told = one.output
-
-    for name in ("SEEN", "COUNTS"):
-        assert len(re.findall(rf"UserWarning: global {name}\b.*: it was changed while steps ran", told)) == 1, told
-    assert "QUIET" not in told
-    assert query(location, "SELECT count(*) FROM current_steps WHERE status = 0") == [(12,)]
-
-
-def test_a_run_that_finds_all_cached_warns_of_nothing(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(HEAD + SEEN)
-
-    first, second = run_scripts([script], seed=1) + run_scripts([script], seed=1)
-
-    assert "was changed" in first.output
-    assert "was changed" not in second.output

@@ -1,0 +1,506 @@
+"""What holds on any number of ranks: the lines, rows and results of a serial run, revisions, early cutoff.
+
+One job a size runs all scripts, see `tests.acceptance.tour`; what needs a job of its own is at the end.
+"""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import ezpyp
+from tests.mpi import mpirun
+
+from . import seed
+from .cutoffs import HEAD, TAIL
+from .tools import Bodies, edit, header, query, snapshot, traced
+from .tour import Stage, run_tour
+
+REVISING = "import os; os.environ['EZPYP_REVISE'] = '1'\n"
+
+STUDY = (
+    HEAD
+    + """
+import time
+from ezpyp import as_cloudpickle_step
+
+@step
+def draw(seed):
+    ran(f"draw {seed}")
+    time.sleep(0.01)
+    return bytes([seed]) * 40_000 if seed % 5 == 0 else seed
+
+@step
+def weigh(part, bias=0):
+    if part == 7:
+        raise ValueError("seven")
+    return (len(part) if isinstance(part, bytes) else part) + bias
+
+@as_cloudpickle_step(pipeline)
+def total(parts, note="none"):
+    return sum(parts)
+
+@step
+def below(part):
+    return part
+
+draws = draw.map(range(24))
+weighed = [weigh(part) for part in draws]
+good = total([part for seed, part in enumerate(weighed) if seed != 7], note="good")
+bad = below(weighed[7])
+lowest = below(bad)
+
+pipeline.execute()
+# Each rank asks alone, and only one of them at all.
+if pipeline.rank == pipeline.size - 1:
+    ran(f"alone {good.get_result()}")
+more = weigh.map(draws[:3], [1, 2, 3])
+pipeline.execute()
+counts = f"{more.results()} {pipeline.get_status(bad)} {len(pipeline.steps)}"
+ran(f"rank {pipeline.rank} of {pipeline.size} {counts}")
+"""
+)
+BUSY = (
+    HEAD
+    + """
+import time
+
+@step
+def nap(number):
+    time.sleep(0.05)
+    return number
+
+nap.map(range(24))
+pipeline.execute()
+"""
+)
+FAN = (
+    HEAD
+    + """
+@step
+def base():
+    ran("base")
+    return 4
+
+@step
+def use(x, n):
+    ran("use")
+    return x * n
+
+@step
+def total(parts):
+    ran("total")
+    return sum(parts)
+
+start = base()
+total([use(start, n) for n in range(99)])
+"""
+    + TAIL
+    + "ran(f\"TOTAL {pipeline.get_result('total')}\")\n"
+)
+FAN_EDITED = edit(FAN, ("return 4", "return len('four')"))
+UNLUCKY = (
+    HEAD
+    + """
+@step
+def base():
+    ran("base")
+    return 4
+
+@step
+def use(x):
+    ran("use")
+    return x + 1
+
+use(base())
+"""
+    + TAIL
+)
+UNLUCKY_BROKEN = edit(UNLUCKY, ("return 4", "return 1 / 0"))
+UNLUCKY_MENDED = edit(UNLUCKY, ("return 4", "return len('four')"))
+DRAWN = (
+    HEAD
+    + """
+import os
+
+@step
+def draw():
+    ran("draw")
+    return os.urandom(40_000)
+
+@step
+def use(drawn):
+    ran("use")
+    return drawn[:8]
+
+@step
+def size(drawn):
+    ran("size")
+    return len(drawn)
+
+@step
+def below(size):
+    ran("below")
+    return -size
+
+drawn = draw()
+one, two = use(drawn), below(size(drawn))
+"""
+)
+# Nobody would ask for the object without a step that needs it.
+DRAWN_MORE = DRAWN + '@step\ndef more(drawn):\n    ran("more")\n    return drawn[:8]\n\nmore(drawn)\n'
+DAMAGE = """
+if pipeline.is_root:
+    (stored,) = [path for path in (FOLDER / "cache" / "objects").rglob("*") if path.is_file()]
+    stored.unlink()
+"""
+WATCHED = (
+    HEAD
+    + """
+SEEN = []
+COUNTS = {"calls": 0}
+QUIET = [1, 2]
+
+@step
+def alpha(n):
+    SEEN.append(n)
+    COUNTS["calls"] += 1
+    return n + QUIET[0]
+
+@step
+def beta(n):
+    SEEN.append(n)
+    return n
+
+alpha.map(range(6)), beta.map(range(6))
+"""
+    + TAIL
+)
+
+
+def seed_stages(folder: Path) -> dict[str, str]:
+    """The founding text's script: a first run, an edit that is refused, a second run, a revision, and back."""
+    original, edited = (seed.text(folder / "seed" / "cache", power=power) for power in (3, 4))
+    return {
+        "seed/first": original,
+        "seed/edited": edited,
+        "seed/unchanged": original,
+        "seed/revised": REVISING + edited,
+        "seed/back": original,
+    }
+
+
+STAGES = {
+    "study/run": STUDY,
+    "busy/run": BUSY,
+    "fan/first": FAN,
+    "fan/edited": REVISING + FAN_EDITED,
+    "fan/again": REVISING + FAN_EDITED,
+    "mended/first": UNLUCKY,
+    "mended/broken": REVISING + UNLUCKY_BROKEN,
+    "mended/again": REVISING + UNLUCKY_MENDED,
+    "skipped/first": UNLUCKY_BROKEN,
+    "skipped/again": UNLUCKY,
+    "drawn/first": DRAWN + TAIL,
+    "drawn/damaged": DRAWN_MORE.replace("step = ", f"{DAMAGE}step = ", 1) + TAIL,
+    "drawn/again": DRAWN_MORE + TAIL,
+    "watched/first": WATCHED,
+    "watched/again": WATCHED,
+}
+
+Tour = dict[str, Stage]
+SERIAL = pytest.param(0, id="serial")
+RANKS = [pytest.param(size, id=f"{size} ranks", marks=pytest.mark.mpi) for size in (2, 4)]
+# One rank under a launcher, and more ranks than the seed has steps.
+SEED_ALONE = [pytest.param(size, id=f"{size} ranks", marks=pytest.mark.mpi) for size in (1, 7)]
+
+
+@pytest.fixture(scope="module")
+def tours(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Tour]:
+    """The tours of this module by their size, each run when it is first asked for."""
+    return Tours(tmp_path_factory)
+
+
+class Tours(dict[int, Tour]):
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        super().__init__()
+        self._folders = folders
+
+    def __missing__(self, size: int) -> Tour:
+        folder = self._folders.mktemp("tour")
+        scripts = seed_stages(folder) | (STAGES if size in (0, 2, 4) else {})
+        self[size] = run_tour(size, folder, scripts)
+        return self[size]
+
+
+@pytest.fixture(params=[SERIAL, *RANKS])
+def size(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture
+def tour(tours: dict[int, Tour], size: int) -> Tour:
+    return tours[size]
+
+
+@pytest.fixture(params=[*RANKS, *SEED_ALONE])
+def ranks(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture
+def seeds(tours: dict[int, Tour], ranks: int) -> Tour:
+    return tours[ranks]
+
+
+def pairs(stage: Stage) -> Counter[str]:
+    """The lines of steps, two by two as they were written, without the rank's number and the place."""
+    text = re.sub(r"MPI process \d\d", "MPI process 00", stage.stdout.replace(str(stage.folder), "HERE"))
+    return Counter(re.findall(r"^\[MPI process.*\n  ╰─> .*$", text, re.MULTILINE))
+
+
+def answers(stage: Stage) -> Counter[str]:
+    """What the ranks of the seed print themselves after the run."""
+    return Counter(re.findall(r"Pipeline result for gamma: ([\d.]+)", stage.stdout))
+
+
+def test_the_seed_s_first_run_prints_its_lines_after_one_header_and_nothing_else(seeds: Tour, ranks: int) -> None:
+    stage = seeds["seed/first"]
+
+    start = f"Pipeline 'my_pipeline' @ {stage.folder}/cache, revision 1: 3 steps, 0 cached, 3 to run"
+    assert stage.lines[0] == start
+    assert pairs(stage) == Counter(map("\n".join, zip(seed.LINES[::2], seed.LINES[1::2], strict=True)))
+    assert answers(stage) == {"1.125": ranks}
+    assert len(stage.lines) == 1 + 6 + ranks
+    assert stage.stderr == ""
+
+
+def test_the_seed_s_rows_and_summary_are_those_of_a_serial_run(seeds: Tour) -> None:
+    stage = seeds["seed/first"]
+
+    rows = query(stage.location, "SELECT name, args, kwargs, phase, status FROM summary ORDER BY phase, name")
+    assert rows == [("alpha", "[3]", "{}", 0, 0), ("beta", "[2]", "{}", 0, 0), ("gamma", "[9, 8]", "{}", 1, 0)]
+    summary = (stage.location / "pipeline.summary").read_text()
+    assert summary.startswith(f"Pipeline Completed @ {stage.folder}/cache\n")
+
+
+def test_the_edited_seed_is_one_conflict_for_the_whole_job_and_writes_nothing(seeds: Tour, ranks: int) -> None:
+    stage = seeds["seed/edited"]
+
+    assert stage.codes == ["1"] * ranks
+    # Rank 0 alone prints a traceback that every rank raises alike.
+    assert stage.stderr.count("Traceback (most recent call last)") == 1
+    assert stage.stderr.count("\nezpyp.errors.SchemaConflictError: ") == 1
+    assert re.search(r"\bbeta\b[^\0]*?\b3 -> 4\b", stage.stderr)
+    assert re.search(r"\bgamma\b[^\n]*(\n[^\n]*)?\bupstream\b", stage.stderr)
+    assert stage.stdout == ""
+    assert snapshot(stage.location) == snapshot(seeds["seed/first"].location)
+
+
+def test_the_seed_runs_exactly_what_changed(seeds: Tour, ranks: int) -> None:
+    ran = {name: re.findall(r"\[PASS\] '(\w+)'", seeds[f"seed/{name}"].stdout) for name in ("unchanged", "revised")}
+
+    assert ran == {"unchanged": [], "revised": ["beta", "gamma"]}
+    for name, answer in [("unchanged", "1.125"), ("revised", "0.5625"), ("back", "1.125")]:
+        assert seeds[f"seed/{name}"].codes == ["0"] * ranks
+        assert answers(seeds[f"seed/{name}"]) == {answer: ranks}
+    for name in ("unchanged", "back"):
+        assert header(seeds[f"seed/{name}"].stdout)["cached"] == "3"
+        assert seeds[f"seed/{name}"].stdout.count("[CACHED]") == 3
+    assert ezpyp.open_cache(seeds["seed/back"].location).get_result("gamma", revision=2) == 0.5625
+
+
+def rows(stage: Stage) -> list[tuple[object, ...]]:
+    """What the index says of every step but where and when it ran; results by their address."""
+    found = query(
+        stage.location,
+        "SELECT name, key, function, codec, phase, status, cached, args, kwargs, result, reason, params "
+        "FROM current_steps ORDER BY name",
+    )
+    return [tuple(str(value).replace(str(stage.folder), "HERE") for value in row) for row in found]
+
+
+@pytest.mark.parametrize("many", RANKS)
+def test_rows_lines_headers_and_exports_are_those_of_a_serial_run(tours: dict[int, Tour], many: int) -> None:
+    serial, parallel = tours[0]["study/run"], tours[many]["study/run"]
+
+    def headers(stage: Stage) -> list[str]:
+        return [line.partition(", ")[2] for line in stage.lines if line.startswith("Pipeline '")]
+
+    def export(stage: Stage, name: str) -> str:
+        return (stage.location / name).read_text().replace(str(stage.folder), "HERE")
+
+    assert (serial.codes, parallel.codes) == (["0"], ["0"] * many)
+    assert len(rows(serial)) == 24 + 24 + 1 + 2 + 3
+    assert rows(parallel) == rows(serial)
+    assert len(pairs(serial)) > 50
+    assert pairs(parallel) == pairs(serial)
+    assert len(headers(serial)) == 2
+    assert headers(parallel) == headers(serial)
+    assert export(parallel, "pipeline.summary").split() == export(serial, "pipeline.summary").split()
+    assert json.loads(export(parallel, "pipeline.schema")) == json.loads(export(serial, "pipeline.schema"))
+
+
+def test_each_body_runs_once_and_any_rank_goes_on_with_the_same_outcome(tour: Tour, size: int) -> None:
+    words, ranks = tour["study/run"].words, max(size, 1)
+
+    expected = sum(40_000 if seed % 5 == 0 else seed for seed in range(24) if seed != 7)
+    assert Counter(words) == Counter(
+        [
+            *(f"draw {seed}" for seed in range(24)),
+            f"alone {expected}",
+            *(f"rank {rank} of {ranks} [40001, 3, 5] 2 54" for rank in range(ranks)),
+        ]
+    )
+
+
+def test_a_failure_is_recorded_with_the_user_s_line(tour: Tour) -> None:
+    stage = tour["study/run"]
+
+    ((name, kind, message, file, line),) = query(
+        stage.location, "SELECT name, type, message, file, line FROM failures WHERE status = 1"
+    )
+    assert (name, kind, message) == ("weigh[seed=7]", "ValueError", "seven")
+    assert str(file) == str(stage.folder / "run.py")
+    assert STUDY.splitlines()[int(str(line)) - 1].strip() == 'raise ValueError("seven")'
+
+
+def test_a_serial_process_reads_what_a_job_wrote(tour: Tour) -> None:
+    cache = ezpyp.open_cache(tour["study/run"].location)
+
+    assert cache.get_result("draw", seed=5) == bytes([5]) * 40_000
+    assert cache.get_result("weigh[seed=8]") == 8
+
+
+@pytest.mark.parametrize("many", RANKS)
+def test_all_ranks_share_the_steps(tours: dict[int, Tour], many: int) -> None:
+    stage = tours[many]["busy/run"]
+
+    found = query(stage.location, "SELECT rank, count(*) FROM current_steps GROUP BY rank")
+    shares = {int(str(rank)): int(str(count)) for rank, count in found}
+    assert set(shares) == set(range(many))
+    assert min(shares.values()) >= 24 // many // 3
+    printed = Counter(re.findall(r"MPI process (\d\d)", stage.stdout))
+    assert {int(rank): count for rank, count in printed.items()} == shares
+
+
+def test_a_hundred_descendants_of_the_same_value_are_cached(tour: Tour) -> None:
+    stage = tour["fan/edited"]
+
+    assert stage.words == ["base"] + [f"TOTAL {4 * sum(range(99))}"] * len(stage.codes)
+    assert "101 steps, 1 done, 100 cached, 0 failed, 0 skipped" in stage.stdout
+    counts = header(stage.stdout)
+    assert (counts["revision"], counts["steps"], counts["cached"], counts["to_run"]) == ("2", "101", "0", "101")
+    lines = re.findall(r"╰─> \[CACHED\] '(.*)' \(upstream values are the same\)", stage.stdout)
+    assert sorted(lines) == sorted(["total", *(f"use[x=base,n={n}]" for n in range(99))])
+    found = query(
+        stage.location, "SELECT status, cached, reason, count(*) FROM current_steps GROUP BY 1, 2, 3 ORDER BY 4"
+    )
+    assert found == [(0, 0, None, 1), (0, 1, "upstream values are the same", 100)]
+
+
+def test_the_run_after_that_finds_everything_by_key(tour: Tour) -> None:
+    edited, again = tour["fan/edited"], tour["fan/again"]
+
+    assert "base" not in again.words
+    assert header(again.stdout)["cached"] == "101"
+    count = "SELECT count(*) FROM results"
+    assert query(again.location, count) == query(edited.location, count)
+
+
+def test_a_step_that_is_mended_with_the_old_value_cuts_off(tour: Tour) -> None:
+    def statuses(stage: str) -> list[tuple[object, ...]]:
+        return query(tour[stage].location, "SELECT name, status FROM current_steps ORDER BY name")
+
+    assert statuses("mended/broken") == [("base", 1), ("use", 2)]
+    assert tour["mended/again"].words == ["base"]
+    assert statuses("mended/again") == [("base", 0), ("use", 0)]
+
+
+def test_a_step_that_is_mended_runs_what_was_skipped(tour: Tour) -> None:
+    assert tour["skipped/first"].words == ["base"]
+    assert tour["skipped/again"].words == ["base", "use"]
+
+
+def test_another_value_for_an_old_key_runs_what_used_the_older_one(tour: Tour) -> None:
+    stage = tour["drawn/damaged"]
+
+    assert sorted(stage.words) == ["draw", "more", "size", "use"]  # `below` has the size that it had
+    assert dict(query(stage.location, "SELECT name, reason FROM current_steps")) == {  # type: ignore[arg-type]  # pairs
+        "draw": "recomputed after damage, with another result than before",
+        "use": "an upstream gave another result than before",
+        "size": "an upstream gave another result than before",
+        "below": None,
+        "more": None,
+    }
+    assert tour["drawn/again"].stdout.count("[PASS]") == 0
+
+
+def test_a_global_that_steps_change_is_warned_of_once_by_name(tour: Tour) -> None:
+    first, again = tour["watched/first"], tour["watched/again"]
+
+    told = first.stdout + first.stderr
+    for name in ("SEEN", "COUNTS"):
+        assert len(re.findall(rf"UserWarning: global {name}\b.*: it was changed while steps ran", told)) == 1, told
+    assert "QUIET" not in told
+    assert query(first.location, "SELECT count(*) FROM current_steps WHERE status = 0") == [(12,)]
+    assert "was changed" not in again.stderr, "a run that finds all cached warns of nothing"
+
+
+CHECKED = """
+import sys
+from ezpyp import Pipeline
+from ezpyp.errors import PipelineFailedError, StepFailedError
+from tests.acceptance.tools import ran
+
+pipeline = Pipeline(sys.argv[1], "checked")
+
+@pipeline.step
+def good(number):
+    return number
+
+@pipeline.step
+def leave(number):
+    sys.exit(number)
+
+@pipeline.step
+def bad(number):
+    raise ValueError(f"no {number}")
+
+@pipeline.step
+def below(value):
+    return value
+
+good.map(range(10)), leave(0), below(bad(1))
+try:
+    pipeline.execute(check=True)
+except PipelineFailedError as error:
+    ran(f"{pipeline.rank} raised {sorted(error.failed)}")
+    try:
+        pipeline.get_result("bad")
+    except StepFailedError as inner:
+        ran(f"{pipeline.rank} traceback {'ValueError: no 1' in str(inner)}")
+    raise
+ran(f"{pipeline.rank} went on")
+"""
+
+
+@pytest.mark.mpi
+def test_a_checked_run_raises_on_all_ranks_and_records_what_finished(tmp_path: Path, location: Path) -> None:
+    trace, script = Bodies(tmp_path / "trace"), tmp_path / "script.py"
+    script.write_text(CHECKED)
+
+    job = mpirun(4, script, str(location), env=traced(trace.path), timeout=20)
+
+    assert job.returncode != 0
+    expected = [f"{rank} raised ['bad', 'leave']" for rank in range(4)]
+    assert sorted(trace.take()) == sorted([*expected, *(f"{rank} traceback True" for rank in range(4))])
+    assert job.stderr.count("Traceback (most recent call last)") == 1
+    assert job.stderr.count("\nezpyp.errors.PipelineFailedError: ") == 1
+    found = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status ORDER BY status")
+    assert found == [(0, 10), (1, 2), (2, 1)]
+    assert (location / "pipeline.summary").read_text().startswith("Pipeline Failed @ ")
