@@ -1,68 +1,45 @@
-"""Results as bytes: what is taken where a codec fails, and the errors of loading."""
+"""Results as bytes: what is taken where a codec fails, what nothing can store, and the errors of loading."""
 
+import functools
 import pickle
+import sqlite3
 import subprocess
 import sys
+import threading
 import types
+from collections import namedtuple
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from xxhash import xxh3_128_digest
 
-from ezpyp.errors import CodecError, DamagedResultError, EzpypError
-from ezpyp.store.codecs import encoded as _encoded
+from ezpyp.errors import CodecError, DamagedResultError, UnstorableResultError
 from ezpyp.store.codecs.encoded import decode_result, encode_result
+from ezpyp.store.codecs.registry import get_codec
 
 ROOT = Path(__file__).parents[2]
 
 
-class Picky:
-    """Pickles well, and refuses to be built again."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __setstate__(self, state: dict[str, Exception]) -> None:
-        raise state["error"]
-
-
-def data_of(value: object, codec: str = "pickle") -> bytes:
-    return b"".join(encode_result(value, codec).pieces)
-
-
-def run(script: str, folder: Path, name: str = "script.py") -> subprocess.CompletedProcess[str]:
-    (folder / name).write_text(script)
-    return subprocess.run(
-        [sys.executable, name], cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
-
-
-@pytest.mark.parametrize("value", [5, -1, 2.5, None, True, 10**50])
-def test_the_quick_way_for_scalars_writes_what_the_codec_writes(value: object) -> None:
+@pytest.mark.parametrize("value", [5, -1, 2.5, None, True, 10**50, [1, "x"], {"png": bytes(200_000)}])
+def test_the_quick_way_for_scalars_writes_what_the_codec_writes_and_the_digest_is_xxh3(value: object) -> None:
     encoded = encode_result(value, "pickle")
+    data = b"".join(encoded.pieces)
 
-    assert encoded.pieces == tuple(_encoded.get_codec("pickle").encode(value))
-    assert encoded.size == len(encoded.pieces[0])
-    assert (encoded.version, encoded.suffix) == (1, ".pickle")
-
-
-@pytest.mark.parametrize("value", [5, [1, "x"], {"png": bytes(200_000)}])
-def test_the_digest_is_xxh3_over_all_pieces(value: object) -> None:
-    encoded = encode_result(value, "pickle")
-
-    assert encoded.digest == xxh3_128_digest(b"".join(encoded.pieces))
+    assert data == b"".join(get_codec("pickle").encode(value))
+    assert (encoded.size, encoded.version, encoded.suffix) == (len(data), 1, ".pickle")
+    assert encoded.digest == xxh3_128_digest(data)
 
 
-def test_a_reason_holds_nothing_that_differs_from_run_to_run() -> None:
-    assert "0x" not in (encode_result(lambda: None, "pickle").fallback or "0x")
-
-
-def test_falling_back_tells_each_reason() -> None:
+def test_falling_back_tells_each_reason_and_nothing_that_differs_from_run_to_run() -> None:
     fallback = encode_result(lambda: None, "numpy").fallback
 
     assert fallback is not None
     assert fallback.startswith("numpy: the result is a function, no plain numpy array; pickle: ")
+    assert "0x" not in fallback
 
 
 class HungryOnce:
@@ -83,31 +60,140 @@ def test_no_memory_is_not_taken_for_a_codec_that_cannot(codec: str) -> None:
         encode_result(HungryOnce(), codec)
 
 
-def test_a_missing_module_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("lab_that_is_gone")
-    exec("class Model: pass", module.__dict__)
-    monkeypatch.setitem(sys.modules, "lab_that_is_gone", module)
-    data = data_of(module.Model())
-    monkeypatch.delitem(sys.modules, "lab_that_is_gone")
+# What nothing can store.
 
-    with pytest.raises(CodecError, match=r"No module named 'lab_that_is_gone'.*install it"):
-        decode_result(data, "pickle", 1)
+LOCK = threading.Lock()
+Pair = namedtuple("Pair", "left right")
 
 
-def test_a_class_gone_from_its_module_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass
+class Model:
+    weights: list[float]
+    lock: object = field(default_factory=threading.Lock)
+
+
+class Slotted:
+    __slots__ = ("handle", "other")
+
+    def __init__(self) -> None:
+        self.other, self.handle = 1, sqlite3.connect(":memory:")
+
+
+class Stateful:
+    def __getstate__(self) -> tuple[int, object]:
+        return (1, LOCK)
+
+
+class Refusing:
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise RuntimeError("never pickle me")
+
+
+def generate() -> Iterator[int]:
+    yield 1
+
+
+def closure() -> Any:
+    lock = LOCK
+    return lambda: lock
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "type_name"),
+    [
+        (LOCK, "result", "_thread.lock"),
+        ({"model": Model([1.0])}, "result['model'].lock", "_thread.lock"),
+        ([1, 2, (3, generate())], "result[2][1]", "generator"),
+        ({LOCK: 1}, "result's key <lock>", "_thread.lock"),
+        ({1, 2, LOCK}, "result's element", "_thread.lock"),
+        (Pair(1, LOCK), "result.right", "_thread.lock"),
+        ([0] * 10_000 + [LOCK], "result[10000]", "_thread.lock"),
+        (Slotted(), "result.handle", "sqlite3.Connection"),
+        (Stateful(), "result's state[1]", "_thread.lock"),
+        ({"a": Refusing()}, "result['a']", "test_encoded.Refusing"),
+        (closure(), "result's variable lock", "_thread.lock"),
+        (Model([1.0]).__eq__, "result.__self__.lock", "_thread.lock"),
+        (functools.partial(print, LOCK), None, "_thread.lock"),
+        (np.array([[1, LOCK]], dtype=object), "result[0, 1]", "_thread.lock"),
+        ({"x": np.zeros(100_000), "y": [LOCK]}, "result['y'][0]", "_thread.lock"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_offending_part_is_named(value: object, path: str | None, type_name: str) -> None:
+    with pytest.raises(UnstorableResultError, match="no codec can store the result: result") as caught:
+        encode_result(value, "pickle")
+
+    assert path is None or caught.value.path == path
+    assert caught.value.type_name.endswith(type_name)
+    assert f"{caught.value.path} is a {caught.value.type_name}; " in str(caught.value)
+
+
+def cycle() -> dict[str, object]:
+    value: dict[str, object] = {"lock": LOCK}
+    value["self"] = value
+    return value
+
+
+def nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (cycle(), r"result\['lock'\] is a _thread.lock"),
+        (nested(100_000), "recursion"),
+        ({"items": generate()}, "return a list"),
+        ([sys.stdout], "its path or its content"),
+    ],
+    ids=["cycle", "nested", "generator", "file"],
+)
+def test_the_error_says_what_to_do_and_what_each_codec_said(value: object, message: str) -> None:
+    for codec in ("pickle", "numpy", "json", "cloudpickle"):
+        with pytest.raises(UnstorableResultError, match=message) as caught:
+            encode_result(value, codec)
+        assert f"({codec}: " in str(caught.value)
+        assert "0x" not in str(caught.value)
+
+
+# Bytes that do not become a value.
+
+
+class Picky:
+    """Pickles well, and refuses to be built again."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __setstate__(self, state: dict[str, Exception]) -> None:
+        raise state["error"]
+
+
+@pytest.mark.parametrize(
+    ("lose", "message"),
+    [
+        (lambda module: sys.modules.pop("lab"), r"No module named 'lab'.*install it"),
+        (lambda module: delattr(module, "Model"), "'Model' of the module 'lab', which has it no longer"),
+    ],
+    ids=["module", "class"],
+)
+def test_what_is_gone_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch, lose: Any, message: str) -> None:
     module = types.ModuleType("lab")
     exec("class Model: pass", module.__dict__)
     monkeypatch.setitem(sys.modules, "lab", module)
-    data = data_of(module.Model())
-    del module.Model
+    data = b"".join(encode_result(module.Model(), "pickle").pieces)
+    lose(module)
 
-    with pytest.raises(CodecError, match="'Model' of the module 'lab', which has it no longer"):
+    with pytest.raises(CodecError, match=message):
         decode_result(data, "pickle", 1)
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyError("bad"), TypeError("bad"), RecursionError("bad")])
 def test_an_error_of_the_class_itself_is_no_damage(error: Exception) -> None:
-    data = data_of(Picky(error))
+    data = b"".join(encode_result(Picky(error), "pickle").pieces)
 
     with pytest.raises(CodecError, match=rf"cannot be built here: {type(error).__name__}: .*bad"):
         decode_result(data, "pickle", 1)
@@ -121,14 +207,10 @@ def test_bytes_that_are_no_pickle_are_damage(data: bytes) -> None:
         decode_result(data, "pickle", 1)
 
     assert caught.value.digest == xxh3_128_digest(data).hex()
+    assert caught.value.__cause__ is not None
 
 
-def test_errors_keep_their_cause() -> None:
-    with pytest.raises(EzpypError, match="wrote") as caught:
-        decode_result(b"{", "json", 1)
-
-    assert isinstance(caught.value.__cause__, ValueError)
-
+# Classes of a script.
 
 STORING = """
 import sys
@@ -146,6 +228,13 @@ from ezpyp.store.codecs.encoded import decode_result
 value = decode_result(open("data", "rb").read(), {codec!r}, 1)
 print(type(value).__name__)
 """
+
+
+def run(script: str, folder: Path, name: str = "script.py") -> subprocess.CompletedProcess[str]:
+    (folder / name).write_text(script)
+    return subprocess.run(
+        [sys.executable, name], cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,20 +260,14 @@ def test_nothing_is_warned_of_where_no_class_of_the_script_is_stored(value: str,
     assert run(STORING.format(value=value, codec="pickle"), tmp_path).stderr == ""
 
 
-def test_loading_a_class_of_another_script_names_class_script_and_cure(tmp_path: Path) -> None:
-    run(STORING.format(value="Model()", codec="pickle"), tmp_path, "train.py")
+@pytest.mark.parametrize("value", ["Model()", "[__import__('numpy').zeros(10_000), Model()]"])
+def test_loading_a_class_of_another_script_names_class_script_and_cure(value: str, tmp_path: Path) -> None:
+    run(STORING.format(value=value, codec="pickle"), tmp_path, "train.py")
 
     done = run(LOADING.format(codec="pickle"), tmp_path, "look.py")
 
     assert "CodecError: the stored result refers to 'Model' of the script train.py (module __main__)" in done.stderr
     assert "load it from that script; or move 'Model' into a module that both import" in done.stderr
-
-
-def test_a_class_of_a_large_result_is_named_too(tmp_path: Path) -> None:
-    code = "[__import__('numpy').zeros(10_000), Model()]"
-    run(STORING.format(value=code, codec="pickle"), tmp_path, "train.py")
-
-    assert "'Model' of the script train.py" in run(LOADING.format(codec="pickle"), tmp_path, "look.py").stderr
 
 
 def test_cloudpickle_takes_a_class_of_the_script_along(tmp_path: Path) -> None:
