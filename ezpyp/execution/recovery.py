@@ -19,7 +19,7 @@ from ezpyp.execution.plan import token_of
 from ezpyp.execution.recorder import Recorder
 from ezpyp.execution.state import Progress, RunState
 from ezpyp.graph.program import Program
-from ezpyp.store.damage import Damage, damage_of, tell_damage
+from ezpyp.store.damage import Damage, damage_of, report_damage
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store.results import changed_files, files_of, result_of_input
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
@@ -168,7 +168,7 @@ def record_damage(recorder: Recorder, connection: sqlite3.Connection, found: Seq
     for damage in found:
         recorder.damaged(damage)
     if found:
-        tell_damage(connection, found)
+        report_damage(connection, found)
 
 
 def given_up(outcome: Outcome) -> Outcome:

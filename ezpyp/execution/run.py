@@ -242,7 +242,7 @@ class _Run:
     def _start(self, total: int) -> int:
         self._killed = killed_run(self._index.connection)
         if not ended_in_order(self._index.connection):
-            ObjectStore(self._index.location).sweep()
+            ObjectStore(self._index.location).clean_up()
         row = RunRow(
             self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
             _user(), " ".join([sys.executable, *without_secrets(sys.argv)]), _directory(), sys.version.split()[0],

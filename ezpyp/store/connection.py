@@ -14,13 +14,17 @@ import shlex
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError, StoreError
 from ezpyp.store.lock import Owner, living_owner
 from ezpyp.store.tables import FORMAT, SCRIPT
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 INDEX_NAME = "ezpyp.sqlite"
 SQL_ERRORS = (sqlite3.Error, UnicodeDecodeError)
@@ -222,20 +226,19 @@ class OpenIndex:
         location: Absolute path of the cache.
         connection: Cannot write.
         is_frozen: The file is read without locks; what a run changes meanwhile may tear the reading.
-        is_copy: A private copy is read, because the folder lets nobody see its last rows in place.
+        copy: A private copy is read, because the folder lets nobody see its last rows in place.
     """
 
     location: Path
     connection: sqlite3.Connection
     is_frozen: bool = False
-    is_copy: bool = False
-    _closers: list[Callable[[], None]] = field(default_factory=list)
+    copy: TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
         """Close the connection and remove the private copy, if there is one."""
         self.connection.close()
-        for close in self._closers:
-            close()
+        if self.copy is not None:
+            self.copy.cleanup()
 
 
 def open_index(cache: str | Path) -> OpenIndex:
@@ -351,9 +354,9 @@ def _open(location: Path) -> OpenIndex:
 
 
 def _open_copy(location: Path, files: list[Path]) -> OpenIndex:
-    import tempfile  # 6 ms at import, and hardly ever needed
+    from tempfile import TemporaryDirectory  # 6 ms at import, and hardly ever needed
 
-    folder = tempfile.TemporaryDirectory(prefix="ezpyp-inspect-")
+    folder = TemporaryDirectory(prefix="ezpyp-inspect-")
     try:
         for file in files:
             shutil.copyfile(file, Path(folder.name) / file.name)
@@ -362,7 +365,7 @@ def _open_copy(location: Path, files: list[Path]) -> OpenIndex:
     except BaseException:
         folder.cleanup()
         raise
-    return OpenIndex(location, connection, is_copy=True, _closers=[folder.cleanup])
+    return OpenIndex(location, connection, copy=folder)
 
 
 def _connect(file: Path, options: str) -> sqlite3.Connection:

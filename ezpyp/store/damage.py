@@ -1,4 +1,4 @@
-"""Damage: marked by whoever meets it, recorded by who holds the location, healed by the run that follows or goes on.
+"""Damage: marked by whoever meets it, recorded by who holds the location, recomputed by this run or the next.
 
 A reader never writes the index, so it leaves an empty file ``damaged/DIGEST``. The next job that holds the
 location looks at what the markers name, and records what is damaged indeed; such results count as absent from
@@ -25,7 +25,7 @@ from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 _FOLDER = "damaged"
 _DIGEST_BYTES = 16
 _MARKER = re.compile(r"[0-9a-f]{32}")
-_TOLD = 5
+_SHOWN = 5
 
 
 class Damage(NamedTuple):
@@ -38,7 +38,7 @@ class Damage(NamedTuple):
 
 def mark_damage(location: Path, digest: bytes) -> None:
     """Leave a marker for an object that is not what was stored; nothing in a folder that cannot be written."""
-    # A read-only copy of a cache cannot be mended from here; the error that follows says what is wrong.
+    # A read-only copy of a cache cannot be repaired from here; the error that follows says what is wrong.
     with contextlib.suppress(OSError):
         if len(digest) != _DIGEST_BYTES:
             return
@@ -55,7 +55,7 @@ def record_markers(index: Index) -> None:
     objects = ObjectStore(index.location, trust=True)  # bytes are looked at only
     found: list[Damage] = []
     for marker in markers:
-        # Every row that leads to the object: results taken over have its digest too.
+        # Every row that leads to the object: adopted results have its digest too.
         rows = index.connection.execute("SELECT id FROM results WHERE digest = ?", (bytes.fromhex(marker.name),))
         found += filter(None, [_look(index.connection, objects, id_) for (id_,) in rows.fetchall()])
     _record(index, found)
@@ -64,7 +64,7 @@ def record_markers(index: Index) -> None:
 
 
 def _look(connection: sqlite3.Connection, objects: ObjectStore, result: int) -> Damage | None:
-    """What is wrong with a result as it is now: the run that went on meanwhile may have healed it."""
+    """What is wrong with a result as it is now: the run that went on meanwhile may have recomputed it."""
     stored = results_by_id(connection, [result]).get(result)
     if stored is None:
         return Damage(result, "its row has another checksum", None)
@@ -111,7 +111,7 @@ def _record(index: Index, found: Sequence[Damage]) -> None:
     with index.writing() as connection:
         for damage in found:
             insert_damage(connection, damage)
-    tell_damage(index.connection, found)
+    report_damage(index.connection, found)
 
 
 def insert_damage(connection: sqlite3.Connection, damage: Damage) -> None:
@@ -120,12 +120,12 @@ def insert_damage(connection: sqlite3.Connection, damage: Damage) -> None:
     connection.execute("INSERT OR IGNORE INTO damages VALUES (?, ?, ?)", row)
 
 
-def tell_damage(connection: sqlite3.Connection, found: Sequence[Damage]) -> None:
+def report_damage(connection: sqlite3.Connection, found: Sequence[Damage]) -> None:
     """Warn of damage, with the names of the steps and what was set aside."""
-    names = [_name_of(connection, damage.result) for damage in found[:_TOLD]]
-    told = "; ".join(f"{name}: {one.what}{_kept(one.aside)}" for name, one in zip(names, found, strict=False))
-    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-    message = f"stored results are damaged and will be computed anew where they are needed: {told}{more}"
+    names = [_name_of(connection, damage.result) for damage in found[:_SHOWN]]
+    shown = "; ".join(f"{name}: {one.what}{_kept(one.aside)}" for name, one in zip(names, found, strict=False))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    message = f"stored results are damaged and will be computed anew where they are needed: {shown}{more}"
     warnings.warn(message, stacklevel=3)
 
 

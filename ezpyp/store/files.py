@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ezpyp.store.codecs.protocol import Buffer
+from ezpyp.store.lock import process_start
 
 # Which kind of file system a folder is on.
 
@@ -30,7 +31,7 @@ class FileSystem:
 
     Attributes:
         kind: Its type as the system names it, such as ``ext4`` or ``nfs4``, or ``unknown``.
-        is_network: Whether other hosts may write to it; also where that cannot be told.
+        is_network: Whether other hosts may write to it; also where that is not known.
     """
 
     kind: str
@@ -183,7 +184,7 @@ def _fill(descriptor: int, pieces: Iterable[Buffer], reserve: int, durable: bool
         if durable:
             os.fsync(descriptor)
     finally:
-        # May raise too: NFS tells of a full disk only here.
+        # May raise too: NFS reports a full disk only here.
         os.close(descriptor)
 
 
@@ -243,7 +244,7 @@ def _after_refusal(temporary: str, target: str, error: OSError) -> bool | None:
     if links == 2:
         return True  # an answer was lost on the way: NFS asked twice, and the first time it worked
     if error.errno == errno.EEXIST or not links:
-        return False  # taken; or swept by somebody who took this process for dead
+        return False  # taken; or removed by somebody who took this process for dead
     if error.errno in _NO_LINKS:
         return _rename(temporary, target)
     if error.errno == errno.ENOENT:
@@ -273,12 +274,12 @@ def _remove(name: str) -> None:
     try:
         os.unlink(name)
     except OSError:
-        return  # renamed, or swept; and what cannot be removed must not hide the error that led here
+        return  # renamed, or removed; and what cannot be removed must not hide the error that led here
 
 
 def sync_folder(path: str) -> None:
     """Make sure that the names in a folder outlive a loss of power."""
-    descriptor = _open_folder(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -287,15 +288,6 @@ def sync_folder(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _open_folder(path: str) -> int:
-    for delay_s in LATE_S:
-        try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            _wait(delay_s)
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def is_stray(name: str, modified_s: float) -> bool:
@@ -307,30 +299,12 @@ def is_stray(name: str, modified_s: float) -> bool:
     """
     if not (name.startswith(".") and name.endswith(".tmp")):
         return False
-    (
-        pid,
-        *_,
-    ) = name[1:].split(".", 1)
+    pid = name[1:].partition(".")[0]
     is_here = name.endswith(f".{os.uname().nodename}.tmp")
-    if is_here and pid.isdigit() and not _is_alive(int(pid)):
+    if is_here and pid.isdigit() and process_start(int(pid)) is None:
         return True
     # Nobody writes to one file for an hour without its time moving on.
     return time.time() - modified_s > _HOUR_S
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    # A killed rank may stay a zombie for ever where process 1 reaps nothing.
-    return state not in "ZX"
 
 
 # The bytes of a file as memory of the caller's own.

@@ -269,12 +269,12 @@ class ObjectStore:
             ) from error
         return Path(aside)
 
-    def sweep(self) -> int:
+    def clean_up(self) -> int:
         """Remove temporary files of writers that are no more, and say how many; after a run was killed."""
         count = 0
         folders = [str(self._location), self._root, *(entry.path for entry in _entries(self._root))]
         for entry in itertools.chain.from_iterable(map(_entries, folders)):
-            # Whoever wrote it may still give it its name, or be swept by somebody else.
+            # Whoever wrote it may still give it its name, or be removed by somebody else.
             with contextlib.suppress(OSError):
                 if entry.name.endswith(".tmp") and is_stray(entry.name, entry.stat().st_mtime):
                     os.unlink(entry.path)

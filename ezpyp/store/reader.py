@@ -153,7 +153,7 @@ class Reader:
         except OSError:
             return None
         mark = (status.st_dev, status.st_ino, status.st_uid, status.st_mode)
-        if self._index is not None and (self._index.is_frozen or self._index.is_copy):
+        if self._index is not None and (self._index.is_frozen or self._index.copy):
             # What is written later is not seen through this connection.
             return *mark, status.st_mtime_ns, status.st_size, _size_of(f"{self.file}-wal")
         return mark

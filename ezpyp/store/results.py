@@ -81,7 +81,7 @@ def intact_results(
 
 
 def payload_of(connection: sqlite3.Connection, result: int) -> bytes | None:
-    """The bytes of a small result; None where they are a file. A result taken over shares its origin's."""
+    """The bytes of a small result; None where they are a file. An adopted result shares its origin's."""
     row = connection.execute(
         "SELECT o.payload FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id) WHERE r.id = ?",
         (result,),

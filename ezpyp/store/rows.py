@@ -84,7 +84,7 @@ class StoredValue(NamedTuple):
 class NewResult(NamedTuple):
     """A result on its way into the index.
 
-    ``origin`` is the result it was taken over from; ``files`` are the files that it names, each with the
+    ``origin`` is the result that it was adopted from; ``files`` are the files that it names, each with the
     digest of its content.
     """
 

@@ -146,14 +146,14 @@ def recorded_durations(connection: sqlite3.Connection, steps: Iterable[int]) -> 
     return {step: seconds for step, seconds, _ in rows if step in wanted}
 
 
-# What steps said: a row only where one said something, compressed.
+# What steps wrote: a row only where one wrote something, compressed.
 
 WORTH_BYTES = 200
 """Shorter texts are stored as they are: zlib would make hardly less of them, and they read well in ``sqlite3``."""
 
 
 class OutputRow(NamedTuple):
-    """What a step said in a run; the step's row id, and the bytes of each stream."""
+    """What a step wrote in a run; the step's row id, and the bytes of each stream."""
 
     step: int
     run: int
@@ -163,13 +163,13 @@ class OutputRow(NamedTuple):
 
 
 def insert_outputs(connection: sqlite3.Connection, rows: Iterable[OutputRow]) -> None:
-    """Write what steps said; a step that runs twice in one run says it anew."""
+    """Store what steps wrote; a step that runs twice in one run replaces its row."""
     packed = [(row.step, row.run, *(_packed(text) for text in row[2:])) for row in rows]
     connection.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)", packed)
 
 
 def output_of(connection: sqlite3.Connection, step: int, run: int) -> OutputRow | None:
-    """What a step said in a run; None where it was silent, or ran before its words were kept.
+    """What a step wrote in a run; None where it was silent.
 
     Raises:
         DamagedIndexError: The row is damaged.
@@ -181,7 +181,7 @@ def output_of(connection: sqlite3.Connection, step: int, run: int) -> OutputRow 
         return None if row is None else OutputRow(step, run, *map(_unpacked, row))
     except zlib.error as error:
         raise DamagedIndexError(
-            f"what step {step} said in run {run} cannot be read: its row is damaged ({error})"
+            f"the output of step {step} in run {run} cannot be read: its row is damaged ({error})"
         ) from error
 
 

@@ -89,7 +89,7 @@ CREATE TABLE errors (
 -- Digests of files by the stamp of their state: a memo, no record.
 CREATE TABLE files (id INTEGER PRIMARY KEY, stamp BLOB NOT NULL UNIQUE, digest BLOB NOT NULL);
 
--- What a step said, each stream as zlib or as it is, see `ezpyp.store.runs`; no row where it was silent.
+-- What a step wrote, each stream as zlib or as it is, see `ezpyp.store.runs`; no row where it was silent.
 CREATE TABLE outputs (
     step INTEGER NOT NULL, run INTEGER NOT NULL, stdout BLOB, stderr BLOB, log BLOB, PRIMARY KEY (step, run)
 );
@@ -140,7 +140,7 @@ CREATE VIEW location AS
     SELECT substr(file, 1, length(file) - length('/ezpyp.sqlite')) AS folder
     FROM pragma_database_list WHERE name = 'main';
 
--- A result that was taken over has the digest of its origin, and no payload of its own.
+-- An adopted result has the digest of its origin, and no payload of its own.
 CREATE VIEW object_paths AS
     SELECT r.id AS result, (SELECT folder FROM location) || {RESULT_PATH} AS path
     FROM results r JOIN results o ON o.id = coalesce(r.origin, r.id);

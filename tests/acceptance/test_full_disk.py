@@ -131,27 +131,3 @@ def test_what_is_refused_in_the_middle_of_a_run_fails_the_step_clearly(
     check_results(location, done)
     again = launch(script, env=clean_environ(traced(trace.path)), before=obey_permissions)
     assert (again.returncode, failed(again.stdout)) == (0, []), again.stdout + again.stderr
-
-
-@pytest.fixture
-def few_inodes(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=16", "tmpfs", str(folder)]).returncode:
-        folder = Path("/nowhere")
-    yield folder
-    if folder.is_mount():
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_without_inodes_steps_fail_clearly(tmp_path: Path, few_inodes: Path) -> None:
-    if not few_inodes.is_dir():
-        return  # mounting is not allowed here; test_refusals has the same error from a patched call
-    script, location = tmp_path / "study.py", few_inodes / "cache"
-    script.write_text(STUDY.replace("LOCATION", repr(str(location))))
-
-    ended = launch(script, env=traced(tmp_path / "trace"))
-
-    assert "df -i" in ended.stdout + ended.stderr
-    no_foreign_error(ended)
-    check_results(location, passed(ended.stdout))

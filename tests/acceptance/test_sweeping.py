@@ -80,5 +80,5 @@ def test_an_export_that_was_cut_short_is_swept_too(tmp_path: Path) -> None:
     stray = tmp_path / f".{2**22 + 1}.0.ab.{os.uname().nodename}.tmp"
     stray.touch()
 
-    assert ObjectStore(tmp_path).sweep() == 1
+    assert ObjectStore(tmp_path).clean_up() == 1
     assert not stray.exists()

@@ -286,18 +286,3 @@ def test_forked_child_can_neither_write_nor_give_the_lock_back(index):
         assert in_child(index._lock.release) == 0
         assert holder(index)[:2] == (1, ME)
         assert index.noted("child") is None
-
-
-def test_a_descriptor_closed_by_others_in_the_process_drops_nothing(index):
-    code = "import sys; from ezpyp.store.index import Index\n"
-    code += "with Index(__import__('pathlib').Path(sys.argv[1])).held(): pass"
-    with index.held():
-        # POSIX drops all locks of a process on a file when any of its descriptors of that file is closed.
-        (index.location / "ezpyp.sqlite").open("rb").close()
-        other = subprocess.run(
-            [sys.executable, "-c", code, str(index.location)], capture_output=True, text=True, cwd=ROOT
-        )
-        assert f"held by process {os.getpid()} on" in other.stderr
-        with index.writing() as connection:
-            connection.execute("INSERT INTO meta VALUES ('still', 'mine')")
-    assert index.noted("still") == "mine"

@@ -44,5 +44,5 @@ def test_a_step_that_runs_twice_in_a_run_says_it_anew(connection: sqlite3.Connec
 def test_a_damaged_row_is_an_error_of_ours(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO outputs VALUES (1, 1, ?, NULL, NULL)", (b"\0no zlib",))
 
-    with pytest.raises(StoreError, match="what step 1 said in run 1 cannot be read"):
+    with pytest.raises(StoreError, match="the output of step 1 in run 1 cannot be read"):
         output_of(connection, 1, 1)

@@ -75,7 +75,7 @@ def test_temporary_files_of_dead_writers_are_swept(killed_writer: Path) -> None:
     store = ObjectStore(killed_writer)
     assert [path.suffix for path in files(killed_writer)] == [".tmp", ".tmp"]
 
-    assert store.sweep() == 2
+    assert store.clean_up() == 2
     assert files(killed_writer) == []
 
 
@@ -88,7 +88,7 @@ def test_a_killed_writer_that_nobody_waits_for_is_dead(local: ObjectStore, tmp_p
     stray.parent.mkdir()
     stray.touch()
 
-    assert local.sweep() == 1
+    assert local.clean_up() == 1
     zombie.communicate()
 
 
@@ -97,7 +97,7 @@ def test_what_a_living_writer_writes_is_not_swept(local: ObjectStore, tmp_path: 
     mine = tmp_path / "objects" / _new_file.temporary_name()
     mine.touch()
 
-    assert local.sweep() == 0
+    assert local.clean_up() == 0
     assert mine.exists()
 
 
@@ -108,7 +108,7 @@ def test_another_hosts_temporary_files_are_swept_after_an_hour(local: ObjectStor
         path.touch()
     os.utime(old, (time.time() - 4000,) * 2)
 
-    assert local.sweep() == 1
+    assert local.clean_up() == 1
     assert fresh.exists()
 
 
