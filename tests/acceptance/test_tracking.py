@@ -1,7 +1,8 @@
-"""``track``, ``no_track`` and ``track_versions``: what the user says of packages, in real fresh processes."""
+"""``track``, ``no_track`` and ``track_versions``: what the user says of packages, which each process imports anew."""
 
+import re
 import shutil
-import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,216 +10,221 @@ import pytest
 from ezpyp import Pipeline, as_cloudpickle_step, as_numpy_step, as_pickle_step, as_step
 from ezpyp.errors import OptionError
 
-from .tools import Bodies, edit, launch, query, traced
+from .forks import Ended, run_scripts
+from .tools import edit, query
 
-SCRIPT = """
-import sys
+HEAD = """
+import os, sys
+from pathlib import Path
+sys.dont_write_bytecode = True
+FOLDER = Path(__file__).parent
+sys.path[:0] = [str(FOLDER), str(FOLDER / "lib" / "site-packages")]
 import fakelib, helper
-from ezpyp import Pipeline, as_pickle_step
+from ezpyp import Pipeline
+from tests.acceptance.tools import ran
 
-pipeline = Pipeline(sys.argv[0] + ".cache", "study"{settings})
-
-@as_pickle_step(pipeline{options})
+pipeline = Pipeline(FOLDER / "cache", "study", {settings})
+"""
+SCRIPT = (
+    HEAD
+    + """
+@pipeline.step({options})
 def alpha(x):
+    ran("alpha")
     return fakelib.twice(x)
 
-@as_pickle_step(pipeline)
+@pipeline.step
 def beta(x):
+    ran("beta")
     return helper.thrice(x)
 
 alpha(1), beta(1)
 pipeline.execute()
 """
-OBJECTS = """
-import sys
-import fakelib, helper
-from ezpyp import Pipeline
-
-pipeline = Pipeline(sys.argv[0] + ".cache", "study"{settings})
-
+)
+OBJECTS = (
+    HEAD
+    + """
 @pipeline.step
 def alpha():
-    return {made}.Model()
+    ran("alpha")
+    return MADE.Model()
 
 @pipeline.step
 def beta(model):
+    ran("beta")
     return model.predict()
 
 @pipeline.step
 def gamma(models):
+    ran("gamma")
     return models[0].predict()
 
-beta(alpha()), gamma([{made}.Model()])
+beta(alpha()), gamma([MADE.Model()])
 pipeline.execute()
 """
-MODEL = """
+)
+LIBRARY = """
+def twice(x):
+    return x + x
+
 class Model:
     def predict(self):
         return 1
 """
-LIBRARY = "def twice(x):\n    return x + x\n"
-HELPER = "def thrice(x):\n    return 3 * x\n"
+HELPER = """
+def thrice(x):
+    return 3 * x
+
+class Model:
+    def predict(self):
+        return 1
+"""
+LIBRARY_2 = edit(LIBRARY, ("x + x", "2 * x"))
+LIBRARY_MODEL_2 = edit(LIBRARY, ("return 1", "return 2"))
+HELPER_2 = edit(HELPER, ("3 * x", "x * 3"))
+HELPER_MODEL_2 = edit(HELPER, ("return 1", "return 2"))
+THEIR_OBJECTS = OBJECTS.replace("MADE", "fakelib")
+YOUR_OBJECTS = OBJECTS.replace("MADE", "helper")
 
 
-class Place:
-    """A script, a module of the user's beside it, and an installed library, with its version."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: the bodies that must run; the options; the installed library and the user's module at that time."""
 
-    def __init__(self, folder: Path, bodies: Bodies) -> None:
-        self.folder, self.bodies = folder, bodies
-        self.site = folder / "lib" / "site-packages"
-        self.install("1.0")
-        self.write(folder / "helper.py", HELPER)
+    ran: str
+    settings: str = ""
+    options: str = ""
+    text: str = SCRIPT
+    version: str = "1.0"
+    library: str = LIBRARY
+    helper: str = HELPER
+    refused: str = ""
 
-    @staticmethod
-    def write(path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def install(self, version: str, library: str = LIBRARY) -> None:
-        """Install a distribution called fake-library, which is imported as fakelib."""
-        self.write(self.site / "fakelib" / "__init__.py", library)
-        for old in self.site.glob("*.dist-info"):
-            shutil.rmtree(old)
-        info = self.site / f"fake_library-{version}.dist-info"
-        self.write(info / "METADATA", f"Metadata-Version: 2.1\nName: fake-library\nVersion: {version}\n")
-        self.write(info / "RECORD", f"fakelib/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
-
-    def start(self, settings: str = "", options: str = "", text: str = SCRIPT) -> subprocess.CompletedProcess[str]:
-        script = self.folder / "script.py"
-        self.write(script, text.format(settings=settings, options=options))
-        environment = traced(self.bodies.path, EZPYP_REVISE="1", PYTHONDONTWRITEBYTECODE="1")
-        environment["PYTHONPATH"] += f":{self.site}"
-        return launch(script, env=environment)
-
-    def run(self, settings: str = "", options: str = "", text: str = SCRIPT) -> list[str]:
-        """The bodies that ran."""
-        ended = self.start(settings, options, text)
-        assert ended.returncode == 0, ended.stderr
-        return self.bodies.take()
+    def prepare(self, folder: Path) -> Path:
+        """Write the script, a module of the user's beside it, and an installed library; give the script's path."""
+        site = folder / "lib" / "site-packages"
+        shutil.rmtree(site, ignore_errors=True)
+        info = site / f"fake_library-{self.version}.dist-info"
+        beginning = "import os\ndel os.environ['EZPYP_REVISE']\n" if self.refused else ""
+        files = {
+            folder / "script.py": beginning + self.text.format(settings=self.settings, options=self.options),
+            folder / "helper.py": self.helper,
+            site / "fakelib" / "__init__.py": self.library,
+            info / "METADATA": f"Metadata-Version: 2.1\nName: fake-library\nVersion: {self.version}\n",
+            info / "RECORD": f"fakelib/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n",
+        }
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return folder / "script.py"
 
 
-@pytest.fixture
-def place(tmp_path: Path, bodies: Bodies) -> Place:
-    return Place(tmp_path, bodies)
+def runs(*changes: dict[str, str], **same: str) -> list[Run]:
+    """Runs one after the other, with what they have in common."""
+    return [Run(**same | change) for change in changes]
 
 
-def test_a_library_counts_by_name_unless_told_otherwise(place: Place) -> None:
-    assert place.run() == ["alpha", "beta"]
-    place.install("2.0", edit(LIBRARY, ("x + x", "2 * x")))
-
-    assert place.run() == []
-
-
-@pytest.mark.parametrize("name", ["fakelib", "fake-library"])
-def test_a_tracked_version_counts_in_the_step(place: Place, name: str) -> None:
-    options = f", track_versions=({name!r},)"
-    assert place.run(options=options) == ["alpha", "beta"]
-    assert place.run(options=options) == []
-    place.install("2.0")
-
-    assert place.run(options=options) == ["alpha"]
-
-
-def test_a_tracked_version_of_a_step_counts_also_where_its_code_does_not_lead_there(place: Place) -> None:
-    text = edit(SCRIPT, ("fakelib.twice(x)", "x"))
-    assert place.run(options=", track_versions='fakelib'", text=text) == ["alpha", "beta"]
-    place.install("2.0")
-
-    assert place.run(options=", track_versions='fakelib'", text=text) == ["alpha"]
-
-
-@pytest.mark.parametrize("name", ["fakelib", "fake-library"])
-def test_a_version_tracked_by_the_pipeline_counts_where_code_leads_to_the_library(place: Place, name: str) -> None:
-    settings = f", track_versions=({name!r},)"
-    assert place.run(settings) == ["alpha", "beta"]
-    assert place.run(settings) == []
-    place.install("2.0")
-
-    assert place.run(settings) == ["alpha"]
-
-
-def test_content_tracked_by_the_pipeline_counts(place: Place) -> None:
-    settings = ", track=('fakelib',)"
-    assert place.run(settings) == ["alpha", "beta"]
-    place.install("2.0")
-    assert place.run(settings) == []
-    place.install("2.0", edit(LIBRARY, ("x + x", "2 * x")))
-
-    assert place.run(settings) == ["alpha"]
-
-
-def test_what_the_pipeline_does_not_track_does_not_count(place: Place) -> None:
-    settings = ", no_track=('helper',)"
-    assert place.run(settings) == ["alpha", "beta"]
-    place.write(place.folder / "helper.py", edit(HELPER, ("3 * x", "x * 3")))
-    assert place.run(settings) == []
-
-    assert place.run() == ["beta"]
-
-
-def test_a_step_s_own_options_add_to_the_pipeline_s(place: Place) -> None:
-    settings, options = ", track=('fakelib',)", ", track_versions=('fakelib',)"
-    place.run(settings, options)
-    place.install("2.0")
-    assert place.run(settings, options) == ["alpha"]
-    place.install("2.0", edit(LIBRARY, ("x + x", "2 * x")))
-
-    assert place.run(settings, options) == ["alpha"]
-
-
-def test_a_step_s_own_options_win_where_they_say_the_opposite(place: Place) -> None:
-    settings, options = ", no_track=('fakelib',)", ", track=('fakelib',)"
-    place.run(settings, options)
-    place.install("1.0", edit(LIBRARY, ("x + x", "2 * x")))
-
-    assert place.run(settings, options) == ["alpha"]
-
-
-@pytest.mark.parametrize("track", ["track", "track_versions"])
-def test_an_object_of_a_tracked_library_counts_as_argument_and_as_result(place: Place, track: str) -> None:
-    text = OBJECTS.replace("{made}", "fakelib")
-    settings = f", {track}='fakelib'"
-    place.install("1.0", LIBRARY + MODEL)
-    assert place.run(settings, text=text) == ["alpha", "gamma", "beta"]
-    assert place.run(settings, text=text) == []
-    place.install("2.0", LIBRARY + edit(MODEL, ("return 1", "return 2")))
-
-    assert place.run(settings, text=text) == ["alpha", "gamma", "beta"]
+ALL, ALL_OBJECTS = {"ran": "alpha beta"}, {"ran": "alpha gamma beta"}
+SCENARIOS = {
+    "a library counts by name unless told otherwise": runs(ALL, {"ran": "", "version": "2.0", "library": LIBRARY_2}),
+    **{
+        f"a version tracked by the {where} as {name} counts where code leads to the library": runs(
+            ALL, {"ran": ""}, {"ran": "alpha", "version": "2.0"}, **{option: f"track_versions=({name!r},)"}
+        )
+        for name in ("fakelib", "fake-library")
+        for where, option in (("step", "options"), ("pipeline", "settings"))
+    },
+    "a version tracked by a step counts also where its code does not lead there": runs(
+        ALL,
+        {"ran": "alpha", "version": "2.0"},
+        options="track_versions='fakelib'",
+        text=edit(SCRIPT, ("fakelib.twice(x)", "x")),
+    ),
+    "content tracked by the pipeline counts": runs(
+        ALL,
+        {"ran": "", "version": "2.0"},
+        {"ran": "alpha", "version": "2.0", "library": LIBRARY_2},
+        settings="track=('fakelib',)",
+    ),
+    "what the pipeline does not track does not count": [
+        *runs(ALL, {"ran": "", "helper": HELPER_2}, settings="no_track=('helper',)"),
+        Run("beta", helper=HELPER_2),
+    ],
+    "a step's own options add to the pipeline's": runs(
+        ALL,
+        {"ran": "alpha", "version": "2.0"},
+        {"ran": "alpha", "version": "2.0", "library": LIBRARY_2},
+        settings="track=('fakelib',)",
+        options="track_versions=('fakelib',)",
+    ),
+    "a step's own options win where they say the opposite": runs(
+        ALL, {"ran": "alpha", "library": LIBRARY_2}, settings="no_track=('fakelib',)", options="track=('fakelib',)"
+    ),
+    **{
+        f"an object of a library tracked by {track} counts as argument and as result": runs(
+            ALL_OBJECTS,
+            {"ran": ""},
+            ALL_OBJECTS | {"version": "2.0", "library": LIBRARY_MODEL_2},
+            settings=f"{track}='fakelib'",
+            text=THEIR_OBJECTS,
+        )
+        for track in ("track", "track_versions")
+    },
+    "an object of an untracked class counts by its state": runs(
+        ALL_OBJECTS | {"settings": "no_track='helper'"},
+        {"ran": "", "settings": "no_track='helper'", "helper": HELPER_MODEL_2},
+        {"ran": "", "settings": "no_track='helper'", "helper": HELPER_MODEL_2},
+        ALL_OBJECTS | {"helper": HELPER_MODEL_2},
+        ALL_OBJECTS,
+        text=YOUR_OBJECTS,
+    ),
+    "one string is one name": runs(
+        ALL | {"settings": "track_versions='fakelib'"},
+        {"ran": "", "settings": "track_versions=('fakelib',)"},
+        {"ran": "alpha", "options": "track='fakelib'"},
+        {"ran": "", "options": "track=['fakelib']"},
+    ),
+    "a version that changed is named in the conflict": runs(
+        ALL,
+        {"ran": "", "version": "2.0", "refused": r"SchemaConflictError[^\0]*\n  alpha: .*fakelib.* 1\.0 -> 2\.0"},
+        settings="track_versions='fakelib'",
+    ),
+    "settings are not recorded for steps that they do not touch": runs(
+        ALL, {"ran": "alpha", "settings": "track_versions='fakelib', track='helper', no_track='json'"}
+    ),
+}
 
 
-def test_an_object_of_an_untracked_class_counts_by_its_state(place: Place) -> None:
-    text = OBJECTS.replace("{made}", "helper")
-    for model in (MODEL, edit(MODEL, ("return 1", "return 2"))):
-        place.write(place.folder / "helper.py", model)
-        place.run(", no_track='helper'", text=text)
-    assert place.run(", no_track='helper'", text=text) == []
-
-    assert place.run(text=text) == ["alpha", "gamma", "beta"]
-    place.write(place.folder / "helper.py", MODEL)
-    assert place.run(text=text) == ["alpha", "gamma", "beta"]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tracking")
 
 
-def test_one_string_is_one_name(place: Place) -> None:
-    place.run(", track_versions='fakelib'")
-    assert place.run(", track_versions=('fakelib',)") == []
+@pytest.fixture(scope="module")
+def ended(folder: Path) -> dict[str, list[Ended]]:
+    """What became of each run of each scenario: first the first runs of all, then the second ones, and so on."""
+    found: dict[str, list[Ended]] = {name: [] for name in SCENARIOS}
+    for turn in range(max(map(len, SCENARIOS.values()))):
+        names = [name for name, scenario in SCENARIOS.items() if turn < len(scenario)]
+        scripts = [SCENARIOS[name][turn].prepare(folder / str(list(SCENARIOS).index(name))) for name in names]
+        for name, one in zip(names, run_scripts(scripts, seed=turn), strict=True):
+            found[name].append(one)
+    return found
 
-    assert place.run(options=", track='fakelib'") == ["alpha"]
-    assert place.run(options=", track=['fakelib']") == []
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_runs_what_the_options_say(ended: dict[str, list[Ended]], name: str) -> None:
+    for run, one in zip(SCENARIOS[name], ended[name], strict=True):
+        assert one.code == bool(run.refused), one.output
+        assert re.search(run.refused, one.output), one.output
+    assert [one.words for one in ended[name]] == [run.ran.split() for run in SCENARIOS[name]]
 
 
-def test_a_version_that_changed_is_named_in_the_conflict(place: Place) -> None:
-    place.run(", track_versions='fakelib'")
-    place.install("2.0")
-    environment = traced(place.bodies.path)
-    environment["PYTHONPATH"] += f":{place.site}"
+def test_settings_are_not_recorded_for_steps_that_they_do_not_touch(ended: object, folder: Path) -> None:
+    number = list(SCENARIOS).index("settings are not recorded for steps that they do not touch")
 
-    ended = launch(place.folder / "script.py", env=environment)
-
-    assert ended.returncode != 0
-    assert "SchemaConflictError" in ended.stderr
-    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("  alpha: ")]
-    assert "fakelib" in line
-    assert "1.0 -> 2.0" in line
+    assert query(folder / str(number) / "cache", "SELECT count(*) FROM results WHERE origin IS NULL") == [(3,)]
 
 
 @pytest.mark.parametrize("option", ["track", "no_track", "track_versions"])
@@ -240,10 +246,3 @@ def test_a_package_that_is_not_installed_is_refused_by_the_pipeline(
     with pytest.raises(OptionError, match=message):
         Pipeline(location, "study", **{option: value})  # type: ignore[arg-type]  # wrong on purpose
     assert not location.exists()
-
-
-def test_the_settings_of_a_pipeline_are_not_recorded_for_steps_that_they_do_not_touch(place: Place) -> None:
-    place.run()
-
-    assert place.run(", track_versions='fakelib', track='helper', no_track='json'") == ["alpha"]
-    assert query(place.folder / "script.py.cache", "SELECT count(*) FROM results WHERE origin IS NULL") == [(3,)]
