@@ -1,6 +1,5 @@
 """The measurements still run; what they say is for a quiet machine."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,22 +15,14 @@ def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_overhead_measures_every_shape(tmp_path: Path) -> None:
     done = benchmark(
-        *("overhead", "--only", "ezpyp", "ezpyp-read", "sqlite3", "--steps", "5", "--rounds", "1"),
-        *("--folder", str(tmp_path), "--json"),
+        *("overhead", "--only", "ezpyp", "sqlite3", "--steps", "5", "--rounds", "1", "--folder", str(tmp_path)),
     )
 
     assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
-    assert {row["shape"] for row in rows} == {"independent", "chain", "fan-in"}
-    assert all(row["warm_us"] > 0 and row["cold_us"] > 0 for row in rows)
+    titles = [line for line in done.stdout.splitlines() if line.endswith("5 steps; microseconds a step")]
+    assert titles == [f"{shape}, 5 steps; microseconds a step" for shape in ("independent", "chain", "fan-in")]
+    assert "1.00" in done.stdout
     assert not list(tmp_path.iterdir())
-
-
-def test_overhead_prints_a_table_with_ratios(tmp_path: Path) -> None:
-    done = benchmark("overhead", "--only", "sqlite3", "--shape", "chain", "--steps", "5", "--folder", str(tmp_path))
-
-    assert done.stdout.splitlines()[0] == "chain, 5 steps; microseconds a step"
-    assert "1.00" in done.stdout.splitlines()[2]
 
 
 def test_hashing_measures_every_kind_of_value() -> None:
@@ -63,11 +54,11 @@ def test_store_measures_files_and_memory(tmp_path: Path) -> None:
 
 
 def test_inspect_measures_every_verb_on_a_sound_cache(tmp_path: Path) -> None:
-    done = benchmark("inspect", "--steps", "5000", "--repeat", "1", "--folder", str(tmp_path))
+    done = benchmark("inspect", "--steps", "500", "--repeat", "1", "--folder", str(tmp_path))
 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert "5000 steps" in lines[0]
+    assert "500 steps" in lines[0]
     assert [line[:8] for line in lines[2:4]] == ["overview", "steps --"]
     assert lines[-1].startswith("steps --format json ")
     cache = build(tmp_path / "cache", 10_000)

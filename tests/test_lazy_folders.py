@@ -35,7 +35,7 @@ def imports_for_type_checkers(file: Path):
 LOADED = """
 import contextlib, io, sys
 import ezpyp.inspect.cli as command
-for words in (["steps"], ["runs"], ["sql", "SELECT 1"], ["graph"], ["du"], ["log", "gamma"], []):
+for words in (["steps"], ["runs"], ["graph"], ["du"], ["log", "gamma"], []):
     sys.argv[2:] = words
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         command.main()
