@@ -9,8 +9,12 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
+from xxhash import xxh3_128_digest
+
 from ezpyp.explain.record import FunctionRecord
 from ezpyp.store.lock import Owner, current_owner
+from ezpyp.store.results import result_checksum
+from ezpyp.store.rows import NewResult
 from ezpyp.store.schema_rows import step_checksum
 from ezpyp.store.tables import FORMAT, SCRIPT
 
@@ -217,3 +221,46 @@ def dead_owner() -> Owner:
     pid = os.spawnlp(os.P_NOWAIT, "true", "true")
     os.waitpid(pid, 0)
     return Owner(me.host, me.boot, pid, "1", None)
+
+
+def sound(folder: Path, small: bytes = b"\x80\x05K\x09.", large: bytes = b"x" * 100_000) -> Cache:
+    """alpha's result in the index, gamma's under objects, all checksums right."""
+    cache = Cache(folder)
+    for name in ("alpha", "gamma"):
+        cache.step(name)
+    cache.revision(added=list(cache.ids.values()))
+    run = cache.run(total=2)
+    for name, data, payload in (("alpha", small, small), ("gamma", large, None)):
+        content = xxh3_128_digest(data)
+        row = NewResult(digest(name, 0), None, None, content, len(data), "pickle", 1, ".step", "", "", None)
+        checksum = result_checksum(row)
+        result = cache.result(name, run, payload, digest=content, size=len(data), checksum=checksum)
+        cache.row(name, run, result=result)
+        if payload is None:
+            object_of(folder, content).parent.mkdir(parents=True, exist_ok=True)
+            object_of(folder, content).write_bytes(data)
+    return cache
+
+
+def object_of(folder: Path, digest: bytes = xxh3_128_digest(b"x" * 100_000)) -> Path:
+    return folder / "objects" / digest.hex()[:2] / (digest.hex()[2:] + ".step")
+
+
+def with_checksums(cache: Cache) -> Cache:
+    """The builders leave the checksums of results out; `verify` looks at them."""
+    changes = []
+    for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():
+        content = xxh3_128_digest(payload)
+        checksum = result_checksum(NewResult(key, None, None, content, size, "pickle", 1, ".step", "", "", None))
+        written = f"digest = x'{content.hex()}', checksum = x'{checksum.hex()}'"
+        changes.append(f"UPDATE results SET {written} WHERE id = {id_}")
+    cache.spoil(*changes)
+    return cache
+
+
+def damage_index(folder: Path) -> Path:
+    file = folder / "ezpyp.sqlite"
+    data = bytearray(file.read_bytes())
+    data[8192:] = b"\xff" * (len(data) - 8192)
+    file.write_bytes(data)
+    return folder

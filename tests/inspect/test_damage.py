@@ -4,12 +4,10 @@ import pickle
 from pathlib import Path
 
 import pytest
-from xxhash import xxh3_128_digest
 
 from ezpyp.inspect.cli import VERBS
-from ezpyp.store.results import result_checksum
-from ezpyp.store.rows import NewResult
 from tests.inspect import build
+from tests.inspect.build import object_of, sound
 
 
 class Bomb:
@@ -20,29 +18,6 @@ class Bomb:
 
     def __reduce__(self):
         return (Path.touch, (self.trace,))
-
-
-def sound(folder: Path, small: bytes = b"\x80\x05K\x09.", large: bytes = b"x" * 100_000) -> build.Cache:
-    """alpha's result in the index, gamma's under objects, all checksums right."""
-    cache = build.Cache(folder)
-    for name in ("alpha", "gamma"):
-        cache.step(name)
-    cache.revision(added=list(cache.ids.values()))
-    run = cache.run(total=2)
-    for name, data, payload in (("alpha", small, small), ("gamma", large, None)):
-        digest = xxh3_128_digest(data)
-        row = NewResult(build.digest(name, 0), None, None, digest, len(data), "pickle", 1, ".step", "", "", None)
-        checksum = result_checksum(row)
-        result = cache.result(name, run, payload, digest=digest, size=len(data), checksum=checksum)
-        cache.row(name, run, result=result)
-        if payload is None:
-            object_of(folder, digest).parent.mkdir(parents=True, exist_ok=True)
-            object_of(folder, digest).write_bytes(data)
-    return cache
-
-
-def object_of(folder: Path, digest: bytes = xxh3_128_digest(b"x" * 100_000)) -> Path:
-    return folder / "objects" / digest.hex()[:2] / (digest.hex()[2:] + ".step")
 
 
 def flip(path: Path) -> None:

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from benchmarks._million import build as large_cache
 from ezpyp.inspect.cli import VERBS, cli
 from tests.inspect import build
-from tests.inspect.test_damage import Bomb, object_of, sound
+from tests.inspect.build import damage_index, object_of, sound, with_checksums
+from tests.inspect.test_damage import Bomb
 from tests.inspect.test_opening import as_nobody, assert_reachable
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -73,31 +74,6 @@ KINDS = list(PROBLEM)
 def finished(folder: Path) -> Path:
     """As after a run without failure, with true checksums and digests."""
     return sound(folder).close()
-
-
-def with_checksums(cache: build.Cache) -> build.Cache:
-    """The builders leave the checksums of results out; `verify` looks at them."""
-    from xxhash import xxh3_128_digest
-
-    from ezpyp.store.results import result_checksum
-    from ezpyp.store.rows import NewResult
-
-    changes = []
-    for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():
-        digest = xxh3_128_digest(payload)
-        checksum = result_checksum(NewResult(key, None, None, digest, size, "pickle", 1, ".step", "", "", None))
-        written = f"digest = x'{digest.hex()}', checksum = x'{checksum.hex()}'"
-        changes.append(f"UPDATE results SET {written} WHERE id = {id_}")
-    cache.spoil(*changes)
-    return cache
-
-
-def damage_index(folder: Path) -> Path:
-    file = folder / "ezpyp.sqlite"
-    data = bytearray(file.read_bytes())
-    data[8192:] = b"\xff" * (len(data) - 8192)
-    file.write_bytes(data)
-    return folder
 
 
 def made(kind: str, folder: Path) -> tuple[Path, build.Cache | None]:

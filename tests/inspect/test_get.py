@@ -3,7 +3,7 @@
 import os
 
 from tests.inspect import build
-from tests.inspect.test_damage import sound
+from tests.inspect.build import sound
 
 
 def test_a_folder_gets_a_file_of_the_steps_name(tmp_path, ask):

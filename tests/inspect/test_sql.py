@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inspect.test_damage import sound
+from tests.inspect.build import sound
 
 ROOT = Path(__file__).absolute().parents[2]
 
