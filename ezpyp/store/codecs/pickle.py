@@ -190,23 +190,29 @@ def _slices(data: memoryview, end: int, sizes: Sequence[int]) -> Iterator[memory
 
 # Classes and functions of a script's ``__main__`` inside a pickle: loadable from that script only.
 
-# How the pickler writes the module's name: SHORT_BINUNICODE and its 8 bytes.
+# How the pickler writes the module's name: SHORT_BINUNICODE and its 8 bytes. Data may hold the same.
 _MARK = b"\x8c\x08__main__"
-# Then it is memoized, and the class's own name follows; between the two a new frame may begin.
-_REFERENCE = re.compile(re.escape(_MARK) + rb"\x94(?:\x95.{8})?\x8c(.)", re.DOTALL)
 _NOTE = re.compile(rb"\n# (.{1,300}) of __main__ of (.{1,300})\n\Z")
 
 
 def main_names(value: object, stream: Sequence[Buffer]) -> list[str]:
-    """Names of ``__main__`` that a pickle refers to; at least the first of them."""
-    if len(stream) == 1 and _MARK not in stream[0]:
+    """Names of ``__main__`` that a pickle refers to, by pickling once more where the module's name stands in it."""
+    if not any(isinstance(piece, bytes) and _MARK in piece for piece in stream):
         return []
-    pieces = [piece for piece in stream if isinstance(piece, bytes) and _MARK in piece]
-    if not pieces:
-        return []
-    names = [name for piece in pieces for name in _written_names(piece)]
-    # Where the pickle had the class's name before, as a string of the data, only its memo is referred to.
-    return names or _pickled_names(value)
+    observer = _Observer(io.BytesIO(), PROTOCOL, buffer_callback=lambda _: None)
+    observer.names = []
+    observer.dump(value)
+    return observer.names
+
+
+class _Observer(pickle.Pickler):
+    names: list[str]
+
+    def reducer_override(self, value: object) -> Any:
+        """Note the name, and let pickle go on as ever."""
+        if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
+            self.names.append(value.__qualname__)
+        return NotImplemented
 
 
 def warn_of_main(names: Sequence[str]) -> None:
@@ -234,31 +240,3 @@ def _script() -> str:
     """What ``__main__`` is, by file name alone: a script that was moved gives the same bytes."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     return f"the script {Path(file).name}" if file else "an interactive session"
-
-
-def _written_names(piece: bytes) -> list[str]:
-    found = []
-    for match in _REFERENCE.finditer(piece):
-        name = piece[match.end() : match.end() + match[1][0]].decode(errors="replace")
-        # Data may hold the same bytes; a name that __main__ does not have is no reference.
-        if name not in found and hasattr(sys.modules.get("__main__"), name.split(".")[0]):
-            found.append(name)
-    return found
-
-
-def _pickled_names(value: object) -> list[str]:
-    """The same, by pickling once more and looking at every class and function on the way."""
-    observer = _Observer(io.BytesIO(), 5, buffer_callback=lambda _: None)
-    observer.names = []
-    observer.dump(value)
-    return observer.names
-
-
-class _Observer(pickle.Pickler):
-    names: list[str]
-
-    def reducer_override(self, value: object) -> Any:
-        """Note the name, and let pickle go on as ever."""
-        if isinstance(value, type | FunctionType) and value.__module__ == "__main__":
-            self.names.append(value.__qualname__)
-        return NotImplemented

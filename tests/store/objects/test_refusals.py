@@ -3,8 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from ezpyp.store import objects as _objects
 from ezpyp.store.codecs.encoded import Encoded, encode_result
 from ezpyp.store.files import FileSystem
 from ezpyp.store.objects import ObjectStore
-from tests.store.objects.tools import ROOT, SMALL, Late, content, files, opened, path_of, refuse
+from tests.store.objects.tools import SMALL, Late, content, files, opened, path_of, refuse
 
 OPEN = os.open
 
@@ -87,26 +85,6 @@ def test_what_the_system_refuses_is_told_and_leaves_nothing(
     assert files(tmp_path) == before
     local.publish(encoded)
     assert opened(local, encoded) == content(encoded)
-
-
-def test_a_limit_on_file_sizes_is_told(tmp_path: Path) -> None:
-    code = """
-import resource, signal, sys
-from multiprocessing.synchronize import Event
-from pathlib import Path
-from ezpyp.store.codecs.encoded import encode_result
-from ezpyp.store.objects import ObjectStore
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-ObjectStore(Path(sys.argv[1])).publish(encode_result(bytes(int(sys.argv[2])), "pickle"))
-"""
-    for size in (200_000, 6_000_000):
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path), str(size)], cwd=ROOT, capture_output=True, text=True
-        )
-        assert "StoreError: a result of" in done.stderr
-        assert "File too large; a limit on the size of files is set" in done.stderr
-    assert files(tmp_path) == []
 
 
 def test_a_location_that_was_removed_is_not_made_again(

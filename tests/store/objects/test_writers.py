@@ -79,19 +79,6 @@ def test_temporary_files_of_dead_writers_are_swept(killed_writer: Path) -> None:
     assert files(killed_writer) == []
 
 
-def test_a_killed_writer_that_nobody_waits_for_is_dead(local: ObjectStore, tmp_path: Path) -> None:
-    zombie = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    zombie.kill()
-    while Path(f"/proc/{zombie.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-        time.sleep(0.01)
-    stray = tmp_path / "objects" / f".{zombie.pid}.0.ab.{os.uname().nodename}.tmp"
-    stray.parent.mkdir()
-    stray.touch()
-
-    assert local.clean_up() == 1
-    zombie.communicate()
-
-
 def test_what_a_living_writer_writes_is_not_swept(local: ObjectStore, tmp_path: Path) -> None:
     local.publish(encode_result(SMALL, "pickle"))
     mine = tmp_path / "objects" / _new_file.temporary_name()
