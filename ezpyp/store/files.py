@@ -279,7 +279,7 @@ def _remove(name: str) -> None:
 
 def sync_folder(path: str) -> None:
     """Make sure that the names in a folder outlive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = _open_folder(path)
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -288,6 +288,15 @@ def sync_folder(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _open_folder(path: str) -> int:
+    for delay_s in LATE_S:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            _wait(delay_s)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def is_stray(name: str, modified_s: float) -> bool:

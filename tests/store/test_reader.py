@@ -1,15 +1,12 @@
 """Reading a location: one select a value, from any thread, renewed when somebody else writes or moves in."""
 
 import shutil
-import sqlite3
 import threading
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ezpyp import Pipeline, open_cache
-from ezpyp.store.reader import Reader
 
 
 def square(x: int) -> int:
@@ -66,14 +63,3 @@ def test_what_is_written_later_is_seen_and_another_index_too(location: Path, tmp
     shutil.rmtree(location)
     written(location, 3)
     assert len(cache.names()) == 3
-
-
-def test_a_read_only_copy_is_read_whole_and_again_once_it_changes(location: Path, tmp_path: Path) -> None:
-    """Without locks and helper files: nothing is written beside the index."""
-    with Reader(location) as reader:
-        assert reader.number("SELECT count(*) FROM steps") == 20
-        assert sorted(path.name for path in location.iterdir() if "sqlite" in path.name) == ["ezpyp.sqlite"]
-        with closing(sqlite3.connect(location / "ezpyp.sqlite")) as other:
-            other.execute("UPDATE meta SET value = '1'")
-    with Reader(location) as reader:
-        assert reader.meta()["format"] == "1"
