@@ -1,6 +1,6 @@
-"""How many ranks one coordinator can keep busy: the real scheduler, driven by discrete events.
+"""How many ranks one coordinator keeps busy: the real scheduler, driven by discrete events.
 
-No rank is started: ranks, messages and time are simulated, and `ezpyp.execution`'s own ready queue and dispatcher decide
+No rank is started: ranks, messages and time are simulated; `ezpyp.execution`'s own ready queue and dispatcher decide
 who runs what. A run's efficiency is the bound that no scheduler can beat, max(work / ranks, longest path), over the
 time that it took. The costs of the coordinator are those measured over MPI: see ``--message-us`` and ``--step-us``.
 """

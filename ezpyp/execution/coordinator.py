@@ -1,4 +1,4 @@
-"""The state of one run on rank 0: decides what runs, takes outcomes, keeps the rows."""
+"""Decides on rank 0 what runs, and takes what became of it; the same for serial runs and over MPI."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from pathlib import Path
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution import output as lines
+from ezpyp.execution.adoption import Adoption
 from ezpyp.execution.messages import DONE, FAILED, SKIPPED, Failure, Outcome, Ref
 from ezpyp.execution.recorder import Recorder
-from ezpyp.execution.recovery import UPSTREAM, EarlierResults, Healing, given_up, record_damage
+from ezpyp.execution.recovery import UPSTREAM, Recovery, given_up, record_damage
 from ezpyp.execution.scheduler import Scheduler
-from ezpyp.execution.state import Progress, Results, RunState
+from ezpyp.execution.state import RunStart, StepStates
 from ezpyp.store.objects import ObjectStore
 from ezpyp.store.rows import KnownResult, NewResult
 from ezpyp.store.runs import RunCounts
 
 
 class Coordinator:
-    """Runs the show: hands out ready steps, records what became of them.
+    """Gives ready steps to whoever asks, and records their outcomes.
 
     Args:
-        state: What is known when the run begins.
+        start: What is known when the run begins.
         recorder: Writes rows and lines.
         connection: The index, for lookups.
         make_scheduler: Makes the ready queue from upstreams and pending steps.
@@ -33,42 +34,40 @@ class Coordinator:
 
     def __init__(
         self,
-        state: RunState,
+        start: RunStart,
         recorder: Recorder,
         connection: sqlite3.Connection,
         make_scheduler: Callable[[Sequence[Sequence[int]], list[int]], Scheduler],
     ) -> None:
-        self._state = state
-        self._program = state.program
+        self._start = start
+        self._program = start.program
         self._recorder = recorder
         self._connection = connection
-        self._results = Results(self._program, state.found, connection, state.location)
-        self._progress = Progress(self._program, self._results, state.found, recorder.put_back)
-        self._status = self._progress.status
+        self._states = StepStates(start, connection, recorder.put_back)
+        self._status = self._states.status
         self._seconds = 0.0
         self.failures: dict[str, Failure] = {}
-        pending = self._progress.pending
-        self._healing = Healing(self._progress, self._damaged(pending), ObjectStore(Path(state.location), trust=True))
-        self._earlier = EarlierResults(state, self._progress, self._healing, recorder, connection)
-        self._twins = self._earlier.twins
+        pending = self._states.pending
+        self._recovery = Recovery(self._states, self._damaged(pending), ObjectStore(Path(start.location), trust=True))
+        self._adoption = Adoption(self._states, self._recovery, recorder)
         # Results that nobody asks for again are not kept: a sweep's may be many.
-        self._consumed = self._program.consumed() | set(self._twins.values())
-        self._scheduler = self._progress.scheduler = make_scheduler(self._waits_for(), pending)
+        self._consumed = self._program.consumed() | set(self._adoption.duplicates.values())
+        self._scheduler = self._states.scheduler = make_scheduler(self._waits_for(), pending)
 
     def _damaged(self, pending: Sequence[int]) -> dict[int, KnownResult]:
-        damaged, keys = self._state.damaged, self._program.keys
+        damaged, keys = self._start.damaged, self._program.keys
         if not damaged:
             return {}
         lost = [
-            position for position in pending if keys[position] in damaged and keys[position] not in self._state.known
+            position for position in pending if keys[position] in damaged and keys[position] not in self._start.known
         ]
         return {position: damaged[keys[position]] for position in lost}
 
     def _waits_for(self) -> Sequence[Sequence[int]]:
-        program, twins = self._program, self._twins
-        if not any(program.orders) and not twins:
+        program, duplicates = self._program, self._adoption.duplicates
+        if not any(program.orders) and not duplicates:
             return program.values
-        return [program.upstreams(p) + ((twins[p],) if p in twins else ()) for p in range(len(program))]
+        return [program.upstreams(p) + ((duplicates[p],) if p in duplicates else ()) for p in range(len(program))]
 
     @property
     def left(self) -> int:
@@ -86,13 +85,13 @@ class Coordinator:
 
     def put_back(self, position: int) -> None:
         """A step that was taken did not begin."""
-        self._healing.not_begun(position)
-        self._progress.put_back(position)
+        self._recovery.not_begun(position)
+        self._states.put_back(position)
 
-    def say_what_is_cached(self) -> None:
+    def record_cached(self) -> None:
         """Print the lines, and write the rows that are not there yet, of what was found before anything ran."""
         phases: dict[int, list[int]] = {}
-        for position, result in enumerate(self._state.found):
+        for position, result in enumerate(self._start.found):
             if result is not None:
                 phases.setdefault(self._program.phases[position], []).append(position)
                 self._bring_row_up_to_date(position, result.id)
@@ -105,12 +104,12 @@ class Coordinator:
                 self._recorder.say(lines.cached(0, phase, title, self._program.names[position]))
 
     def _bring_row_up_to_date(self, position: int, result: int) -> None:
-        rows = self._state.rows
+        rows = self._start.rows
         if rows is not None and rows[position] != (DONE, result):
-            self._recorder.cached(position, result, self._results.texts(position), None)
+            self._recorder.cached(position, result, self._states.texts(position), None)
 
     def next(self) -> int | None:
-        """A step to run now; steps that turn out to be cached or skipped are dealt with on the way."""
+        """A step to run now; those that turn out to be cached or skipped are recorded on the way."""
         while (position := self._scheduler.take()) is not None:
             if self._must_run(position):
                 return position
@@ -123,32 +122,32 @@ class Coordinator:
             self._do_without(position, blame)
             return False
         if upstreams:
-            self._progress.inputs[position] = self._program.input_key(position, self._results.token)
-        if not self._earlier.take_over(position):
+            self._states.inputs[position] = self._program.input_key(position, self._states.token)
+        if not self._adoption.adopt(position):
             return True
         self._end(position)
         return False
 
     def _do_without(self, position: int, blame: int) -> None:
         """An upstream has no result: it is being computed anew, or failed."""
-        if self._progress.unfinished(position):
-            self._progress.put_back(position)
+        if self._states.unfinished(position):
+            self._states.put_back(position)
             return
         self._status[position] = SKIPPED
-        self._recorder.skipped(position, self._program.names[blame], self._results.texts(position))
+        self._recorder.skipped(position, self._program.names[blame], self._states.texts(position))
         self._scheduler.finish(position)
 
     def _end(self, position: int) -> None:
         self._scheduler.finish(position)
-        if not self._healing.is_idle and self._status[position] == DONE:
-            self._healing.follow(position)
+        if not self._recovery.is_idle and self._status[position] == DONE:
+            self._recovery.follow(position)
 
     def finish(self, outcome: Outcome) -> None:
         """Take the outcome of a step that ran, or could not because an upstream's result is damaged."""
         position = outcome.position
         self._seconds += outcome.seconds
         if outcome.damaged:
-            if self._heal(position, outcome.damaged):
+            if self._recover(position, outcome.damaged):
                 return
             outcome = given_up(outcome)
         if outcome.result is not None:
@@ -159,37 +158,37 @@ class Coordinator:
 
     def _done(self, outcome: Outcome, result: NewResult) -> None:
         position = outcome.position
-        input_key = self._progress.inputs.get(position)
+        input_key = self._states.inputs.get(position)
         if input_key is not None:
             result = result._replace(input_key=input_key)
         self._status[position] = DONE
         if position in self._consumed:
-            self._results[position] = result
+            self._states.results[position] = result
         if outcome.reason:
             warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=3)
-        marked = self._healing.marked(outcome, result)
+        marked = self._recovery.marked(outcome, result)
         if marked is outcome and self._had_other_inputs(position):
             marked = outcome._replace(reason="; ".join(filter(None, (UPSTREAM, outcome.reason))))
-        self._results.ids[position] = self._recorder.done(marked, result)
+        self._states.ids[position] = self._recorder.done(marked, result)
 
     def _had_other_inputs(self, position: int) -> bool:
         """Whether a step has a result under its very key, computed from other values of its upstreams."""
         if not self._program.steps[position].function.options.cache:
             return False
-        known = self._state.known.get(self._program.keys[position])
-        return known is not None and known.input_key != self._progress.inputs.get(position)
+        known = self._start.known.get(self._program.keys[position])
+        return known is not None and known.input_key != self._states.inputs.get(position)
 
     def _failed(self, outcome: Outcome) -> None:
         assert outcome.failure is not None
         name = self._program.names[outcome.position]
         self._status[outcome.position] = FAILED
         self.failures[name] = outcome.failure
-        command = f"python -m ezpyp.inspect {shlex.quote(self._state.location)} show {lines.typed(name)}"
+        command = f"python -m ezpyp.inspect {shlex.quote(self._start.location)} show {lines.typed(name)}"
         self._recorder.failed(outcome, command)
 
-    def _heal(self, position: int, damaged: Collection[int]) -> bool:
+    def _recover(self, position: int, damaged: Collection[int]) -> bool:
         """Put a step back until upstreams that cannot be loaded were computed anew; False where that is no use."""
-        found = self._healing.heal(position, damaged)
+        found = self._recovery.recover(position, damaged)
         if found is None:
             return False
         record_damage(self._recorder, self._connection, found)
@@ -197,8 +196,8 @@ class Coordinator:
         return True
 
     def renewed(self) -> Collection[int]:
-        """Results that ranks have to be told of again, since the last call."""
-        return self._progress.renewed()
+        """Results that ranks have to be sent again, since the last call."""
+        return self._states.renewed()
 
     def refs_for(self, position: int, knows: Callable[[int], bool]) -> dict[int, Ref] | None:
         """Where the results are that a step needs as values, those left out that the worker knows.
@@ -209,20 +208,20 @@ class Coordinator:
         for up in set(self._program.values[position]):
             if not knows(up):
                 try:
-                    refs[up] = self._results.ref(up)
+                    refs[up] = self._states.ref(up)
                 except DamagedResultError:
                     damaged.append(up)
         if not damaged:
             return refs
-        if not self._heal(position, damaged):
-            self._results.full(damaged[0])  # raises: nothing can be read from this index
+        if not self._recover(position, damaged):
+            self._states.full(damaged[0])  # raises: nothing can be read from this index
         return None
 
     def counts(self) -> RunCounts:
         """How many steps came to which end."""
         failed = self._status.count(FAILED)
         skipped = self._status.count(SKIPPED)
-        cached = sum(self._progress.is_cached)
+        cached = sum(self._states.is_cached)
         done = self._status.count(DONE) - cached
         return RunCounts(cached, done, failed, skipped, self._seconds)
 

@@ -155,7 +155,7 @@ class Durations:
 
     def __init__(self, functions: Sequence[Hashable], recorded: Mapping[int, float]) -> None:
         self._functions = functions
-        self._recorded = recorded
+        self.recorded = recorded
         self._longest: dict[Hashable, float] = {}
         self._more: dict[Hashable, float] = {}  # by how much one took longer than the time before
         for position, seconds in recorded.items():
@@ -163,7 +163,7 @@ class Durations:
 
     def usual(self) -> list[float]:
         """Seconds of each step: its own, or the mean of its function, or that of all; 1 where nothing is known."""
-        recorded, functions = self._recorded, self._functions
+        recorded, functions = self.recorded, self._functions
         if not recorded:
             return [1.0] * len(functions)
         by_function: dict[Hashable, list[float]] = {}
@@ -179,7 +179,7 @@ class Durations:
     def longest(self, position: int) -> float | None:
         """The longest that a step will probably take, by those that ended last; None where its function is new."""
         function = self._functions[position]
-        recorded = self._recorded.get(position)
+        recorded = self.recorded.get(position)
         if recorded is None:
             return self._longest.get(function)
         return recorded + self._more.get(function, 0.0)
@@ -189,6 +189,6 @@ class Durations:
         function = self._functions[position]
         faded = FADING * self._longest.get(function, 0.0)
         self._longest[function] = seconds if seconds > faded else faded  # noqa: FURB136 - half of what max() takes, for each step
-        recorded = self._recorded.get(position)
+        recorded = self.recorded.get(position)
         if recorded is not None:
             self._more[function] = max(seconds - recorded, FADING * self._more.get(function, 0.0))

@@ -19,7 +19,7 @@ from ezpyp.execution.capture.capture import Capture
 from ezpyp.execution.messages import DONE, FAILED, PENDING, RUNNING, SKIPPED, Outcome
 from ezpyp.execution.output import Console
 from ezpyp.execution.progress import CACHED, ProgressLine
-from ezpyp.execution.state import RunState
+from ezpyp.execution.state import RunStart
 from ezpyp.graph.program import Program
 from ezpyp.store.damage import Damage, insert_damage
 from ezpyp.store.index import Index
@@ -53,12 +53,12 @@ class Counted:
         self._counts = Counter(zip(phases, statuses, strict=True))
 
     @classmethod
-    def of(cls, state: RunState) -> Counted | None:
+    def of(cls, start: RunStart) -> Counted | None:
         """What is known when a run begins; None for a small one."""
-        if len(state.program) < LEAST or state.rows is None:
+        if len(start.program) < LEAST or start.rows is None:
             return None
-        pairs = zip(state.found, state.rows, strict=True)
-        return cls(state.program.phases, [DONE if found else row[0] if row else PENDING for found, row in pairs])
+        pairs = zip(start.found, start.rows, strict=True)
+        return cls(start.program.phases, [DONE if found else row[0] if row else PENDING for found, row in pairs])
 
     def becomes(self, position: int, status: int) -> None:
         """A step's newest row has another status."""
@@ -180,8 +180,8 @@ class Recorder:
             self._ended(position, SKIPPED)
             self.say(lines.skipped(0, *self._titled(position), blame))
 
-    def taken_over(self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str) -> int:
-        """A step takes a result that was computed from the same values; the id of its row."""
+    def adopted(self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str) -> int:
+        """A step adopts a result that was computed from the same values; the id of its row."""
         with self._lock:
             id_ = self._add_result(result)
         self.cached(position, id_, texts, reason, say=True)

@@ -1,7 +1,7 @@
 """What runs again in the middle of a run, because a stored result turned out to be damaged.
 
 The step whose result cannot be loaded runs again, whatever is known of it; who needs it waits. Its own upstreams
-may be damaged too: it meets that itself when it runs, so healing goes up one level after another, and nothing
+may be damaged too: it meets that itself when it runs, so recovery goes up one level after another, and nothing
 else runs. Where the new result is another than before (the function is not deterministic), both are kept, and
 what was computed from the old one, in this run or an earlier one, is decided anew by its input key.
 """
@@ -17,11 +17,9 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.execution.messages import DONE, Outcome
 from ezpyp.execution.plan import token_of
 from ezpyp.execution.recorder import Recorder
-from ezpyp.execution.state import Progress, RunState
-from ezpyp.graph.program import Program
+from ezpyp.execution.state import StepStates
 from ezpyp.store.damage import Damage, damage_of, report_damage
-from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
-from ezpyp.store.results import changed_files, files_of, result_of_input
+from ezpyp.store.objects import ObjectStore
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 
 ATTEMPTS = 3
@@ -30,23 +28,23 @@ _OTHER = "recomputed after damage, with another result than before"
 UPSTREAM = "an upstream gave another result than before"
 
 
-class Healing:
+class Recovery:
     """Which steps run again, and how their results compare with those of before.
 
     Args:
-        progress: The steps of the run.
+        states: The steps of the run.
         damaged: Results that were found damaged before the run began, by position of their steps.
         objects: The objects of the location.
     """
 
-    def __init__(self, progress: Progress, damaged: Mapping[int, KnownResult], objects: ObjectStore) -> None:
-        self._progress = progress
-        self._program = progress.program
+    def __init__(self, states: StepStates, damaged: Mapping[int, KnownResult], objects: ObjectStore) -> None:
+        self._states = states
+        self._program = states.program
         self._objects = objects
         self._attempts: Counter[tuple[int, int]] = Counter()
         self._dependents: dict[int, list[int]] | None = None
         self._again = set(damaged)  # run whatever is known of them
-        self._outdated: set[int] = set()  # were handed out with a value that has changed since
+        self._outdated: set[int] = set()  # were assigned with a value that has changed since
         self._before: dict[int, tuple[KnownResult | NewResult, bytes]] = {}
         for position, known in damaged.items():
             cached = self._program.steps[position].function.options.cache
@@ -61,16 +59,16 @@ class Healing:
         """Whether a step runs whatever is known of it."""
         return position in self._again
 
-    def heal(self, position: int, upstreams: Collection[int]) -> list[Damage] | None:
+    def recover(self, position: int, upstreams: Collection[int]) -> list[Damage] | None:
         """Let upstreams that a step cannot load run again.
 
         Returns:
-            The damages found, for the records; None where healing was tried often enough.
+            The damages found, for the records; None where that was tried often enough.
         """
         found = []
         for up in upstreams:
-            if self._progress.status[up] != DONE:
-                continue  # another rank told of it before
+            if self._states.status[up] != DONE:
+                continue  # another rank reported it before
             damage = self._damage_of(up)
             seen_by = -1 if damage else position
             self._attempts[up, seen_by] += 1
@@ -81,18 +79,18 @@ class Healing:
                 self._again.add(up)
                 self._reopen(up)
             else:
-                self._progress.renew(up)  # whole as seen from here: a late file system, or healed meanwhile
+                self._states.renew(up)  # whole as seen from here: a late file system, or computed anew meanwhile
         return found
 
     def _damage_of(self, position: int) -> Damage | None:
         """What is wrong with a result; its object is set aside."""
-        results = self._progress.results
+        states = self._states
         try:
-            row = results.full(position)
+            row = states.full(position)
         except DamagedResultError as error:
-            return Damage(results.ids[position], error.what, None)
-        what = damage_of(self._objects, row, results.payload(position))
-        return self.set_aside(results.ids[position], row, what) if what else None
+            return Damage(states.ids[position], error.what, None)
+        what = damage_of(self._objects, row, states.payload(position))
+        return self.set_aside(states.ids[position], row, what) if what else None
 
     def set_aside(self, result: int, row: StoredResult | NewResult, what: str) -> Damage:
         """Keep what stands in the place of a damaged object."""
@@ -103,11 +101,10 @@ class Healing:
         return bool(self._objects.missing([(row.digest, row.suffix, row.size)]))
 
     def _reopen(self, position: int) -> None:
-        results = self._progress.results
-        result = results[position]
+        result = self._states.results[position]
         if result is not None:
-            self._before[position] = result, results.token(position)
-        self._progress.reopen(position)
+            self._before[position] = result, self._states.token(position)
+        self._states.reopen(position)
 
     def marked(self, outcome: Outcome, result: NewResult) -> Outcome:
         """The outcome of a step that gave a result, with the reason why it had to run again."""
@@ -133,19 +130,19 @@ class Healing:
         """A step is done: decide anew what was computed from another value than it has now."""
         self._again.discard(position)
         before = self._before.pop(position, None)
-        results = self._progress.results
+        states = self._states
         if position in self._outdated:
             self._outdated.discard(position)
             self._reopen(position)
-        elif before is not None and results[position] is not None and before[1] != results.token(position):
+        elif before is not None and states.results[position] is not None and before[1] != states.token(position):
             for down in self._dependents_of(position):
-                if self._progress.status[down] == DONE:
+                if states.status[down] == DONE:
                     self._reopen(down)
-                elif self._progress.is_running(down):
+                elif states.is_running(down):
                     self._outdated.add(down)
 
     def not_begun(self, position: int) -> None:
-        """A step that was handed out did not run: it will be handed out again with the values of then."""
+        """An assigned step did not run: it will be assigned again, with the values of then."""
         self._outdated.discard(position)
 
     def _dependents_of(self, position: int) -> list[int]:
@@ -164,7 +161,7 @@ def _same(one: KnownResult | NewResult, other: KnownResult | NewResult) -> bool:
 
 
 def record_damage(recorder: Recorder, connection: sqlite3.Connection, found: Sequence[Damage]) -> None:
-    """Results count as absent from now on; the user is told of them."""
+    """Results count as absent from now on; the user is warned."""
     for damage in found:
         recorder.damaged(damage)
     if found:
@@ -179,109 +176,3 @@ def given_up(outcome: Outcome) -> Outcome:
         "the disk or file system of the location loses data, or another program changes the files)"
     )
     return outcome._replace(failure=outcome.failure._replace(message=message))
-
-
-# Results that a step takes over instead of running: what was computed before from the same code and values.
-
-
-class EarlierResults:
-    """What steps whose upstreams are done can take over: the key may be new, the values are not.
-
-    Args:
-        state: What is known when the run begins.
-        progress: How far the steps have come.
-        healing: Which results must not be used again.
-        recorder: Writes rows and lines.
-        connection: The index, for lookups.
-    """
-
-    def __init__(
-        self, state: RunState, progress: Progress, healing: Healing, recorder: Recorder, connection: sqlite3.Connection
-    ) -> None:
-        self._program = state.program
-        self._known = state.known
-        self._progress = progress
-        self._healing = healing
-        self._recorder = recorder
-        self._connection = connection
-        # Nothing can be taken over from an index without results: spares a query a step in a fresh cache.
-        self._is_empty = connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
-        self.twins = _twins(state.program, progress.pending)
-        """Steps of two names with one key: the later waits for the earlier and takes its result."""
-
-    def take_over(self, position: int) -> bool:
-        """Use a result of this step, or of another of the same code, where there is one."""
-        if not self._program.steps[position].function.options.cache or self._healing.must_run(position):
-            return False
-        twin = self.twins.get(position)
-        if twin is not None and self._progress.status[twin] == DONE:
-            self._take_from_twin(position, twin)
-            return True
-        input_key = self._progress.inputs.get(position)
-        if input_key is None or self._is_empty:
-            return False
-        known = self._known.get(self._program.keys[position])
-        if known is not None and known.input_key == input_key:
-            self._take(position, known, known.id)
-            self._say(position, None)
-            return True
-        return self._take_from_values(position, input_key)
-
-    def _take_from_twin(self, position: int, twin: int) -> None:
-        results = self._progress.results
-        self._take(position, results[twin], results.ids[twin])
-        self._say(position, f"the same as {self._program.names[twin]}")
-
-    def _take_from_values(self, position: int, input_key: bytes) -> bool:
-        stored = self._stored_by(input_key)
-        if stored is None:
-            return False
-        result = NewResult(
-            self._program.keys[position], input_key, stored.value_digest, stored.digest, stored.size, stored.codec,
-            stored.codec_version, stored.suffix, stored.preview, "", None, self._origin_of(stored.id),
-            files_of(self._connection, stored.id),
-        )  # fmt: skip
-        texts = self._progress.results.texts(position)
-        id_ = self._recorder.taken_over(position, result, texts, "upstream values are the same")
-        self._take(position, result, id_)
-        return True
-
-    def _stored_by(self, input_key: bytes) -> StoredResult | None:
-        """A result that was computed from the same values, and whose object and files are there."""
-        while (stored := result_of_input(self._connection, input_key)) is not None:
-            damage = self._damage_of(stored)
-            if damage is None:
-                break
-            record_damage(self._recorder, self._connection, [damage])
-        return stored
-
-    def _damage_of(self, stored: StoredResult) -> Damage | None:
-        if stored.size > INLINE_LIMIT and self._healing.is_missing(stored):
-            return self._healing.set_aside(stored.id, stored, "its object is missing or has another size")
-        what = changed_files(self._connection, {stored.id}).get(stored.id)
-        return None if what is None else Damage(stored.id, what, None)
-
-    def _origin_of(self, result: int) -> int:
-        row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
-        return int(row[0])
-
-    def _take(self, position: int, result: KnownResult | NewResult | None, id_: int) -> None:
-        progress = self._progress
-        progress.status[position] = DONE
-        progress.results[position] = result
-        progress.results.ids[position] = id_
-        progress.is_cached[position] = True
-
-    def _say(self, position: int, reason: str | None) -> None:
-        results = self._progress.results
-        self._recorder.cached(position, results.ids[position], results.texts(position), reason, say=True)
-
-
-def _twins(program: Program, pending: Sequence[int]) -> dict[int, int]:
-    first: dict[bytes, int] = {}
-    twins = {}
-    for position in pending:
-        other = first.setdefault(program.keys[position], position)
-        if other != position and program.steps[position].function.options.cache:
-            twins[position] = other
-    return twins

@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from ezpyp.describe import without_secrets
@@ -24,18 +23,18 @@ from ezpyp.execution.git import repository
 from ezpyp.execution.messages import FAILED, SKIPPED
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.work import coordinate
+from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.output import Console, Report
 from ezpyp.execution.plan import found_results
 from ezpyp.execution.progress import Planned, ProgressLine, is_wanted, screen_for
 from ezpyp.execution.recorder import GROUP_S, Counted, Recorder
 from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
-from ezpyp.execution.state import RunState
+from ezpyp.execution.state import RunStart
 from ezpyp.execution.worker import Worker
 from ezpyp.explain.untracked import circumstances_of
 from ezpyp.graph.program import Program
 from ezpyp.schema.exports import excerpt, rest_of
 from ezpyp.steps.step import Decorated
-from ezpyp.store.connection import translated
 from ezpyp.store.damage import damaged_results, record_changed_files, record_missing
 from ezpyp.store.index import Index, replace_file
 from ezpyp.store.lock import batch_job
@@ -53,6 +52,7 @@ from ezpyp.store.runs import (
     recorded_durations,
     start_run,
 )
+from ezpyp.version import __version__
 
 # A run without other ranks.
 
@@ -90,7 +90,7 @@ def _learn(coordinator: Coordinator, worker: Worker, position: int) -> bool:
 
 @contextmanager
 def _ticking(recorder: Recorder) -> Iterator[None]:
-    """A thread that speaks for the run while a body is busy: long steps are announced, nothing waits for them."""
+    """A thread that announces long steps and commits what waits while a body is busy."""
     stopped = threading.Event()
     broken: list[BaseException] = []
 
@@ -141,86 +141,71 @@ def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
 SUMMARY_NAME = "pipeline.summary"
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What a run needs to know beside the index.
+class Run:
+    """One run of a frozen program on rank 0; the index must be held.
 
-    Attributes:
+    Args:
+        index: The index of the location.
+        communicator: Leads to the other ranks.
         program: The steps.
-        pipeline_id: Id of the pipeline.
-        revision: Revision of the schema.
+        options: What was asked for.
+        revision: Revision of the schema that the program is.
         step_ids: Gives the row id of each step; asked for only where a row is to be written.
-        output: ``steps``, ``summary`` or ``none``.
-        progress: Whether to show how far the run is; None for: unless the output is ``none``.
-        barrier: Whether a phase begins only when the one before has ended.
-        version: Version of ezpyp.
-        durable: Whether results shall outlive a loss of power.
-        trust: Whether results that belong to somebody else may be loaded.
     """
 
-    program: Program
-    pipeline_id: str
-    revision: int
-    step_ids: Callable[[], list[int]]
-    output: str
-    progress: bool | None
-    barrier: bool
-    version: str
-    durable: bool = False
-    trust: bool = False
-
-
-def run_on_rank_0(index: Index, communicator: Communicator, request: RunRequest) -> Report:
-    """Run a frozen program; the index must be held.
-
-    Raises:
-        StoreError: The index cannot be written any more. What was printed as ``[PASS]`` is kept.
-    """
-    with translated(index.location):
-        return _Run(index, communicator, request).execute()
-
-
-class _Run:
-    """The steps of `run_on_rank_0`, with what they share."""
-
-    def __init__(self, index: Index, communicator: Communicator, request: RunRequest) -> None:
+    def __init__(
+        self, index: Index, communicator: Communicator, program: Program, options: RunOptions, *,
+        revision: int, step_ids: Callable[[], list[int]],
+    ) -> None:  # fmt: skip
         self._index = index
         self._communicator = communicator
-        self._request = request
-        self._program = request.program
+        self._program = program
+        self._options = options
+        self._revision = revision
+        self._find_step_ids = step_ids
+        self._step_ids: list[int] = []
         self._console = Console()
         self._repository = repository()
         self._started = time.perf_counter()
-        self._durations: dict[int, float] | None = None
-        self._killed: KilledRun | None = None
 
     def execute(self) -> Report:
-        state, step_ids = self._state()
-        run = self._start(len(self._program))
-        console = self._console if self._request.output == "steps" else None
-        follow = partial(self._follow, state.found, step_ids)
-        counted = Counted.of(state)
-        recorder = Recorder(self._index, self._program, run, step_ids, console, follow=follow, counted=counted)
-        cached = sum(result is not None for result in state.found)
-        if cached < len(self._program):
+        """Run what is not cached, serially or with the other ranks, and write what became of it.
+
+        Raises:
+            StoreError: The index cannot be written any more. What was printed as ``[PASS]`` is kept.
+        """
+        options, program, communicator = self._options, self._program, self._communicator
+        start = self._look_up()
+        to_run = [position for position, result in enumerate(start.found) if result is None]
+        killed = killed_run(self._index.connection)
+        run = self._record_start()
+        recorder = Recorder(
+            self._index, program, run, self._step_ids, self._console if options.output == "steps" else None,
+            follow=partial(self._follow, to_run), counted=Counted.of(start),
+        )  # fmt: skip
+        if to_run:
             self._repository.look()
-        coordinator = Coordinator(state, recorder, self._index.connection, self._scheduler(step_ids))
-        self._say_header(cached)
-        coordinator.say_what_is_cached()
+        coordinator = Coordinator(start, recorder, self._index.connection, self._scheduler)
+        self._print_header(len(to_run), killed)
+        coordinator.record_cached()
+        worker = worker_of(program, communicator, options.settings)
         try:
-            self._work(coordinator, recorder, step_ids)
+            if communicator.size == 1:
+                run_serially(program, coordinator, recorder, worker)
+            else:
+                coordinate(communicator, coordinator, recorder, worker, self._durations)
         except BaseException:
-            self._finish(run, "interrupted", coordinator, recorder)
+            self._record_end(run, "interrupted", coordinator, recorder)
             raise
         ok = not coordinator.failures
-        self._finish(run, "completed" if ok else "failed", coordinator, recorder)
-        self._write_summary(ok=ok, changed=cached < len(self._program) or state.rows is not None)
+        self._record_end(run, "completed" if ok else "failed", coordinator, recorder)
+        self._write_summary(ok=ok, changed=bool(to_run) or start.rows is not None)
         report = self._report(run, coordinator)
-        if self._request.output == "summary":
+        if options.output == "summary":
             self._console.write(lines.footer(self._index.location, report))
         return report
 
-    def _state(self) -> tuple[RunState, list[int]]:
+    def _look_up(self) -> RunStart:
         program, connection = self._program, self._index.connection
         known = newest_results(connection, program.keys)
         found = found_results(program, known)
@@ -230,23 +215,19 @@ class _Run:
             known = {key: result for key, result in known.items() if result.id not in missing}
             found = found_results(program, known)
         rows: Sequence[tuple[int, int | None] | None] | None = None
-        step_ids: list[int] = []
-        current = all_rows_current(connection, self._request.revision, len(program))
-        if not (current and all(found)):
-            step_ids = self._request.step_ids()
+        if not (all_rows_current(connection, self._revision, len(program)) and all(found)):
+            self._step_ids = self._find_step_ids()
             latest = latest_rows(connection)
-            rows = [latest.get(id_) for id_ in step_ids]
-        damaged = damaged_results(connection)
-        return RunState(program, known, found, rows, str(self._index.location), damaged), step_ids
+            rows = [latest.get(id_) for id_ in self._step_ids]
+        return RunStart(program, known, found, rows, str(self._index.location), damaged_results(connection))
 
-    def _start(self, total: int) -> int:
-        self._killed = killed_run(self._index.connection)
+    def _record_start(self) -> int:
         if not ended_in_order(self._index.connection):
             ObjectStore(self._index.location).clean_up()
         row = RunRow(
-            self._request.revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
+            self._revision, time.time(), self._communicator.size, self._communicator.host, os.getpid(),
             _user(), " ".join([sys.executable, *without_secrets(sys.argv)]), _directory(), sys.version.split()[0],
-            self._request.version, batch_job(), total, self._repository.commit,
+            __version__, batch_job(), len(self._program), self._repository.commit,
         )  # fmt: skip
         with self._index.writing() as connection:
             run = start_run(connection, row)
@@ -255,70 +236,49 @@ class _Run:
             record_circumstances(connection, run, circumstances)
             return run
 
-    def _scheduler(self, step_ids: list[int]) -> Callable[[Sequence[Sequence[int]], list[int]], Scheduler]:
-        program = self._program
+    def _scheduler(self, upstreams: Sequence[Sequence[int]], pending: list[int]) -> Scheduler:
+        phases, barrier = self._program.phases, self._options.barrier
+        if self._communicator.size == 1 or barrier:
+            return Scheduler(upstreams, pending, in_phases(phases), phases if barrier else None)
+        return Scheduler(upstreams, pending, longest_first(upstreams, self._durations.usual()))
 
-        def make(upstreams: Sequence[Sequence[int]], pending: list[int]) -> Scheduler:
-            if self._communicator.size == 1 or self._request.barrier:
-                barrier = program.phases if self._request.barrier else None
-                return Scheduler(upstreams, pending, in_phases(program.phases), barrier)
-            return Scheduler(upstreams, pending, longest_first(upstreams, self._expected(step_ids).usual()))
+    @cached_property
+    def _durations(self) -> Durations:
+        recorded = recorded_durations(self._index.connection, self._step_ids)
+        by_position = {position: recorded[id_] for position, id_ in enumerate(self._step_ids) if id_ in recorded}
+        return Durations([step.function for step in self._program.steps], by_position)
 
-        return make
-
-    def _recorded(self, step_ids: list[int]) -> dict[int, float]:
-        if self._durations is None:
-            self._durations = recorded_durations(self._index.connection, step_ids)
-        return self._durations
-
-    def _follow(
-        self, found: Sequence[KnownResult | None], step_ids: list[int], capture: Capture
-    ) -> ProgressLine | None:
-        """What says how far the run is, while the steps' output is kept."""
-        asked = self._request.progress
-        if not is_wanted(self._request.output != "none" if asked is None else asked, os.environ):
+    def _follow(self, to_run: Sequence[int], capture: Capture) -> ProgressLine | None:
+        """What shows how far the run is, while the steps' output is captured."""
+        asked = self._options.progress
+        if not is_wanted(self._options.output != "none" if asked is None else asked, os.environ):
             return None
         # mpirun passes on what ranks write: they reach no terminal themselves.
         alone = self._communicator.size == 1 and capture.sees_all
         screen = screen_for(capture.stdout, capture.stderr, os.environ, alone=alone)
-        return None if screen is None else ProgressLine(partial(self._planned, found, step_ids), screen)
+        return None if screen is None else ProgressLine(partial(self._planned, to_run), screen)
 
-    def _planned(self, found: Sequence[KnownResult | None], step_ids: list[int]) -> Planned:
-        program, recorded = self._program, self._recorded(step_ids)
+    def _planned(self, to_run: Sequence[int]) -> Planned:
+        program, recorded = self._program, self._durations.recorded
         return Planned(
             program.names,
             [step.function for step in program.steps],
-            [recorded.get(id_) for id_ in step_ids] or [None] * len(program),  # no ids where all is cached
-            [position for position, result in enumerate(found) if result is None],
+            [recorded.get(position) for position in range(len(program))],
+            list(to_run),
             self._communicator.size,
         )
 
-    def _say_header(self, cached: int) -> None:
-        if self._request.output == "none":
+    def _print_header(self, to_run: int, killed: KilledRun | None) -> None:
+        if self._options.output == "none":
             return
         total = len(self._program)
-        counts = (total, cached, total - cached)
+        counts = (total, total - to_run, to_run)
         self._console.write(
-            lines.header(self._request.pipeline_id, self._index.location, self._request.revision, counts)
-            + (lines.killed(self._killed) if self._killed else "")
+            lines.header(self._options.settings.pipeline_id, self._index.location, self._revision, counts)
+            + (lines.killed(killed) if killed else "")
         )
 
-    def _expected(self, step_ids: list[int]) -> Durations:
-        recorded = self._recorded(step_ids)
-        by_position = {position: recorded[id_] for position, id_ in enumerate(step_ids) if id_ in recorded}
-        return Durations([step.function for step in self._program.steps], by_position)
-
-    def _work(self, coordinator: Coordinator, recorder: Recorder, step_ids: list[int]) -> None:
-        worker = Worker(
-            self._program, self._index.location, 0, self._communicator.host,
-            durable=self._request.durable, trust=self._request.trust,
-        )  # fmt: skip
-        if self._communicator.size == 1:
-            run_serially(self._program, coordinator, recorder, worker)
-        else:
-            coordinate(self._communicator, coordinator, recorder, worker, self._expected(step_ids))
-
-    def _finish(self, run: int, status: str, coordinator: Coordinator, recorder: Recorder) -> None:
+    def _record_end(self, run: int, status: str, coordinator: Coordinator, recorder: Recorder) -> None:
         try:
             recorder.flush()
             dirty = self._repository.is_dirty()
@@ -337,16 +297,24 @@ class _Run:
     def _report(self, run: int, coordinator: Coordinator) -> Report:
         counts = coordinator.counts()
         return Report(
-            run, self._request.revision, len(self._program), counts.done, counts.cached,
+            run, self._revision, len(self._program), counts.done, counts.cached,
             coordinator.names_with(FAILED), coordinator.names_with(SKIPPED), coordinator.failures,
             time.perf_counter() - self._started, counts.busy_seconds, self._communicator.size,
         )  # fmt: skip
 
 
+def worker_of(program: Program, communicator: Communicator, settings: Settings) -> Worker:
+    """What runs the bodies of this rank."""
+    return Worker(
+        program, settings.location, communicator.rank, communicator.host,
+        durable=settings.durable, trust=settings.trust,
+    )  # fmt: skip
+
+
 def _to_be_read(program: Program, found: Sequence[KnownResult | None]) -> list[KnownResult]:
     """Results that somebody will ask for: of leaves, and of what a step that may run needs.
 
-    What nobody asks for may be gone; whoever asks for it later finds that out, and the next run mends it.
+    What nobody asks for may be gone; whoever asks for it later finds that out, and the next run computes it anew.
     """
     below = program.consumed()
     wanted = {up for position, result in enumerate(found) if result is None for up in program.values[position]}

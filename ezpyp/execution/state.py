@@ -1,4 +1,4 @@
-"""What rank 0 knows of a run: what it starts from, its results so far, how far each step has come."""
+"""What rank 0 knows of each step of a run: where it started, its status and result, and the queue of what is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 
 
 @dataclass(frozen=True, slots=True)
-class RunState:
+class RunStart:
     """What is known when a run begins.
 
     Attributes:
@@ -38,43 +38,77 @@ class RunState:
     damaged: dict[bytes, KnownResult] = field(default_factory=dict)
 
 
-class Results:
-    """The result of each step so far, by position.
+class StepStates:
+    """Status, result and input key of each step, by position, and the queue of those that are left.
 
     Args:
-        program: The steps.
-        found: What is known before anything runs.
-        connection: The index, for the rest of a row: of most results only the identity is ever read.
-        location: The location, for messages.
+        start: What is known when the run begins.
+        connection: The index, for the rest of a result's row: of most results only the identity is ever read.
+        on_put_back: Is called with each step that runs once more.
     """
 
-    def __init__(
-        self, program: Program, found: Sequence[KnownResult | None], connection: sqlite3.Connection, location: str
-    ) -> None:
-        self._program = program
-        self._connection = connection
-        self._location = location
-        self._results: list[KnownResult | NewResult | None] = list(found)
-        self.ids = [result.id if result else 0 for result in found]
+    scheduler: Scheduler
+
+    def __init__(self, start: RunStart, connection: sqlite3.Connection, on_put_back: Callable[[int], None]) -> None:
+        self.start = start
+        self.program = start.program
+        self.connection = connection
+        self.status = [DONE if result else PENDING for result in start.found]
+        self.is_cached = [result is not None for result in start.found]
+        self.results: list[KnownResult | NewResult | None] = list(start.found)
+        self.ids = [result.id if result else 0 for result in start.found]
+        self.inputs: dict[int, bytes] = {}
         self._stored: dict[int, StoredResult] = {}
+        self._on_put_back = on_put_back
+        self._renewed: set[int] = set()
 
-    def __getitem__(self, position: int) -> KnownResult | NewResult | None:
-        return self._results[position]
+    @property
+    def pending(self) -> list[int]:
+        """The steps that have not come to an end."""
+        return [position for position, status in enumerate(self.status) if status == PENDING]
 
-    def __setitem__(self, position: int, result: KnownResult | NewResult | None) -> None:
-        self._results[position] = result
+    def is_running(self, position: int) -> bool:
+        """Whether a step with upstreams was assigned and has not come back."""
+        return self.status[position] == PENDING and position in self.inputs
 
-    def forget(self, position: int) -> None:
-        """A step has no result any more."""
-        self._results[position] = None
+    def unfinished(self, position: int) -> set[int]:
+        """Upstreams of a step that have not come to an end."""
+        return {up for up in self.program.upstreams(position) if self.status[up] == PENDING}
+
+    def put_back(self, position: int) -> None:
+        """A step that was taken has to wait for its upstreams once more."""
+        self.inputs.pop(position, None)
+        self._on_put_back(position)
+        self.scheduler.put_back(position, self.unfinished(position))
+
+    def reopen(self, position: int) -> None:
+        """A step that was done is decided anew, and runs once more if nothing else gives its result."""
+        self.results[position] = None
         self.ids[position] = 0
         self._stored.pop(position, None)
+        self.status[position] = PENDING
+        self.is_cached[position] = False
+        self.inputs.pop(position, None)
+        self.renew(position)
+        self._on_put_back(position)
+        self.scheduler.reopen(position, self.unfinished(position))
+
+    def renew(self, position: int) -> None:
+        """Ranks have to be sent a result again."""
+        self._renewed.add(position)
+
+    def renewed(self) -> Collection[int]:
+        """Results that ranks have to be sent again; empty until there are more."""
+        if not self._renewed:
+            return ()
+        renewed, self._renewed = self._renewed, set()
+        return renewed
 
     def token(self, position: int) -> bytes:
-        """What stands for a result in the input keys of what needs it."""
-        result = self._results[position]
+        """What stands for a result in the input keys of its consumers."""
+        result = self.results[position]
         assert result is not None
-        cached = self._program.steps[position].function.options.cache
+        cached = self.program.steps[position].function.options.cache
         return token_of(result, cached=cached, id_=self.ids[position])
 
     def ref(self, position: int) -> Ref:
@@ -92,9 +126,9 @@ class Results:
         result = self.full(position)
         payload = result.payload if isinstance(result, NewResult) else None
         if payload is None:
-            payload = payload_of(self._connection, self.ids[position])
+            payload = payload_of(self.connection, self.ids[position])
             if payload is None and isinstance(result, NewResult) and result.origin is not None:
-                payload = payload_of(self._connection, result.origin)  # its own row may not be committed yet
+                payload = payload_of(self.connection, result.origin)  # its own row may not be committed yet
         return payload
 
     def full(self, position: int) -> StoredResult | NewResult:
@@ -103,16 +137,16 @@ class Results:
         Raises:
             DamagedResultError: It is not what was written.
         """
-        result = self._results[position]
+        result = self.results[position]
         if isinstance(result, NewResult):
             return result
         if position not in self._stored:
-            id_, key = self.ids[position], self._program.keys[position]
-            stored = results_by_id(self._connection, [id_]).get(id_)
+            id_, key = self.ids[position], self.program.keys[position]
+            stored = results_by_id(self.connection, [id_]).get(id_)
             if stored is None or stored.key != key:
                 raise DamagedResultError(
-                    f"the row of the result of {self._program.names[position]!r} is damaged: set it aside with "
-                    f"python -m ezpyp.inspect {shlex.quote(self._location)} verify --repair",
+                    f"the row of the result of {self.program.names[position]!r} is damaged: set it aside with "
+                    f"python -m ezpyp.inspect {shlex.quote(self.start.location)} verify --repair",
                     digest="",
                     what="its row has another checksum",
                 )
@@ -121,78 +155,10 @@ class Results:
 
     def texts(self, position: int) -> tuple[str | None, str | None]:
         """Arguments with the previews of results in place of steps: known without loading anything."""
-        return resolved_texts(self._program, position, self._preview)
+        return resolved_texts(self.program, position, self._preview)
 
     def _preview(self, up: int) -> str:
         try:
-            return f"TMP for {self._program.names[up]}" if self._results[up] is None else self.full(up).preview
+            return f"TMP for {self.program.names[up]}" if self.results[up] is None else self.full(up).preview
         except DamagedResultError:
-            return f"TMP for {self._program.names[up]}"  # only a text: whoever needs the result finds it damaged
-
-
-class Progress:
-    """Status, result and input key of each step, and the queue of those that are left.
-
-    Args:
-        program: The steps.
-        results: Their results so far.
-        found: What is known before anything runs.
-        on_put_back: Is told of steps that run once more.
-    """
-
-    scheduler: Scheduler
-
-    def __init__(
-        self,
-        program: Program,
-        results: Results,
-        found: Sequence[KnownResult | None],
-        on_put_back: Callable[[int], None],
-    ) -> None:
-        self.program = program
-        self.results = results
-        self.status = [DONE if result else PENDING for result in found]
-        self.is_cached = [result is not None for result in found]
-        self.inputs: dict[int, bytes] = {}
-        self._on_put_back = on_put_back
-        self._renewed: set[int] = set()
-
-    @property
-    def pending(self) -> list[int]:
-        """The steps that have not come to an end."""
-        return [position for position, status in enumerate(self.status) if status == PENDING]
-
-    def is_running(self, position: int) -> bool:
-        """Whether a step with upstreams was handed out and has not come back."""
-        return self.status[position] == PENDING and position in self.inputs
-
-    def unfinished(self, position: int) -> set[int]:
-        """Upstreams of a step that have not come to an end."""
-        return {up for up in self.program.upstreams(position) if self.status[up] == PENDING}
-
-    def put_back(self, position: int) -> None:
-        """A step that was taken has to wait for its upstreams once more."""
-        self.inputs.pop(position, None)
-        self._on_put_back(position)
-        self.scheduler.put_back(position, self.unfinished(position))
-
-    def reopen(self, position: int) -> None:
-        """A step that was done is decided anew, and runs once more if nothing else gives its result."""
-        self.results.forget(position)
-        self.status[position] = PENDING
-        self.is_cached[position] = False
-        self.inputs.pop(position, None)
-        self.renew(position)
-        self._on_put_back(position)
-        self.scheduler.reopen(position, self.unfinished(position))
-
-    def renew(self, position: int) -> None:
-        """Ranks have to be told of a result again."""
-        self._renewed.add(position)
-
-    def renewed(self) -> Collection[int]:
-        """Results that ranks have to be told of again; empty until there are more."""
-        if not self._renewed:
-            return ()
-        renewed, self._renewed = self._renewed, set()
-        return renewed
+            return f"TMP for {self.program.names[up]}"  # only a text: whoever needs the result finds it damaged

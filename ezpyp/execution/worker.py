@@ -146,7 +146,7 @@ class Worker:
         self._consumed = program.consumed()
         self._snapshots = Snapshots(LARGE_BUFFERS.uses())
         self.capture = Capture(mode_asked_for(os.environ.get(SETTING)))
-        """What steps say is kept while it is entered."""
+        """Captures what steps print while it is entered."""
         self._running: int | None = None
         self._refs: dict[int, Ref] = {}
         self._plain: dict[int, object] = {}  # results that cannot change: no need to decode them again
@@ -175,51 +175,54 @@ class Worker:
         """Run one step; whatever it does to itself becomes part of the outcome."""
         self._running = position
         self.capture.begin()
-        outcome = self._outcome_of(position)
-        self._running = None
-        said = self.capture.end()
-        return outcome if said is None else outcome._replace(said=said)
-
-    def doing(self) -> str:
-        """Which step is running, or was when it was interrupted; for messages."""
-        return "" if self._running is None else f" in step {self._program.names[self._running]!r}"
-
-    def _outcome_of(self, position: int) -> Outcome:
         step = self._program.steps[position]
-        args = kwargs = None
+        texts: tuple[str | None, str | None] = (None, None)
         is_storing = False
         started_at = time.time()
         started = time.perf_counter()
         try:
             values = self._values_for(position, step)
             if step.slots:
-                args, kwargs = argument_texts(step, values)
+                texts = argument_texts(step, values)
                 started = time.perf_counter()
             if step.function.takes_files:
                 _check_files(step)
+            args, kwargs = step.function.binder.arguments(values, step.given)
             with RUNNING:
-                value = step.function.binder.call(step.function.function, values, step.given)
+                value = step.function.function(*args, **kwargs)
             seconds = time.perf_counter() - started
             if os.getpid() != self._pid:
                 end_forked_child(None)
             is_storing = True
             result, reason = self._stored(position, step, value)
+            outcome = Outcome(position, started_at, seconds, self.rank, self.host, result, None, *texts, reason)
         except KeyboardInterrupt:
             raise
-        except _UpstreamDamagedError as error:
-            failure = failure_of(error.__cause__ or error, step.function.function)
-            damaged = self._damaged(position, error)
-            return Outcome(position, started_at, 0.0, self.rank, self.host, None, failure, None, None, None, damaged)
         except BaseException as error:  # noqa: BLE001 - sys.exit in a step fails the step, not the job
             if os.getpid() != self._pid:
                 end_forked_child(error)
-            seconds = time.perf_counter() - started
-            failure = failure_of(error, step.function.function)
-            no_room = is_storing and isinstance(error, StoreError) and getattr(error, "code", None) in _NO_ROOM
-            return Outcome(
-                position, started_at, seconds, self.rank, self.host, None, failure, args, kwargs, None, no_room=no_room
-            )
-        return Outcome(position, started_at, seconds, self.rank, self.host, result, None, args, kwargs, reason)
+            outcome = self._failed(position, error, started_at, time.perf_counter() - started, texts)
+            if is_storing and isinstance(error, StoreError) and getattr(error, "code", None) in _NO_ROOM:
+                outcome = outcome._replace(no_room=True)
+        self._running = None
+        said = self.capture.end()
+        return outcome if said is None else outcome._replace(said=said)
+
+    def _failed(
+        self, position: int, error: BaseException, started_at: float, seconds: float,
+        texts: tuple[str | None, str | None],
+    ) -> Outcome:  # fmt: skip
+        damaged: tuple[int, ...] = ()
+        function = self._program.steps[position].function.function
+        failure = failure_of(error, function)
+        if isinstance(error, _UpstreamDamagedError):
+            failure = failure_of(error.__cause__ or error, function)
+            damaged, seconds = self._damaged(position, error), 0.0
+        return Outcome(position, started_at, seconds, self.rank, self.host, None, failure, *texts, None, damaged)
+
+    def doing(self) -> str:
+        """Which step is running, or was when it was interrupted; for messages."""
+        return "" if self._running is None else f" in step {self._program.names[self._running]!r}"
 
     def _values_for(self, position: int, step: Step) -> tuple[object, ...]:
         """Arguments that are the step's own: no step ever holds what another one holds."""
@@ -256,7 +259,7 @@ class Worker:
         return ref.payload
 
     def _damaged(self, position: int, error: _UpstreamDamagedError) -> tuple[int, ...]:
-        """All upstreams of a step that cannot be loaded: a thousand of them are told of at once."""
+        """All upstreams of a step that cannot be loaded: a thousand of them are reported at once."""
         found = {int(error.args[0])}
         for up in set(self._program.values[position]) - found - self._plain.keys():
             try:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from ezpyp.errors import OptionError
+from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan
 from ezpyp.execution.run import SUMMARY_NAME
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.pipeline.freeze import SCHEMA_NAME
 from ezpyp.pipeline.reading import Answers
-from ezpyp.pipeline.session import RunOptions, Session
-from ezpyp.pipeline.settings import Settings, checked_id, resolved, tersely
+from ezpyp.pipeline.session import Session
+from ezpyp.pipeline.settings import checked_id, resolved, tersely
 from ezpyp.steps.decorators import AllStepOptions, as_step, tracking_of
 from ezpyp.steps.function import Declarations, StepFunction
 from ezpyp.steps.step import Step
@@ -83,9 +84,9 @@ class Pipeline:
         self.location = resolved(cache_location)
         tracking = tracking_of(track, no_track, versions_where_used=track_versions)
         self.declarations = Declarations(self, pipeline_id, tracking)
-        settings = Settings(self.location, pipeline_id, revise, trust, durable)
+        self._settings = Settings(self.location, pipeline_id, revise, trust, durable)
         self._answers = Answers(self.location, self.declarations, trust=trust)
-        self._session = Session(settings, self.declarations, self._answers)
+        self._session = Session(self._settings, self.declarations, self._answers)
         FILE_DIGESTS.add_source(str(self.location), partial(load_file_digests, self.location))
 
     @property
@@ -230,7 +231,8 @@ class Pipeline:
         """
         output = _checked_output(os.environ.get("EZPYP_OUTPUT") or output)
         _check_progress(progress)
-        return self._session.execute(RunOptions(revise, output, progress, barrier, wait_s), check=check)
+        options = RunOptions(self._settings, revise, output, progress, barrier, wait_s)
+        return self._session.execute(options, check=check)
 
     @tersely
     def get_result(self, step: Step | str, /, revision: int | None = None, **params: object) -> object:

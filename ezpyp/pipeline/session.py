@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import partial
 
 from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.connect import connect, not_shared
 from ezpyp.execution.mpi.work import work
+from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan, found_results, plan_of
-from ezpyp.execution.run import RunRequest, run_on_rank_0
-from ezpyp.execution.worker import Worker
+from ezpyp.execution.run import Run, worker_of
 from ezpyp.graph.program import Program
 from ezpyp.pipeline.collective import Ranks
 from ezpyp.pipeline.freeze import (
@@ -28,7 +28,7 @@ from ezpyp.pipeline.freeze import (
     step_ids_of,
 )
 from ezpyp.pipeline.reading import Answers
-from ezpyp.pipeline.settings import Settings, options_of
+from ezpyp.pipeline.settings import options_of
 from ezpyp.schema.rule import asked_for
 from ezpyp.steps.function import RUNNING, Declarations
 from ezpyp.store.connection import damaged_index, translated
@@ -36,28 +36,8 @@ from ezpyp.store.files import filesystem_of
 from ezpyp.store.index import Index
 from ezpyp.store.results import newest_results
 from ezpyp.store.trust import check_trust
-from ezpyp.version import __version__
 
 # What rank 0 alone does at a location: it holds the lock, records the promise, and runs the steps.
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The options of one ``execute()`` that rank 0 acts on.
-
-    Attributes:
-        revise: As for `Settings`, for this time.
-        output: ``steps``, ``summary`` or ``none``.
-        progress: Whether to show how far the run is; None for: unless the output is ``none``.
-        barrier: Whether a phase begins only when the one before has ended.
-        wait_s: Seconds to wait for another job that holds the location.
-    """
-
-    revise: bool | Iterable[str] | None
-    output: str
-    progress: bool | None
-    barrier: bool
-    wait_s: float
 
 
 class Root:
@@ -91,15 +71,11 @@ class Root:
     def run(self, program: Program, communicator: Communicator, options: RunOptions) -> Report:
         """Run what is not cached, with the other ranks at work for this one."""
         index = self._opened(options.wait_s)
-        with index.held(options.wait_s):
+        with index.held(options.wait_s), translated(self._location):
             # Also when it was frozen before: another job may have held the location in between.
             frozen = self._freeze(program, options.revise)
-            request = RunRequest(
-                program, self._settings.pipeline_id, frozen.revision, lambda: self._step_ids(program, frozen),
-                options.output, options.progress, options.barrier, __version__, self._settings.durable,
-                self._settings.trust,
-            )  # fmt: skip
-            return run_on_rank_0(index, communicator, request)
+            step_ids = partial(self._step_ids, program, frozen)
+            return Run(index, communicator, program, options, revision=frozen.revision, step_ids=step_ids).execute()
 
     def _step_ids(self, program: Program, frozen: Frozen) -> list[int]:
         try:
@@ -183,10 +159,13 @@ class Session:
         communicator = self.ranks.communicator
         self._declarations.frozen = True
         try:
-            report = self.ranks.side_by_side(
-                lambda: self._root.run(program, communicator, options),
-                lambda: work(communicator, self._worker(program)),
-            )
+            if communicator.size == 1:  # two frames fewer between the script and its steps
+                report = self._root.run(program, communicator, options)
+            else:
+                report = self.ranks.side_by_side(
+                    lambda: self._root.run(program, communicator, options),
+                    lambda: work(communicator, worker_of(program, communicator, options.settings)),
+                )
         finally:
             self._declarations.frozen = False
             self._answers.close()  # first: the last to close takes SQLite's helper files away
@@ -196,13 +175,6 @@ class Session:
         if check and not report.ok:
             self.ranks.raise_everywhere(_failure_of(report))
         return report
-
-    def _worker(self, program: Program) -> Worker:
-        settings, ranks = self._settings, self.ranks
-        return Worker(
-            program, settings.location, ranks.rank, ranks.communicator.host,
-            durable=settings.durable, trust=settings.trust,
-        )  # fmt: skip
 
     def _refuse_inside_step(self, call: str) -> None:
         """A body runs on one rank, and in it decorated functions are plain: no pipeline can be run there."""

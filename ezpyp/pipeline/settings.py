@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ezpyp.errors import EzpypError, OptionError, StoreError
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The arguments of `Pipeline` that the location's index is asked with.
-
-    Attributes:
-        location: Folder of the cache.
-        pipeline_id: Name of the pipeline.
-        revise: Which steps with results may change their meaning.
-        trust: Whether pickles may be loaded that somebody else could have written.
-        durable: Whether results and commits wait for the disk.
-    """
-
-    location: Path
-    pipeline_id: str
-    revise: bool | Iterable[str]
-    trust: bool
-    durable: bool
+from ezpyp.execution.options import Settings
 
 
 def checked_id(pipeline_id: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 
 from ezpyp.describe import describe
@@ -52,20 +52,20 @@ class Binder:
         bound.apply_defaults()
         return tuple(bound.arguments.values())
 
-    def call(
-        self, function: Callable[..., object], values: tuple[object, ...], given: tuple[int, tuple[str, ...]]
-    ) -> object:
-        """Call the function with bound values.
+    def arguments(
+        self, values: tuple[object, ...], given: tuple[int, tuple[str, ...]]
+    ) -> tuple[Sequence[object], Mapping[str, object]]:
+        """Positional and keyword arguments for a call of the function with bound values.
 
         Defaults that cannot change are left to the function: some builtins refuse their own when they are spelled
         out. Others are handed over, as the step's own copies.
         """
         if self._defaults_are_plain:
             if self.only_positional and not given[1]:
-                return function(*values[: given[0]])
-            args, kwargs = self.as_given(values, given)
-            return function(*args, **kwargs)
-        args, kwargs = [], {}
+                return values[: given[0]], {}
+            return self.as_given(values, given)
+        args: list[object] = []
+        kwargs: dict[str, object] = {}
         for name, kind, value in zip(self.parameters, self.kinds, values, strict=True):
             if kind in _POSITIONAL:
                 args.append(value)
@@ -75,7 +75,7 @@ class Binder:
                 kwargs.update(value)  # type: ignore[call-overload]  # what **kwargs collected
             else:
                 kwargs[name] = value
-        return function(*args, **kwargs)
+        return args, kwargs
 
     def as_given(
         self, values: tuple[object, ...], given: tuple[int, tuple[str, ...]]

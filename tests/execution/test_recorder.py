@@ -153,7 +153,7 @@ def test_skip_names_what_it_needs(recorder, page, index):
 
 def test_cached_step_gets_a_row_but_a_line_only_where_that_is_news(recorder, page, index):
     recorder.cached(0, 7, (None, None), None)
-    recorder.taken_over(1, RESULT, (None, None), "upstream values are the same")
+    recorder.adopted(1, RESULT, (None, None), "upstream values are the same")
     recorder.flush()
     assert page.text.count("[CACHED]") == 1
     assert "[CACHED] 'alpha[x=2]' (upstream values are the same)" in page.text
@@ -228,7 +228,7 @@ def test_who_follows_a_run_is_told_of_every_end(index, recorder):
         following.failed(outcome(1, Failure("ValueError", "no", None, None, "")), "command")
         following.put_back(1)
         following.skipped(2, "alpha[x=2]", (None, None))
-        following.taken_over(1, RESULT, (None, None), "reason")
+        following.adopted(1, RESULT, (None, None), "reason")
     following.put_back(1)
 
     assert line.told == [

@@ -46,11 +46,16 @@ CALLS = [
 ]
 
 
+def called(binder, function, values, given):
+    args, kwargs = binder.arguments(values, given)
+    return function(*args, **kwargs)
+
+
 @pytest.mark.parametrize(("function", "args", "kwargs"), CALLS)
 def test_function_gets_what_the_call_gave(function, args, kwargs):
     binder = Binder(function)
     given = (len(args), tuple(kwargs))
-    assert binder.call(function, binder.bind(args, kwargs), given) == function(*args, **kwargs)
+    assert called(binder, function, binder.bind(args, kwargs), given) == function(*args, **kwargs)
 
 
 @pytest.mark.parametrize(("function", "args", "kwargs"), CALLS)
@@ -106,7 +111,7 @@ def test_call_that_does_not_fit_is_told_with_the_signature(args, kwargs, message
 def test_callable_without_a_signature_takes_anything():
     # min has no readable signature in any supported Python.
     binder = Binder(min)
-    assert binder.call(min, binder.bind((3, 1, 2), {"key": abs}), (3, ("key",))) == 1
+    assert called(binder, min, binder.bind((3, 1, 2), {"key": abs}), (3, ("key",))) == 1
 
 
 def test_messages_call_arguments_as_the_call_did():
@@ -125,8 +130,8 @@ def test_defaults_that_cannot_change_are_left_to_the_function():
         seen.append((args, kwargs))
 
     binder = Binder(fussy)
-    binder.call(spying, binder.bind((1,), {}), (1, ()))
-    binder.call(spying, binder.bind((1,), {"b": 2}), (1, ("b",)))
+    called(binder, spying, binder.bind((1,), {}), (1, ()))
+    called(binder, spying, binder.bind((1,), {"b": 2}), (1, ("b",)))
 
     assert seen == [((1,), {}), ((1,), {"b": 2})]
 
@@ -139,5 +144,5 @@ def test_defaults_that_can_change_are_handed_over():
     binder = Binder(collecting)
     copies = [list(value) if isinstance(value, list) else value for value in binder.bind((1,), {})]
 
-    assert binder.call(collecting, tuple(copies), (1, ())) == [1]
+    assert called(binder, collecting, tuple(copies), (1, ())) == [1]
     assert collecting.__defaults__ == ([],)

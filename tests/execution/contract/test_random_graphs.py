@@ -5,7 +5,6 @@ Ranks are threads here, over the real communicator, loop, workers and index: ten
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ from hypothesis import strategies as st
 from ezpyp.execution.mpi.communicator import SerialCommunicator
 from ezpyp.execution.mpi.ranks import RankCommunicator
 from ezpyp.execution.mpi.work import work
+from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.worker import Worker
 from ezpyp.graph.program import Program
-from ezpyp.pipeline.session import Root, RunOptions
-from ezpyp.pipeline.settings import Settings
+from ezpyp.pipeline.session import Root
 from tests.acceptance.tools import query
 from tests.execution.local_ranks import run_ranks
 from tests.graph.programs import Study
@@ -27,7 +26,6 @@ Graph = list[tuple[tuple[int, ...], bool]]
 """Upstreams of each step, and whether its body raises."""
 CHAIN: Graph = [((number - 1,) if number else (), False) for number in range(10_000)]
 FAN: Graph = [((0,) if number else (), False) for number in range(10_000)]
-OPTIONS = RunOptions(revise=None, output="none", progress=False, barrier=False, wait_s=0.0)
 
 
 @st.composite
@@ -67,9 +65,10 @@ def rows(graph: Graph, size: int, *, barrier: bool = False) -> list[tuple[object
     def main(communicator: RankCommunicator | SerialCommunicator) -> object:
         if communicator.rank:
             return work(communicator, Worker(program, folder, communicator.rank, "host"))
-        root = Root(Settings(folder, "study", revise=False, trust=False, durable=False))
+        settings = Settings(folder, "study")
+        root = Root(settings)
         try:
-            return root.run(program, communicator, replace(OPTIONS, barrier=barrier))
+            return root.run(program, communicator, RunOptions(settings, output="none", progress=False, barrier=barrier))
         finally:
             root.close()
 
