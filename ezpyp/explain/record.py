@@ -192,7 +192,7 @@ def record_of(
     identity = identity or function_identity(function, **tracking)
     function = undecorated(function)
     root = innermost(function)
-    recorder = Recorder(Ownership(tracking.get("track", ()), tracking.get("no_track", ())))
+    recorder = FunctionObserver(Ownership(tracking.get("track", ()), tracking.get("no_track", ())))
     Walker(REGISTRY, recorder.policy, root=root, observer=recorder).write(function)
     code = getattr(root, "__code__", None)
     return FunctionRecord(
@@ -222,7 +222,7 @@ def code_record(value: object) -> FunctionRecord | None:
     return record_of(value) if is_users_code(value) else None
 
 
-class Recorder:
+class FunctionObserver:
     """Collects the parts of one walk, in the order in which it meets them; see `ezpyp.hashing.walk.Observer`.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ezpyp.inspect.command import PROGRAM, Failure, exit_code
+from ezpyp.inspect.command import PROGRAM, CommandError, exit_code
 from ezpyp.inspect.output import has_colours
 
 # The first sentence of each verb's help, so that the help of all need not import them.
@@ -110,17 +110,17 @@ def cli(ctx: click.Context, cache: str, form: str | None) -> None:
 
         overview(open_reader(ctx), form or "text")
     elif form is not None:
-        raise Failure(f"give --format {form} behind the verb: {PROGRAM} CACHE {verb} --format {form}")
+        raise CommandError(f"give --format {form} behind the verb: {PROGRAM} CACHE {verb} --format {form}")
 
 
 def _folder(cache: str) -> str:
     """The folder, where it can be one."""
     if cache in VERBS and not Path(cache).exists():
-        raise Failure(f"give the folder of the cache before the verb: {PROGRAM} CACHE {cache}")
+        raise CommandError(f"give the folder of the cache before the verb: {PROGRAM} CACHE {cache}")
     try:
         return str(Path(cache).absolute())
     except FileNotFoundError:
-        raise Failure(f"the working directory is gone, and {cache!r} with it: cd to where it is") from None
+        raise CommandError(f"the working directory is gone, and {cache!r} with it: cd to where it is") from None
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ INTERRUPTED, READER_GONE = 130, 141
 PROGRAM = "python -m ezpyp.inspect"
 
 
-class Failure(click.ClickException):
+class CommandError(click.ClickException):
     """Wrong use, or no cache: one line, and exit code 2."""
 
     exit_code = WRONG_USE
@@ -92,7 +92,7 @@ def _say(message: str, code: int, *, start: str = "Error: ") -> int:
     return code
 
 
-__all__ = ["Failure", "Problem", "example", "open_reader", "problem", "reads"]
+__all__ = ["CommandError", "Problem", "example", "open_reader", "problem", "reads"]
 
 # So many steps of SQLite's machine take a millisecond, and the call between them a ten-thousandth of that.
 STEPS_BETWEEN_LOOKS = 100_000

@@ -17,7 +17,7 @@ SHOWN_NAMES = 5
 
 
 @dataclass(slots=True)
-class Difference:
+class RevisionDifference:
     """Steps that came, went, and changed; the latter with their causes, and with the upstreams that changed."""
 
     added: list[str]
@@ -49,11 +49,11 @@ def diff(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
         _print(found, first, second)
 
 
-def compare(reader: Reader, first: int, second: int) -> Difference:
+def compare(reader: Reader, first: int, second: int) -> RevisionDifference:
     """The difference of two revisions; revision 0 has no steps."""
     before, after = _steps(reader, first), _steps(reader, second)
     differ = Differ(reader)
-    found = Difference([n for n in after if n not in before], [n for n in before if n not in after])
+    found = RevisionDifference([n for n in after if n not in before], [n for n in before if n not in after])
     for name, step in after.items():
         if before.get(name, step) != step:
             pair = differ.recorded(before[name]), differ.recorded(step)
@@ -67,12 +67,12 @@ def _steps(reader: Reader, revision: int) -> dict[str, int]:
     return dict(row[:2] for row in reader.ask(query, {"revision": revision}))
 
 
-def _facts(found: Difference) -> dict[str, object]:
+def _facts(found: RevisionDifference) -> dict[str, object]:
     changed = {name: [asdict(cause) for cause in causes] for name, causes in found.changed.items()}
     return {"added": found.added, "removed": found.removed, "changed": changed}
 
 
-def _print(found: Difference, first: int, second: int) -> None:
+def _print(found: RevisionDifference, first: int, second: int) -> None:
     click.echo(
         f"Revision {first} -> {second}: {len(found.added)} added, {len(found.removed)} left out, "
         f"{len(found.changed)} changed"

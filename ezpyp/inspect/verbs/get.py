@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ezpyp.inspect.command import Failure, Problem, example, reads
+from ezpyp.inspect.command import CommandError, Problem, example, reads
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.text import one_line, size
@@ -38,7 +38,7 @@ def get(
     """
     step = find_step(reader, words, reader.view(run=run, revision=revision)).step
     if output == "-" and sys.stdout.isatty():
-        raise Failure("bytes would garble this terminal: give -o FILE, or a pipe")
+        raise CommandError("bytes would garble this terminal: give -o FILE, or a pipe")
     data, suffix = _stored(reader, step)
     if output == "-":
         sys.stdout.flush()
@@ -61,9 +61,9 @@ def _write(file: Path, data: memoryview, *, force: bool) -> None:
         with file.open("wb" if force else "xb") as out:
             out.write(data)
     except FileExistsError:
-        raise Failure(f"{file} is there already; --force overwrites it") from None
+        raise CommandError(f"{file} is there already; --force overwrites it") from None
     except OSError as error:
-        raise Failure(f"{file} cannot be written: {error.strerror}") from error
+        raise CommandError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _stored(reader: Reader, step: StepView) -> tuple[memoryview, str]:

@@ -4,7 +4,7 @@ import sqlite3
 
 import click
 
-from ezpyp.inspect.command import Failure, example, reads
+from ezpyp.inspect.command import CommandError, example, reads
 from ezpyp.inspect.output import Column, format_option, write_rows
 from ezpyp.store.reader import Reader
 
@@ -37,7 +37,7 @@ def sql(reader: Reader, query: str, form: str) -> None:
         try:
             cursor = database.execute(query)
             if cursor.description is None:
-                raise Failure("SQL: there is no query in it")
+                raise CommandError("SQL: there is no query in it")
             names = dedupe_keys(column[0] for column in cursor.description)
             rows = (dict(zip(names, map(_plain, row), strict=True)) for row in cursor)
             write_rows(rows, [Column(name) for name in names], form, fields=names)
@@ -45,7 +45,7 @@ def sql(reader: Reader, query: str, form: str) -> None:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in OF_THE_INDEX:
                 raise
             is_refused = "not authorized" in str(error) or "prohibited" in str(error)
-            raise Failure(f"SQL: {'only queries that read are allowed here' if is_refused else error}") from error
+            raise CommandError(f"SQL: {'only queries that read are allowed here' if is_refused else error}") from error
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

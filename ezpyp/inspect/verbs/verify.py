@@ -33,7 +33,7 @@ FROM results r LEFT JOIN damages d ON d.result = r.id
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class Finding:
     """One thing that is not as it was stored.
 
     Args:
@@ -67,7 +67,7 @@ def verify(reader: Reader, quick: bool, repair: bool, form: str) -> None:
             if not damage.known:
                 mark_damage(reader.location, digest)
     rows = (asdict(damage) for damage in found)
-    names = [field.name for field in fields(Damage)]
+    names = [field.name for field in fields(Finding)]
     write_rows(rows, COLUMNS, form, fields=names, empty=f"{_sum(reader)}: all as stored")
     if any(not damage.known for damage in found):
         problem()
@@ -78,27 +78,27 @@ def _sum(reader: Reader) -> str:
     return "{} steps, {} results, {} runs".format(*counts)
 
 
-def _index(reader: Reader, *, quick: bool) -> Iterator[Damage]:
+def _index(reader: Reader, *, quick: bool) -> Iterator[Finding]:
     # The quick one leaves out whether each index agrees with its table, which is most of the work.
     for (text,) in reader.ask("PRAGMA quick_check(20)" if quick else "PRAGMA integrity_check(20)"):
         if text != "ok":
-            yield Damage("index", reader.file.name, text)
+            yield Finding("index", reader.file.name, text)
 
 
-def _steps(reader: Reader) -> Iterator[Damage]:
+def _steps(reader: Reader) -> Iterator[Finding]:
     with reader.translated():
         corrupt = corrupt_steps(reader.connection)
     for name in corrupt.values():
-        yield Damage("step", name, "its row has another checksum")
+        yield Finding("step", name, "its row has another checksum")
 
 
-def _others(reader: Reader) -> Iterator[Damage]:
+def _others(reader: Reader) -> Iterator[Finding]:
     with reader.translated():
         for kind, name, reason in _contradictions(reader):
-            yield Damage(kind, name, reason)
+            yield Finding(kind, name, reason)
 
 
-def _results(reader: Reader, *, quick: bool) -> list[tuple[bytes, Damage]]:
+def _results(reader: Reader, *, quick: bool) -> list[tuple[bytes, Finding]]:
     """Damaged results, each with the digest that its row names."""
     damaged: list[tuple[StoredResult, str, bool]] = []
     for is_own, payload, known, *columns in reader.ask(RESULTS):
@@ -107,7 +107,7 @@ def _results(reader: Reader, *, quick: bool) -> list[tuple[bytes, Damage]]:
             damaged.append((row, reason, known is not None))
     names = _names(reader, [row.id for row, _, _ in damaged])
     return [
-        (row.digest, Damage("result", names.get(row.id, row.digest.hex()), reason, known=known))
+        (row.digest, Finding("result", names.get(row.id, row.digest.hex()), reason, known=known))
         for row, reason, known in damaged
     ]
 

@@ -21,7 +21,7 @@ from ezpyp.store.rows import Status, StepView
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepVerdict:
     """The answer.
 
     Args:
@@ -87,7 +87,7 @@ def _listed(title: str, lines: Sequence[str]) -> None:
 
 
 def _facts(
-    found: Verdict, causes: Sequence[Cause], beside: Sequence[Cause], not_tracked: tuple[str, ...]
+    found: StepVerdict, causes: Sequence[Cause], beside: Sequence[Cause], not_tracked: tuple[str, ...]
 ) -> dict[str, Any]:
     return {
         **asdict(found),
@@ -110,16 +110,16 @@ def _print_sources(differ: Differ, old: Known, new: Known) -> None:
 UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
 
 
-def _verdict(reader: Reader, step: StepView) -> Verdict:
+def _verdict(reader: Reader, step: StepView) -> StepVerdict:
     """Why a step stands as it does."""
     earlier = _earlier(reader, step)
     if step.status is Status.SKIPPED:
-        return Verdict(step.name, step.run, "skipped", _blamed(reader, step))
+        return StepVerdict(step.name, step.run, "skipped", _blamed(reader, step))
     if step.status is Status.FAILED:
-        return Verdict(step.name, step.run, "failed", _failure(reader, step), earlier)
+        return StepVerdict(step.name, step.run, "failed", _failure(reader, step), earlier)
     if step.status is Status.PENDING:
         since = "since it was last known:" if earlier else "nothing of that name ever did"
-        return Verdict(step.name, None, "pending", f"has not run yet; {since}", earlier)
+        return StepVerdict(step.name, None, "pending", f"has not run yet; {since}", earlier)
     if step.cached:
         return _cached(reader, step, earlier)
     return _ran(reader, step, earlier)
@@ -136,7 +136,7 @@ def _earlier(reader: Reader, step: StepView) -> int | None:
     return found or None
 
 
-def _ran(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
+def _ran(reader: Reader, step: StepView, earlier: int | None) -> StepVerdict:
     unended = state(step, live_run(reader)) if step.status is Status.RUNNING else None
     ran = (UNENDED[unended] if unended else "ran in run {}").format(step.run)
     before = reader.one(
@@ -145,10 +145,10 @@ def _ran(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
     )
     if before is not None:
         because = f"{ran}, again: {_again(reader, step, before)}"
-        return Verdict(step.name, step.run, unended or "again", because)
+        return StepVerdict(step.name, step.run, unended or "again", because)
     if earlier is None:
-        return Verdict(step.name, step.run, unended or "new", f"{ran}: nothing of that name was known before")
-    return Verdict(step.name, step.run, unended or "changed", f"{ran}, because since it was last known:", earlier)
+        return StepVerdict(step.name, step.run, unended or "new", f"{ran}: nothing of that name was known before")
+    return StepVerdict(step.name, step.run, unended or "changed", f"{ran}, because since it was last known:", earlier)
 
 
 def _again(reader: Reader, step: StepView, before: tuple[int, int, int | None]) -> str:
@@ -169,19 +169,19 @@ def _again(reader: Reader, step: StepView, before: tuple[int, int, int | None]) 
     return step.reason or f"the values of its upstreams are not those of run {run}"
 
 
-def _cached(reader: Reader, step: StepView, earlier: int | None) -> Verdict:
+def _cached(reader: Reader, step: StepView, earlier: int | None) -> StepVerdict:
     run, origin, made_in = reader.must(
         "SELECT r.run, r.origin, o.run FROM results r LEFT JOIN results o ON o.id = r.origin WHERE r.id = ?",
         [step.result_id],
     )
     if origin is None:
         text = f"was cached: run {run} made the result, with the same key"
-        return Verdict(step.name, step.run, "cached", text)
+        return StepVerdict(step.name, step.run, "cached", text)
     text = (
         f"did not run in run {run}: its key is new, but its inputs have the values that run {made_in} had "
         "(early cutoff); since it was last known:"
     )
-    return Verdict(step.name, step.run, "cutoff", text, earlier)
+    return StepVerdict(step.name, step.run, "cutoff", text, earlier)
 
 
 def _failure(reader: Reader, step: StepView) -> str:
