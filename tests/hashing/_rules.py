@@ -51,7 +51,7 @@ def _names_off():
 
 
 def _follow_off(name, module, chain, policy):
-    return _names.Lead(name, label=name), ()
+    return _names.ResolvedName(name, label=name), ()
 
 
 def _compiled_off():
@@ -95,7 +95,7 @@ RULES = {
     "globals that say so": _set(_instances, "_global", nothing),
     "type variables": _typing_off,
     "registered classes": _set(_classes, "_registered", nothing),
-    "hung": _set(_rest, "hung", nothing),
+    "hung": _set(_rest, "monkeypatches", nothing),
     "globals": _set(_names, "_global", nothing),
     "closures": _set(_names, "_free", nothing),
     "imports": _set(_names, "_imported", nothing),

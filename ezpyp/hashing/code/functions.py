@@ -8,7 +8,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 from ezpyp.hashing.code.canonical import Form, canonical
 from ezpyp.hashing.code.globals import is_environment, led_to, thing_of, variables_read
 from ezpyp.hashing.code.ownership import Ownership
-from ezpyp.hashing.code.resolve import Lead, is_code, leads
+from ezpyp.hashing.code.resolve import ResolvedName, is_code, resolved_names
 from ezpyp.hashing.containers import dict_items
 from ezpyp.hashing.framing import count, digest, tag, text
 from ezpyp.hashing.walk import Children, Place, Read, Walker
@@ -175,8 +175,8 @@ def _content(w: Walker, function: FunctionType) -> Children:
     space = id(function.__globals__)
     w.binds.update((space, name) for name in form.stores)
     w.reads.extend((space, use.name) for use in form.uses if use.kind == "global")
-    for lead in leads(function, form.uses, w.policy):
-        yield from _lead(w, function, lead)
+    for resolved in resolved_names(function, form.uses, w.policy):
+        yield from _resolved(w, function, resolved)
     yield from _asked_for(w, function, form)
     w.variables.update(dict.fromkeys(variables_read(function, form.uses)))
     yield from _attributes(w, function)
@@ -191,7 +191,7 @@ def _asked_for(w: Walker, function: FunctionType, form: Form) -> Children:
         w.emit(_LOOK + text(look))
         value = fact(thing, look)
         w.keep.append(value)
-        yield from noted(w, "global", f"{name}.{look}", _place(w, function, Lead(name)), value)
+        yield from noted(w, "global", f"{name}.{look}", _place(w, function, ResolvedName(name)), value)
 
 
 def _again(w: Walker, function: FunctionType, direct: bool) -> Children:
@@ -248,27 +248,29 @@ def noted(w: Walker, kind: str, name: str, place: Place, value: object) -> Child
         w.observer.value(read, place)
 
 
-def _lead(w: Walker, function: FunctionType, lead: Lead) -> Children:
-    w.note_library(lead.package)
-    if lead.label is not None:
-        if isinstance(lead.value, type):
-            w.kinds[id(lead.value)] = lead.value
-        w.emit(_LABEL + text(lead.label) if lead.label else b"")
+def _resolved(w: Walker, function: FunctionType, resolved: ResolvedName) -> Children:
+    w.note_library(resolved.package)
+    if resolved.label is not None:
+        if isinstance(resolved.value, type):
+            w.kinds[id(resolved.value)] = resolved.value
+        w.emit(_LABEL + text(resolved.label) if resolved.label else b"")
         if w.observer is not None:
-            w.observer.label(lead.name, ("", 0) if lead.kind == "builtin" else _place(w, function, lead), lead.label)
+            w.observer.label(
+                resolved.name, ("", 0) if resolved.kind == "builtin" else _place(w, function, resolved), resolved.label
+            )
         return
     w.emit(_LEAD)
-    if lead.kind != "closure":
+    if resolved.kind != "closure":
         # A closure holds what a decorator was given, annotations and all.
-        w.direct = lead.value
-    yield from noted(w, lead.kind, lead.name, _place(w, function, lead), lead.value)
+        w.direct = resolved.value
+    yield from noted(w, resolved.kind, resolved.name, _place(w, function, resolved), resolved.value)
 
 
-def _place(w: Walker, function: FunctionType, lead: Lead) -> Place:
+def _place(w: Walker, function: FunctionType, resolved: ResolvedName) -> Place:
     code = function.__code__
-    if w.observer is None or lead.kind == "closure":
+    if w.observer is None or resolved.kind == "closure":
         return code.co_filename, code.co_firstlineno
-    return w.observer.place_of_global(function, lead.name, lead.file)
+    return w.observer.place_of_global(function, resolved.name, resolved.file)
 
 
 def _attributes(w: Walker, function: FunctionType) -> Children:
@@ -395,13 +397,13 @@ def walk_module(w: Walker, module: ModuleType) -> Children:
     w.in_code -= 1
 
 
-# The user's code that was hung on a library's class: ``Fraction.half = ...``, accessors of pandas.
+# The user's code that was set on a library's class at run time: ``Fraction.half = ...``, accessors of pandas.
 
 _DESCRIPTORS = (staticmethod, classmethod, property, partial, partialmethod, MethodType)
 _HELD = ("__func__", "fget", "fset", "func")
 
 
-def hung(kind: type, names: set[str], policy: Ownership) -> Iterator[tuple[str, object]]:
+def monkeypatches(kind: type, names: set[str], policy: Ownership) -> Iterator[tuple[str, object]]:
     """Return the user's functions and classes among attributes of a library's class.
 
     Args:
@@ -440,12 +442,12 @@ _HUNG = tag("hung")
 
 
 def walk_rest(w: Walker) -> Children:
-    """Walk what is hung on libraries' classes, then what code asks of the functions and classes that were met."""
+    """Walk monkeypatches of libraries' classes, then what code asks of the functions and classes that were met."""
     w.in_code += 1
     done: set[tuple[str, int]] = set()
     # Either may lead to more code, which may ask for more.
     while not done.issuperset(_pending(w)):
-        yield from _hung_on_classes(w, done)
+        yield from _monkeypatches_of_classes(w, done)
         for look in sorted(w.looks):
             things = [thing for thing in w.things.values() if (look, id(thing)) not in done]
             done.update((look, id(thing)) for thing in things)
@@ -454,14 +456,14 @@ def walk_rest(w: Walker) -> Children:
 
 
 def _pending(w: Walker) -> set[tuple[str, int]]:
-    names = {(name, id(kind)) for kind in w.kinds.values() for name, _ in hung(kind, w.attributes, w.policy)}
+    names = {(name, id(kind)) for kind in w.kinds.values() for name, _ in monkeypatches(kind, w.attributes, w.policy)}
     return names | {(look, thing) for look in w.looks for thing in w.things}
 
 
-def _hung_on_classes(w: Walker, done: set[tuple[str, int]]) -> Children:
+def _monkeypatches_of_classes(w: Walker, done: set[tuple[str, int]]) -> Children:
     found = []
     for kind in w.kinds.values():
-        for name, value in hung(kind, w.attributes, w.policy):
+        for name, value in monkeypatches(kind, w.attributes, w.policy):
             if (name, id(kind)) not in done:
                 done.add((name, id(kind)))
                 found.append((f"{kind.__module__}.{kind.__qualname__}.{name}", value))

@@ -3,28 +3,24 @@
 import builtins
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from types import FunctionType, ModuleType
 
 from ezpyp.hashing.code.globals import Chain, Use, fields_read
 from ezpyp.hashing.code.ownership import Ownership
 
-# One thing that a name leads to.
-
 
 @dataclass(frozen=True, slots=True)
-class Lead:
+class ResolvedName:
     """One thing that a name leads to.
 
     Attributes:
         name: Name as the code reads it.
         value: What it leads to; None where ``label`` stands for it.
         label: Says what counts where no value does: a library's name, a missing name; "" where only what the user
-            hung on a library's class counts.
+            set on a library's class at run time counts.
         kind: "global", "closure", "import", "library", "builtin" or "missing".
         file: Where it is defined, if not beside the code that reads it.
         package: The module that it was read from, where that is a library's.
@@ -43,35 +39,32 @@ def is_code(value: object) -> bool:
     return isinstance(value, FunctionType | type)
 
 
-# What a library holds as it was made, and what somebody put there since.
-
-
-def as_changed(leads: Iterable[Lead], policy: Ownership) -> Iterator[Lead]:
+def as_changed(resolved_names: Iterable[ResolvedName], policy: Ownership) -> Iterator[ResolvedName]:
     """Of what was found in a loaded library, what is not as the library was made.
 
     Args:
-        leads: What the chains of a body lead to.
+        resolved_names: What the chains of a body lead to.
         policy: Whose code is whose.
     """
-    for lead in leads:
-        if not _is_as_made(lead, policy):
-            yield lead
-        elif isinstance(lead.value, type):
-            yield replace(lead, label="")
+    for resolved in resolved_names:
+        if not _is_as_made(resolved, policy):
+            yield resolved
+        elif isinstance(resolved.value, type):
+            yield replace(resolved, label="")
 
 
-def _is_as_made(lead: Lead, policy: Ownership) -> bool:
-    value = lead.value
-    if lead.label is not None:
+def _is_as_made(resolved: ResolvedName, policy: Ownership) -> bool:
+    value = resolved.value
+    if resolved.label is not None:
         return True
     if isinstance(value, ModuleType):
         return not policy.is_user_module(value.__name__)
-    if not lead.package:  # reached through the user's own module, or the arguments of the command line
+    if not resolved.package:  # reached through the user's own module, or the arguments of the command line
         return False
-    attribute = lead.name.rpartition(".")[2]
+    attribute = resolved.name.rpartition(".")[2]
     if is_code(value):
-        return _is_own(value, attribute, lead.package) and not _has_of_user(value, policy)
-    return _is_as_written(value, attribute, lead.package)
+        return _is_own(value, attribute, resolved.package) and not _has_of_user(value, policy)
+    return True  # a number: what somebody assigned to it at run time is not told from what the library did
 
 
 def _is_own(value: object, attribute: str, package: str) -> bool:
@@ -103,44 +96,13 @@ def _is_of_user(part: object, policy: Ownership) -> bool:
     return not policy.is_library(part if isinstance(part, type) else type(part))
 
 
-def _is_as_written(value: object, name: str, module: str) -> bool:
-    """Whether a number of a module is what the module's source says; True where it says nothing."""
-    path = getattr(sys.modules.get(module), "__file__", None)
-    if not isinstance(path, str) or not path.endswith(".py"):
-        return True
-    try:
-        written = _numbers(path, os.stat(path).st_mtime_ns)
-    except (OSError, SyntaxError, ValueError):
-        return True
-    return name not in written or repr(written[name]) == repr(value)
-
-
-@cache
-def _numbers(path: str, _mtime_ns: int) -> dict[str, object]:
-    """Names of a module that are given a number at its top level, each with the last one."""
-    import ast  # takes 5 ms, and few bodies read a number of a library that they import
-
-    with open(path, "rb") as file:
-        tree = ast.parse(file.read())
-    found: dict[str, object] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            try:
-                value = ast.literal_eval(statement.value)
-            except (ValueError, TypeError):
-                continue
-            found.update((target.id, value) for target in targets if isinstance(target, ast.Name))
-    return found
-
-
 # They tell where a script stands, which is no part of what it does.
 _PLACES = frozenset(
     {"__name__", "__file__", "__doc__", "__package__", "__spec__", "__loader__", "__path__", "__cached__"}
 )
 
 
-def leads(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> Iterator[Lead]:
+def resolved_names(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> Iterator[ResolvedName]:
     """Return what the uses of a function's code lead to, in the order of use."""
     for use in uses:
         if use.kind == "global":
@@ -151,10 +113,10 @@ def leads(function: FunctionType, uses: tuple[Use, ...], policy: Ownership) -> I
             yield from _imported(function, use, policy)
 
 
-def _global(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
+def _global(function: FunctionType, use: Use, policy: Ownership) -> Iterator[ResolvedName]:
     name = use.name
     if name in _PLACES:
-        yield Lead(name, label=f"place:{name}")
+        yield ResolvedName(name, label=f"place:{name}")
         return
     space = function.__globals__
     if name in space:
@@ -165,47 +127,49 @@ def _global(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lea
     if isinstance(offered, dict) and name in offered:
         value = offered[name]
         if vars(builtins).get(name) is value and not isinstance(value, FunctionType):
-            yield Lead(name, label=f"builtin:{name}", kind="builtin")
+            yield ResolvedName(name, label=f"builtin:{name}", kind="builtin")
         else:
-            yield Lead(name, value)
+            yield ResolvedName(name, value)
         return
-    yield Lead(name, label=f"missing:{name}", kind="missing")
+    yield ResolvedName(name, label=f"missing:{name}", kind="missing")
 
 
-def _free(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
+def _free(function: FunctionType, use: Use, policy: Ownership) -> Iterator[ResolvedName]:
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
     try:
         value = cells[use.name].cell_contents
     except (KeyError, ValueError):
-        yield Lead(use.name, label="empty", kind="closure")
+        yield ResolvedName(use.name, label="empty", kind="closure")
         return
     yield from _thing(use.name, value, use, policy, "closure")
 
 
-def _thing(name: str, value: object, use: Use, policy: Ownership, kind: str) -> Iterator[Lead]:
+def _thing(name: str, value: object, use: Use, policy: Ownership, kind: str) -> Iterator[ResolvedName]:
     if isinstance(value, ModuleType):
         yield from _through(name, value, use.chains or ((),), policy)
         return
-    yield from _read(Lead(name, value, kind=kind), use.chains)
+    yield from _read(ResolvedName(name, value, kind=kind), use.chains)
 
 
-def _through(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[Lead]:
+def _through(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[ResolvedName]:
     """Follow what is read of a module, up to the attributes of a configuration object behind it."""
     chains = tuple(chains)
     if not policy.is_user_module(module.__name__):
         # What is loaded by now of a library's parts depends on what ran before: it must not count.
         parts = {chain: part for chain in chains if (part := _part_of(module, chain, policy))}
         for part in dict.fromkeys(parts.values()):
-            yield Lead(part, label=f"library:{part}", kind="library", package=module.__name__)
+            yield ResolvedName(part, label=f"library:{part}", kind="library", package=module.__name__)
         yield from as_changed(_followed(name, module, parts, policy), policy)
         chains = tuple(chain for chain in chains if chain not in parts)
     yield from _followed(name, module, chains, policy)
 
 
-def _followed(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[Lead]:
+def _followed(name: str, module: ModuleType, chains: Iterable[Chain], policy: Ownership) -> Iterator[ResolvedName]:
     found = [follow(name, module, chain, policy) for chain in chains]
-    for lead, rest in found:
-        yield from _read(lead, (rest,) if all(below for other, below in found if other.name == lead.name) else ())
+    for resolved, rest in found:
+        yield from _read(
+            resolved, (rest,) if all(below for other, below in found if other.name == resolved.name) else ()
+        )
 
 
 def _part_of(library: ModuleType, chain: Chain, policy: Ownership) -> str:
@@ -218,24 +182,24 @@ def _part_of(library: ModuleType, chain: Chain, policy: Ownership) -> str:
     return f"{library.__name__}.{chain[0]}"
 
 
-def _read(lead: Lead, chains: tuple[Chain, ...]) -> Iterator[Lead]:
+def _read(resolved: ResolvedName, chains: tuple[Chain, ...]) -> Iterator[ResolvedName]:
     """Of a configuration object of which only plain attributes are read, only these count; else the thing itself."""
-    values = fields_read(lead.value, chains) if lead.label is None else {}
+    values = fields_read(resolved.value, chains) if resolved.label is None else {}
     if not values:
-        yield lead
+        yield resolved
     for attribute, value in values.items():
         below = tuple(chain[1:] for chain in chains if chain[0] == attribute)
-        yield from _read(replace(lead, name=f"{lead.name}.{attribute}", value=value), below)
+        yield from _read(replace(resolved, name=f"{resolved.name}.{attribute}", value=value), below)
 
 
-def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tuple[Lead, Chain]:
+def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tuple[ResolvedName, Chain]:
     """Follow attributes from a module to the first thing that is no module; say what of the chain is left."""
     value: object = module
     owner = module
     read = [name]
     for place, attribute in enumerate(chain):
         if not isinstance(value, ModuleType):
-            return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), chain[place:]
+            return ResolvedName(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), chain[place:]
         owner = value
         read.append(attribute)
         value, found = _member(owner, attribute, policy)
@@ -243,10 +207,10 @@ def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tu
             # Of a library that loads its parts when first asked, as a rule.
             library = "" if policy.is_user_module(owner.__name__) else owner.__name__
             label = f"missing:{owner.__name__}.{attribute}"
-            return Lead(".".join(read), label=label, kind="missing", package=library), ()
+            return ResolvedName(".".join(read), label=label, kind="missing", package=library), ()
         if not isinstance(value, ModuleType) and not policy.is_user_module(owner.__name__):
             return _library_member(".".join(read), owner, attribute, value), ()
-    return Lead(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), ()
+    return ResolvedName(".".join(read), value, file=str(getattr(owner, "__file__", None) or "")), ()
 
 
 def _member(module: ModuleType, attribute: str, policy: Ownership) -> tuple[object, bool]:
@@ -265,17 +229,17 @@ def _member(module: ModuleType, attribute: str, policy: Ownership) -> tuple[obje
     return None, False
 
 
-def _library_member(name: str, owner: ModuleType, attribute: str, value: object) -> Lead:
+def _library_member(name: str, owner: ModuleType, attribute: str, value: object) -> ResolvedName:
     if owner is sys and attribute == "argv":
-        return Lead(name, list(sys.argv[1:]))
+        return ResolvedName(name, list(sys.argv[1:]))
     if isinstance(value, bool | int | float) or is_code(value):
         # A number may be a setting that the script made; code may be the user's, put there at run time.
-        return Lead(name, value, package=owner.__name__)
+        return ResolvedName(name, value, package=owner.__name__)
     label = f"library:{owner.__name__}.{attribute}"
-    return Lead(name, label=label, kind="library", package=owner.__name__)
+    return ResolvedName(name, label=label, kind="library", package=owner.__name__)
 
 
-def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[Lead]:
+def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[ResolvedName]:
     name = absolute_name(use, function.__globals__)
     if use.member is None:
         load(name, policy)
@@ -289,7 +253,7 @@ def _imported(function: FunctionType, use: Use, policy: Ownership) -> Iterator[L
         return
     # Whether a library was imported before the step does it must not count: its name does, as the code has the rest.
     full = name if not use.member else f"{name}.{use.member}"
-    yield Lead(full, label=f"library:{full}", kind="import", package=name)
+    yield ResolvedName(full, label=f"library:{full}", kind="import", package=name)
     if module is not None:
         yield from as_changed(_followed(name, module, chains, policy), policy)
 
