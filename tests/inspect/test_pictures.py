@@ -1,9 +1,10 @@
-"""The graph and the timeline as SVG: well-formed, nothing on top of another, readable at every size."""
+"""The graph and the timeline as pictures: well-formed, nothing on top of another, readable at every size."""
 
 import html
 import json
 import re
 from itertools import combinations, pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from ezpyp.inspect.svg.graph import BOX, layered
 from ezpyp.inspect.svg.picture import FILLS, elided
-from ezpyp.inspect.svg.timeline import _round_times
+from ezpyp.inspect.svg.timeline import Bar, Lane, _round_times, picture
 from tests.inspect import build
 
 SVG = "{http://www.w3.org/2000/svg}"
+FAILED = FILLS["failed"][1]
+Box = tuple[float, float, float, float]
 
 
 def parsed(text: str) -> ET.Element:
@@ -23,18 +26,33 @@ def parsed(text: str) -> ET.Element:
     return ET.fromstring(text)
 
 
-def boxes(picture: ET.Element) -> list[tuple[float, float, float, float]]:
-    """Left, top, right and bottom of each step's box."""
-    found = [rect.attrib for rect in picture.iter(f"{SVG}rect") if rect.attrib.get("rx") == "5"]
-    return [
-        (x, y, x + float(rect["width"]), y + float(rect["height"]))
-        for rect in found
-        for x, y in [(float(rect["x"]), float(rect["y"]))]
-    ]
+def drawn(ask, folder: Path, *words: str) -> ET.Element:
+    return parsed(ask(folder, *words, "--format", "svg").out)
 
 
-def overlap(a, b) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def rects(root: ET.Element, **attributes: str) -> list[ET.Element]:
+    """Rectangles with these attributes; ``title`` asks for one that says something."""
+    has_title = attributes.pop("title", None)
+    found = [r for r in root.iter(f"{SVG}rect") if all(r.attrib.get(n) == v for n, v in attributes.items())]
+    return [r for r in found if has_title is None or r.find(f"{SVG}title") is not None]
+
+
+def box(rect: ET.Element) -> Box:
+    """Left, top, right and bottom."""
+    x, y, wide, high = (float(rect.attrib[name]) for name in ("x", "y", "width", "height"))
+    return x, y, x + wide, y + high
+
+
+def area(found: Box) -> float:
+    return (found[2] - found[0]) * (found[3] - found[1])
+
+
+def shared(a: Box, b: Box) -> float:
+    """How much of one lies under the other."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+# The graph.
 
 
 @st.composite
@@ -46,7 +64,7 @@ def graphs(draw):
     return layers, draw(st.lists(st.sampled_from(pairs), unique=True, max_size=40)) if pairs else []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(graphs())
 def test_no_box_stands_on_another_and_no_edge_passes_behind_one(graph):
     layers, edges = graph
@@ -79,43 +97,30 @@ def test_a_name_too_long_loses_its_middle():
 ODD_NAMES = ["漢字カナ", "é" * 3, "x" * 300, 'a\nb<&">', "\x1b[2J\ufffe", "👩‍🔬 scientist"]
 
 
-def odd(folder) -> build.Cache:
-    cache = build.Cache(folder)
-    first = ODD_NAMES[0]
+def test_pictures_of_odd_names_are_well_formed_and_say_what_they_show(tmp_path, ask):
+    cache = build.Cache(tmp_path)
+    first, *_, last = ODD_NAMES
     for name in ODD_NAMES:
         upstream = [(first, "order" if name == "x" * 300 else "value", "")] if name != first else []
         cache.step(name, phase=len(upstream), upstream=upstream, function="f<&>")
     cache.revision(added=list(cache.ids.values()))
     run = cache.run(total=len(ODD_NAMES))
     for name in ODD_NAMES:
-        cache.row(name, run, int(name == "👩‍🔬 scientist"), result=None)
-    return cache
+        cache.row(name, run, int(name == last), result=None)
+    folder = cache.close()
+
+    for verb, of_no_size in (("graph", 1), ("timeline", 3)):
+        root = drawn(ask, folder, verb)
+        wide, high = (float(root.attrib[side]) for side in ("width", "height"))
+        assert all(box(r)[2] <= wide and box(r)[3] <= high for r in rects(root)[of_no_size:])
+        assert root.find(f"{SVG}title") is not None
+    shown = "".join(drawn(ask, folder, "graph").itertext())
+    for words in ("toy: 6 steps, revision 1", "done 5", "✗ failed 1", "dashed: order only"):
+        assert words in shown
+    assert ask(folder, "graph", "--format", "svg").out.count("stroke-dasharray") == 1
 
 
-@pytest.mark.parametrize("verb", ["graph", "timeline"])
-def test_pictures_of_odd_names_are_well_formed(verb, tmp_path, ask):
-    picture = parsed(ask(odd(tmp_path).close(), verb, "--format", "svg").out)
-
-    wide, high = (float(picture.attrib[side]) for side in ("width", "height"))
-    for rect in list(picture.iter(f"{SVG}rect"))[3 if verb == "timeline" else 1 :]:
-        values = [float(rect.attrib[name]) for name in ("x", "y", "width", "height")]
-        assert values[0] + values[2] <= wide
-        assert values[1] + values[3] <= high
-    assert picture.find(f"{SVG}title") is not None
-
-
-def test_graph_has_title_legend_states_and_order_only_edges(tmp_path, ask):
-    text = ask(odd(tmp_path).close(), "graph", "--format", "svg").out
-
-    shown = "".join(parsed(text).itertext())
-    assert "toy: 6 steps, revision 1" in shown
-    assert "done 5" in shown
-    assert "✗ failed 1" in shown
-    assert "dashed: order only" in shown
-    assert text.count("stroke-dasharray") == 1
-
-
-def sweep(folder, number: int) -> build.Cache:
+def sweep(folder: Path, number: int) -> Path:
     """As many simulations, each with an analysis, a total and a chain of 50."""
     cache = build.Cache(folder)
     cache.db.execute("BEGIN")
@@ -129,177 +134,34 @@ def sweep(folder, number: int) -> build.Cache:
         last = f"walk[x={x}]"
     cache.revision(added=list(cache.ids.values()))
     cache.db.execute("COMMIT")
-    return cache
+    return cache.close()
 
 
-@pytest.mark.parametrize(("number", "shown"), [(4, 59), (5, 53), (4_900, 53)])
+@pytest.mark.parametrize(("number", "shown"), [(4, 59), (5, 53), (900, 53)])
 def test_a_graph_is_grouped_where_it_could_not_be_read(number, shown, tmp_path, ask):
-    folder = sweep(tmp_path, number).close()
+    folder = sweep(tmp_path, number)
 
-    found = boxes(parsed(ask(folder, "graph", "--format", "svg").out))
+    found = [box(rect) for rect in rects(drawn(ask, folder, "graph"), rx="5")]
 
     assert len(found) == shown
-    assert not any(overlap(a, b) for a, b in combinations(found, 2))
+    assert not any(shared(a, b) for a, b in combinations(found, 2))
     assert len(ask(folder, "graph", "--by", "function", "--format", "json").rows) == 4
-
-
-def test_what_needs_steps_of_its_own_function_is_marked(tmp_path, ask):
-    folder = sweep(tmp_path, 1).close()
-
-    shown = "".join(parsed(ask(folder, "graph", "--by", "function", "--format", "svg").out).itertext())
-
-    assert "\N{MULTIPLICATION SIGN}50 · ↻" in shown
-    assert "↻ needs steps of its own function" in shown
+    words = "".join(drawn(ask, folder, "graph", "--by", "function").itertext())
+    assert "\N{MULTIPLICATION SIGN}50 · ↻" in words
+    assert "↻ needs steps of its own function" in words
 
 
 def test_graph_of_nothing_is_a_picture(tmp_path, ask):
     folder = build.Cache(tmp_path).close()
 
-    assert boxes(parsed(ask(folder, "graph", "--format", "svg").out)) == []
+    assert rects(drawn(ask, folder, "graph"), rx="5") == []
     assert ask(folder, "graph", "--format", "json").rows == []
 
 
 def test_graph_shows_what_was_killed_as_killed(killed, ask):
-    assert json.loads(ask(killed, "graph", "--format", "json").out)[1]["steps"] == {"killed": 1}
-    assert {"killed": 1} in [box["steps"] for box in ask(killed, "graph", "--by", "phase", "--format", "json").rows]
-    assert "† killed 1" in "".join(parsed(ask(killed, "graph", "--format", "svg").out).itertext())
-
-
-def busy(folder, ranks: int, steps: int) -> build.Cache:
-    """Every rank but the last works half of 10 s, in so many steps each."""
-    cache = build.Cache(folder)
-    cache.db.execute("BEGIN")
-    for rank in range(ranks - 1):
-        for number in range(steps):
-            cache.step(f"f[r={rank},n={number}]")
-    cache.revision(added=list(cache.ids.values()))
-    run = cache.run(ranks=ranks, seconds=10.0)
-    for number, name in enumerate(cache.ids):
-        start = build.START + 10 * (number % steps) / steps
-        cache.row(name, run, result=None, rank=number // steps, started_at=start, seconds=5 / steps)
-    cache.db.execute("COMMIT")
-    return cache
-
-
-def bars(picture: ET.Element) -> list[dict[str, str]]:
-    return [rect.attrib for rect in picture.iter(f"{SVG}rect") if rect.find(f"{SVG}title") is not None]
-
-
-def test_timeline_has_a_lane_a_rank_a_bar_a_step_and_says_how_idle(tmp_path, ask):
-    folder = busy(tmp_path, 4, 20).close()
-
-    picture = parsed(ask(folder, "timeline", "--format", "svg").out)
-    text = ask(folder, "timeline").lines
-
-    assert len(bars(picture)) == 60
-    shown = "".join(picture.itertext())
-    assert "80" not in shown
-    assert "60 steps on 4 ranks in 10.00 s, efficiency 38%" in shown
-    assert text[0] == "Run 1: completed, 60 steps on 4 ranks in 10.00 s, efficiency 38%"
-    assert [line.split()[-1] for line in text[1:5]] == ["50%", "50%", "50%", "0%"]
-    assert text[-1] == "15.00 s of work; idle: 25.00 s of all ranks together"
-
-
-def test_timeline_of_many_ranks_and_short_steps_stays_small(tmp_path, ask):
-    folder = busy(tmp_path, 300, 40).close()
-
-    text = ask(folder, "timeline", "--format", "svg").out
-
-    picture = parsed(text)
-    assert sum(rect.attrib.get("fill") == "url(#idle)" for rect in picture.iter(f"{SVG}rect")) == 100 + 1
-    assert float(picture.attrib["height"]) < 1000
-    assert len(ask(folder, "timeline").lines) == 60 + 3
-    assert ask(folder, "timeline").lines[1].startswith("ranks 0-4 ")
-
-
-def test_steps_narrower_than_a_pixel_share_one(tmp_path, ask):
-    folder = busy(tmp_path, 2, 20_000).close()
-
-    text = ask(folder, "timeline", "--format", "svg").out
-
-    assert len(bars(parsed(text))) < 2_000
-    assert re.search(r"<title>\d+ steps from f\[", text)
-
-
-def test_timeline_shows_the_last_run_that_computed_something(tmp_path, ask):
-    cache = build.finished(tmp_path)
-    cache.run(cached=3, done=0)
-    finished = cache.close()
-
-    assert ask(finished, "timeline").lines[0].startswith("Run 1: ")
-    assert ask(finished, "timeline", "--run", "2").out == (
-        "Run 2: completed, 0 steps on 2 ranks in 2.00 s, nothing was computed\n"
-    )
-
-
-def beta_of(folder, ask) -> dict[str, object]:
-    (row,) = [row for row in ask(folder, "timeline", "--format", "json").rows if row["name"] == "beta"]
-    return row
-
-
-def test_the_timeline_of_a_killed_run_ends_where_it_was_last_heard_of(tmp_path, ask):
-    cache = build.running(tmp_path, build.dead_owner())
-    cache.db.execute("UPDATE holder SET heartbeat = ?", [build.START + 20])
-    folder = cache.close()
-
-    assert beta_of(folder, ask)["seconds"] == 20.0
-    assert ask(folder, "timeline").lines[0] == "Run 1: killed, 2 steps on 2 ranks in at least 20.00 s, efficiency 51%"
-    assert "killed, 2 steps on 2 ranks in at least 20.00 s" in ask(folder, "timeline", "--format", "svg").out
-    assert "beta,beta,-2,0,node1,0.0,20.0\n" in ask(folder, "timeline", "--format", "csv").out
-
-
-def test_a_heartbeat_of_a_later_run_tells_nothing_of_a_killed_one(tmp_path, ask):
-    cache = build.running(tmp_path, build.dead_owner())
-    cache.run("running", started_at=build.START + 500, **dict.fromkeys(("finished_at", "seconds")))
-    cache.hold()
-    folder = cache.close()
-
-    # A row that says running is written a second after the start of its step.
-    assert beta_of(folder, lambda *words: ask(*words, "--run", "1"))["seconds"] == 1.0
-
-
-def test_the_timeline_of_an_interrupted_run_ends_with_it(tmp_path, ask):
-    cache = build.running(tmp_path)
-    cache.db.execute("UPDATE holder SET owner = NULL")
-    cache.db.execute("UPDATE runs SET status = 'interrupted', finished_at = started_at + 3, seconds = 3")
-
-    assert beta_of(cache.close(), ask)["seconds"] == 3.0
-
-
-def test_timeline_of_nothing(declared, ask):
-    assert ask(declared, "timeline").out == "no run yet\n"
-    assert ask(declared, "timeline", "--format", "json").rows == []
-    assert ask(declared, "timeline", "--format", "csv").out == "name,function,status,rank,host,start,seconds\n"
-    answer = ask(declared, "timeline", "--format", "svg")
-    assert (answer.out, answer.err) == ("", "no run yet\n")
-
-
-@pytest.mark.parametrize("wall", [1e-6, 0.0045, 0.999, 1.0, 9.99, 10.0, 11.9, 59.0, 123456.0])
-def test_times_of_the_axis_are_few_and_round(wall):
-    times = list(_round_times(wall))
-
-    assert 5 <= len(times) <= 11
-    assert times[0] == 0
-    assert times[-1] <= wall * (1 + 1e-9)
-
-
-def test_no_time_has_no_axis():
-    assert list(_round_times(0.0)) == []
-
-
-def test_what_is_summed_up_loses_no_step_and_no_failure(tmp_path, ask):
-    cache = busy(tmp_path, 2, 20_000)
-    cache.db.execute("UPDATE step_rows SET status = 1 WHERE step = 10001")
-    folder = cache.close()
-
-    text = ask(folder, "timeline", "--format", "svg").out
-    drawn = bars(parsed(text))
-    titles = re.findall(r"<title>(?:(\d+) steps from )?f", text)
-
-    assert sum(int(number or 1) for number in titles) == 20_000
-    assert [bar["fill"] for bar in drawn].count(FILLS["failed"][1]) == 1
-    assert ask(folder, "timeline").lines[0] == "Run 1: completed, 20000 steps on 2 ranks in 10.00 s, efficiency 25%"
-    assert len(ask(folder, "timeline", "--format", "json").rows) == 20_000
+    assert ask(killed, "graph", "--format", "json").rows[1]["steps"] == {"killed": 1}
+    assert {"killed": 1} in [row["steps"] for row in ask(killed, "graph", "--by", "phase", "--format", "json").rows]
+    assert "† killed 1" in "".join(drawn(ask, killed, "graph").itertext())
 
 
 @pytest.mark.parametrize("form", ["mermaid", "dot"])
@@ -319,3 +181,158 @@ def test_no_label_is_taken_for_html_or_markdown(form, tmp_path, ask):
         label = json.loads(line[line.index("=") + 1 : line.index(", fillcolor")])
         assert set("<>").isdisjoint(label)
         assert html.unescape(label) == name
+
+
+# The timeline: runs of 10 s.
+
+
+def busy(folder: Path, ranks: int, steps: int, share: float = 0.5, functions: int = 1) -> build.Cache:
+    """Each rank but the last of several works that share of the time, in so many steps."""
+    cache = build.Cache(folder)
+    cache.db.execute("BEGIN")
+    for rank in range(max(1, ranks - 1)):
+        for number in range(steps):
+            cache.step(f"f{number % functions}[r={rank},n={number}]")
+    cache.revision(added=list(cache.ids.values()))
+    run, each = cache.run(ranks=ranks, seconds=10.0), 10 / steps
+    for number, name in enumerate(cache.ids):
+        start = build.START + each * (number % steps)
+        cache.row(name, run, result=None, rank=number // steps, started_at=start, seconds=each * share)
+    cache.db.execute("COMMIT")
+    return cache
+
+
+def lane(root: ET.Element) -> Box:
+    """The first lane; the legend has the same pattern and is smaller."""
+    return max((box(rect) for rect in rects(root, fill="url(#idle)")), key=lambda found: found[2] - found[0])
+
+
+def work(root: ET.Element) -> list[Box]:
+    """All that stands for work, with the ends of steps in the next column; the legend lies above."""
+    idle, top = ("url(#idle)", "#ffffff"), lane(root)[1]
+    return [box(r) for r in rects(root) if r.attrib.get("fill") not in idle and float(r.attrib.get("y", 0)) >= top]
+
+
+@pytest.mark.parametrize("functions", [1, 2])
+@pytest.mark.parametrize("number", [7, 700, 10_000])
+@pytest.mark.parametrize("share", [0.04, 0.5, 1.0])
+def test_as_much_of_a_lane_is_drawn_as_its_rank_was_busy(share, number, functions, tmp_path, ask):
+    folder = busy(tmp_path, 1, number, share, functions).close()
+    root = drawn(ask, folder, "timeline")
+    left, top, right, bottom = lane(root)
+    found = sorted(work(root))
+
+    assert sum(map(area, found)) / area(lane(root)) == pytest.approx(share, rel=0.1)
+    assert all(x >= left - 0.1 and to_x <= right + 0.5 and y >= top - 0.1 and to_y <= bottom + 0.1
+               for x, y, to_x, to_y in found)  # fmt: skip
+    # Steps of two functions in one pixel stand on each other.
+    assert sum(shared(a, b) for a, b in pairwise(found)) < 0.1 * sum(map(area, found))
+    titles = re.findall(r"<title>(?:(\d+) steps from )?f", ask(folder, "timeline", "--format", "svg").out)
+    assert sum(int(count or 1) for count in titles) == number
+    if number == 7:  # a step that can be seen by itself is as high as its lane
+        assert {b - y for _, y, _, b in found} == {bottom - top}
+
+
+def test_many_ranks_in_one_lane_do_not_fill_it_when_they_are_idle():
+    bars = [
+        Bar("f", "f", 0, rank, "h", n * 0.005, 0.001, n * 0.005 + 0.001, 1) for n in range(2_000) for rank in (0, 1)
+    ]
+    root = parsed("".join(picture([Lane((0, 1), "h", tuple(bars))], 10.0, "two ranks")))
+
+    assert sum(map(area, work(root))) / area(lane(root)) == pytest.approx(0.2, rel=0.1)
+
+
+def test_what_is_short_or_failed_can_be_seen_among_thousands(tmp_path, ask):
+    cache = busy(tmp_path / "many", 1, 9_500)
+    cache.db.execute("UPDATE step_rows SET status = 1, seconds = 1e-7 WHERE step = 7001")
+    folder = cache.close()
+    (single,) = rects(drawn(ask, busy(tmp_path / "one", 1, 1, 1e-7).close(), "timeline"), title="any")
+
+    root = drawn(ask, folder, "timeline")
+    bars = rects(root, title="any")
+    (failed,) = [bar for bar in bars if bar.attrib["fill"] == FAILED]
+
+    for x, y, to_x, to_y in (box(failed), box(single)):
+        assert min(to_x - x, to_y - y) > 0.5
+    assert len(bars) < 2_000
+    assert re.fullmatch(r"10 steps from f0\[r=0,n=\d\]: 5.3 ms", bars[0].find(f"{SVG}title").text)
+    assert (
+        ask(folder, "timeline").lines[0].startswith("Run 1: completed, 9500 steps on 1 rank in 10.00 s, ")
+    )
+    assert len(ask(folder, "timeline", "--format", "json").rows) == 9_500
+
+
+def test_timeline_has_a_lane_a_rank_a_bar_a_step_and_says_how_idle(tmp_path, ask):
+    folder = busy(tmp_path, 4, 20).close()
+
+    root, text = drawn(ask, folder, "timeline"), ask(folder, "timeline").lines
+
+    assert len(rects(root, title="any")) == 60
+    assert text[0] == "Run 1: completed, 60 steps on 4 ranks in 10.00 s, efficiency 38%"
+    assert text[0] in "".join(root.itertext())
+    assert [line.split()[-1] for line in text[1:5]] == ["50%", "50%", "50%", "0%"]
+    assert text[-1] == "15.00 s of work; idle: 25.00 s of all ranks together"
+
+
+def test_timeline_of_many_ranks_stays_small(tmp_path, ask):
+    folder = busy(tmp_path, 300, 10).close()
+
+    root = drawn(ask, folder, "timeline")
+
+    assert len(rects(root, fill="url(#idle)")) == 100 + 1
+    assert float(root.attrib["height"]) < 1000
+    assert len(ask(folder, "timeline").lines) == 60 + 3
+    assert ask(folder, "timeline").lines[1].startswith("ranks 0-4 ")
+
+
+def test_timeline_shows_the_last_run_that_computed_something(tmp_path, ask):
+    cache = build.finished(tmp_path)
+    cache.run(cached=3, done=0)
+    folder = cache.close()
+
+    assert ask(folder, "timeline").lines[0].startswith("Run 1: ")
+    assert ask(folder, "timeline", "--run", "2").out == (
+        "Run 2: completed, 0 steps on 2 ranks in 2.00 s, nothing was computed\n"
+    )
+
+
+def seconds_of_beta(folder: Path, ask, *words: str) -> object:
+    (row,) = [row for row in ask(folder, "timeline", *words, "--format", "json").rows if row["name"] == "beta"]
+    return row["seconds"]
+
+
+def test_the_timeline_of_a_killed_run_ends_where_it_was_last_heard_of(tmp_path, ask):
+    cache = build.running(tmp_path / "heard", build.dead_owner())
+    cache.db.execute("UPDATE holder SET heartbeat = ?", [build.START + 20])
+    folder = cache.close()
+    assert seconds_of_beta(folder, ask) == 20.0
+    assert ask(folder, "timeline").lines[0] == "Run 1: killed, 2 steps on 2 ranks in at least 20.00 s, efficiency 51%"
+    assert "beta,beta,-2,0,node1,0.0,20.0\n" in ask(folder, "timeline", "--format", "csv").out
+
+    # A heartbeat of a later run says nothing of it; the row that says running is written after a second.
+    cache = build.running(tmp_path / "later", build.dead_owner())
+    cache.run("running", started_at=build.START + 500, **dict.fromkeys(("finished_at", "seconds")))
+    cache.hold()
+    assert seconds_of_beta(cache.close(), ask, "--run", "1") == 1.0
+
+    cache = build.running(tmp_path / "interrupted")
+    cache.db.execute("UPDATE holder SET owner = NULL")
+    cache.db.execute("UPDATE runs SET status = 'interrupted', finished_at = started_at + 3, seconds = 3")
+    assert seconds_of_beta(cache.close(), ask) == 3.0
+
+
+def test_timeline_of_nothing(declared, ask):
+    assert ask(declared, "timeline").out == "no run yet\n"
+    assert ask(declared, "timeline", "--format", "csv").out == "name,function,status,rank,host,start,seconds\n"
+    answer = ask(declared, "timeline", "--format", "svg")
+    assert (answer.out, answer.err) == ("", "no run yet\n")
+
+
+@pytest.mark.parametrize("wall", [1e-6, 0.0045, 0.999, 1.0, 9.99, 10.0, 11.9, 59.0, 123456.0])
+def test_times_of_the_axis_are_few_and_round(wall):
+    times = list(_round_times(wall))
+
+    assert 5 <= len(times) <= 11
+    assert times[0] == 0
+    assert times[-1] <= wall * (1 + 1e-9)
+    assert list(_round_times(0.0)) == []
