@@ -256,9 +256,7 @@ def test_what_is_short_or_failed_can_be_seen_among_thousands(tmp_path, ask):
         assert min(to_x - x, to_y - y) > 0.5
     assert len(bars) < 2_000
     assert re.fullmatch(r"10 steps from f0\[r=0,n=\d\]: 5.3 ms", bars[0].find(f"{SVG}title").text)
-    assert (
-        ask(folder, "timeline").lines[0].startswith("Run 1: completed, 9500 steps on 1 rank in 10.00 s, ")
-    )
+    assert ask(folder, "timeline").lines[0].startswith("Run 1: completed, 9500 steps on 1 rank in 10.00 s, ")
     assert len(ask(folder, "timeline", "--format", "json").rows) == 9_500
 
 

@@ -1,17 +1,25 @@
-"""The verbs on caches that the real pipeline made, in processes of their own."""
+"""The verbs on caches that the real pipeline made, and the views as docs/views.md describes them."""
 
 import json
 import os
+import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from xxhash import xxh3_128_digest
 
+from ezpyp import open_cache
+from ezpyp.explain.step_diff import Cause
+from ezpyp.inspect.causes import by_cause
 from ezpyp.store.reader import Reader
+from tests.inspect import build
 
 ROOT = Path(__file__).absolute().parents[2]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("EZPYP_")}
@@ -47,21 +55,21 @@ gamma(PlaceHolder(alpha(3)), b=beta(2))
 large(100_000)
 pipeline.execute()
 """
+FAILING = SCRIPT.replace("return x ** 3", "return x / 0")
 
 
-def run(folder: Path, script: str, code: int = 0, **environ: str) -> str:
-    """Run a script in a folder; its output."""
+def run(folder: Path, script: str, **environ: str) -> Path:
+    """Run a script in a folder; the cache that it made there."""
     (folder / "script.py").write_text(script)
     done = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=folder,
-        env=ENVIRON | environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [sys.executable, "script.py"], cwd=folder, env=ENVIRON | environ, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "cache"
+
+
+def rows(ask, cache, *words):
+    return ask(cache, *words, "--format", "json").rows
 
 
 @pytest.fixture(scope="module")
@@ -70,73 +78,44 @@ def edited(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("edited")
     run(folder, SCRIPT)
     run(folder, SCRIPT)
-    run(folder, SCRIPT.replace("x ** 3", "x ** 4").replace("RATE = 2", "RATE = 5"), EZPYP_REVISE="1")
-    return folder / "cache"
+    return run(folder, SCRIPT.replace("x ** 3", "x ** 4").replace("RATE = 2", "RATE = 5"), EZPYP_REVISE="1")
 
 
-def rows(ask, cache, *words):
-    return ask(cache, *words, "--format", "json").rows
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory) -> Path:
+    """A run in which beta fails and gamma is skipped, so that every view has rows."""
+    return run(tmp_path_factory.mktemp("failing"), FAILING)
 
 
-def test_steps_of_a_finished_run(edited, ask):
+def test_steps_of_each_run(edited, ask):
     steps = rows(ask, edited, "steps", "--sort", "name")
-
     assert [(row["name"], row["phase"], row["status"], row["cached"]) for row in steps] == [
-        ("alpha", 0, 0, False),
-        ("beta", 0, 0, False),
-        ("gamma", 1, 0, False),
-        ("large", 0, 0, True),
-    ]
-    gamma = steps[2]
-    assert (gamma["args"], gamma["kwargs"]) == ("[243]", "{'b': 16}")
-
-
-def test_steps_agree_with_the_view_that_everybody_can_read(edited, ask):
-    shared = "name, key, function, phase, status, args, kwargs, result, seconds, rank, host, run"
-    query = f"SELECT {shared} FROM current_steps ORDER BY phase, step"
-
-    ours = [{name: row[name] for name in shared.split(", ")} for row in rows(ask, edited, "steps")]
-
-    assert ours == ask(edited, "sql", query, "--format", "json").rows
-
-
-def test_all_cached_in_the_second_run(edited, ask):
+        ("alpha", 0, 0, False), ("beta", 0, 0, False), ("gamma", 1, 0, False), ("large", 0, 0, True),
+    ]  # fmt: skip
+    assert (steps[2]["args"], steps[2]["kwargs"]) == ("[243]", "{'b': 16}")
     assert [row["cached"] for row in rows(ask, edited, "steps", "--run", "2")] == [True] * 4
     assert [(row["run"], row["revision"], row["status"]) for row in rows(ask, edited, "runs")] == [
         (1, 1, "completed"), (2, 1, "completed"), (3, 2, "completed"),
     ]  # fmt: skip
+    shared = "name, key, function, phase, status, args, kwargs, result, seconds, rank, host, run"
+    ours = [{name: row[name] for name in shared.split(", ")} for row in rows(ask, edited, "steps")]
+    assert ours == rows(ask, edited, "sql", f"SELECT {shared} FROM current_steps ORDER BY phase, step")
 
 
-def test_show_tells_value_arguments_and_upstream(edited, ask):
-    out = ask(edited, "show", "gamma").out
-
-    assert out.startswith("gamma: done in ")
-    for told in ("value       15.1875", "a = TMP for alpha\n", "alpha  (done, ", "beta  (done, "):
-        assert told in out
-
-
-def test_why_names_the_constant_and_the_global_with_old_and_new(edited, ask):
+def test_why_names_constant_global_and_root(edited, ask):
     why = json.loads(ask(edited, "why", "beta", "--format", "json").out)
-
     (cause,) = why["causes"]
     assert why["kind"] == "changed"
     assert (cause["kind"], cause["old"], cause["new"]) == ("constant", "3", "4")
     assert Path(cause["file"]).name == "script.py"
     assert SCRIPT.splitlines()[cause["line"] - 1].strip() == "return x ** 3"
-    assert "global" in ask(edited, "why", "alpha").out
 
-
-def test_why_goes_up_to_the_root(edited, ask):
-    lines = ask(edited, "why", "gamma").lines
-
-    assert lines[0].startswith("gamma: ran in run 3, because")
-    assert lines[1].strip().startswith("upstream alpha changed")
-    assert "RATE" in lines[2]
-    assert lines[3].strip().startswith("upstream beta changed")
-    assert "3 -> 4 in beta (script.py:" in lines[4]
-
-
-def test_why_of_what_did_not_run(edited, ask):
+    first, alpha, rate, beta, constant = ask(edited, "why", "gamma").lines[:5]
+    assert first.startswith("gamma: ran in run 3, because")
+    assert alpha.strip().startswith("upstream alpha changed")
+    assert "RATE" in rate
+    assert beta.strip().startswith("upstream beta changed")
+    assert "3 -> 4 in beta (script.py:" in constant
     assert "was cached: run 1 made the result" in ask(edited, "why", "large").out
     assert "nothing of that name was known before" in ask(edited, "why", "alpha", "--run", "1").out
 
@@ -147,40 +126,28 @@ def test_diff_groups_by_cause(edited, ask):
     assert out.startswith("Revision 1 -> 2: 0 added, 0 left out, 3 changed\n")
     assert "in beta (script.py:" in out
     assert ": 1 step: beta\n" in out
-    assert json.loads(ask(edited, "diff", "0", "1", "--format", "json").out)["added"] == [
-        "alpha", "beta", "large", "gamma",
-    ]  # fmt: skip
+    first = json.loads(ask(edited, "diff", "0", "1", "--format", "json").out)
+    assert first["added"] == ["alpha", "beta", "large", "gamma"]
+    for words in (["9"], ["1", "9"], ["1", "2", "3"]):
+        assert "Error: " in ask(edited, "diff", *words, code=2).err
 
 
-@pytest.mark.parametrize("words", [["9"], ["1", "9"], ["1", "2", "3"]])
-def test_diff_of_what_is_not_there(edited, ask, words):
-    assert "Error: " in ask(edited, "diff", *words, code=2).err
-
-
-def test_lineage_and_graph_tell_the_edges(edited, ask):
+def test_edges_are_shown(edited, ask):
     assert ask(edited, "lineage", "gamma").out.count("<- ") == 2
     assert [(row["from"], row["to"]) for row in rows(ask, edited, "lineage", "beta")] == [("beta", "gamma")]
     assert "gamma  (done)  <- alpha, beta\n" in ask(edited, "graph").out
-    mermaid = ask(edited, "graph", "--format", "mermaid").lines
-    assert mermaid[0] == "graph LR"
-    assert sum("-->" in line for line in mermaid) == 2
+    assert sum("-->" in line for line in ask(edited, "graph", "--format", "mermaid").lines) == 2
     assert ask(edited, "graph", "--format", "dot").out.endswith("}\n")
 
 
-def test_get_gives_the_stored_bytes(edited, ask, tmp_path):
+def test_what_is_stored_is_given_out_found_sound_and_summed_up(edited, ask, tmp_path):
     for name in ("large", "gamma"):
         out = tmp_path / f"{name}.pkl"
         ask(edited, "get", name, "-o", str(out))
-        again = ask(edited, "get", name, "-o", str(out), code=2)
-        assert "is there already" in again.err
         (row,) = rows(ask, edited, "steps", "--name", name)
         assert xxh3_128_digest(out.read_bytes()).hex()[2:] in str(row["result"])
-
-
-def test_verify_and_du_of_a_sound_cache(edited, ask):
     assert "all as stored" in ask(edited, "verify").out
-    assert rows(ask, edited, "verify", "--quick") == []
-    (largest, *_) = rows(ask, edited, "du")
+    largest = rows(ask, edited, "du")[0]
     assert (largest["what"], largest["files"]) == ("large", 1)
     for by in ("step", "phase", "revision", "codec", "kept"):
         assert sum(int(str(row["results"])) for row in rows(ask, edited, "du", "--by", by)) == 7
@@ -191,47 +158,44 @@ def test_timeline_has_a_bar_a_step(edited, ask):
 
     assert sorted(str(bar["name"]) for bar in bars) == ["alpha", "beta", "gamma"]
     assert all(float(str(bar["start"])) >= 0 for bar in bars)
-    assert "efficiency" in ask(edited, "timeline").out
 
 
-def test_log_and_why_of_a_failure(tmp_path, ask):
-    run(tmp_path, SCRIPT.replace("return x ** 3", "return x / 0"))
-    cache = tmp_path / "cache"
+def test_a_failure_and_its_repair(tmp_path, failing, ask):
+    assert "ZeroDivisionError" in ask(failing, "log", "--failed").out
+    assert "return x / 0" in ask(failing, "log", "beta").out
+    assert "because beta failed; beta failed in run 1: ZeroDivisionError" in ask(failing, "why", "gamma").out
+    assert ask(failing, code=1).out.count("ZeroDivisionError") == 1
+    assert "give either a NAME or --failed" in ask(failing, "log", code=2).err
+    (counted,) = rows(ask, failing, "sql", "SELECT phases FROM runs")
+    assert json.loads(str(counted["phases"])) == {"0": {"0": 2, "1": 1}, "1": {"2": 1}}
 
-    assert "ZeroDivisionError" in ask(cache, "log", "--failed").out
-    assert "return x / 0" in ask(cache, "log", "beta").out
-    assert "because beta failed; beta failed in run 1: ZeroDivisionError" in ask(cache, "why", "gamma").out
-    assert ask(cache, code=1).out.count("ZeroDivisionError") == 1
-    assert "give either a NAME or --failed" in ask(cache, "log", code=2).err
-
-
-def test_a_mended_failure_says_what_was_mended(tmp_path, ask):
-    run(tmp_path, SCRIPT.replace("return x ** 3", "return x / 0"))
-    run(tmp_path, SCRIPT)
-
-    assert "ran in run 2, because since it was last known:" in ask(tmp_path / "cache", "why", "beta").out
+    shutil.copytree(failing, tmp_path / "cache")
+    cache = run(tmp_path, SCRIPT)
+    assert "ran in run 2, because since it was last known:" in ask(cache, "why", "beta").out
 
 
 SLOW = SCRIPT.replace("    return x ** 3", "    import time\n    time.sleep(60)")
 
 
-@pytest.fixture
-def live(tmp_path):
-    """A run whose beta sleeps, once its row says that it runs."""
+def test_a_live_run_then_killed(tmp_path, ask):
+    cache = tmp_path / "cache"
     (tmp_path / "script.py").write_text(SLOW)
-    process = subprocess.Popen(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env=ENVIRON,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, env=ENVIRON, **quiet)
     try:
-        wait_until_beta_runs(tmp_path / "cache")
-        yield tmp_path / "cache", process
+        wait_until_beta_runs(cache)
+        out = ask(cache).out
+        running = rows(ask, cache, "steps", "--status", "-2,0")[:2]
     finally:
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         process.wait()
+
+    assert "Run 1: running" in out
+    assert f"process {process.pid} on " in out
+    assert [(row["name"], row["status"]) for row in running] == [("alpha", 0), ("beta", -2)]
+    assert "Run 1: killed" in ask(cache, code=1).out
+    assert rows(ask, cache, "runs")[0]["status"] == "killed"
+    assert "all as stored" in ask(cache, "verify").out
 
 
 def wait_until_beta_runs(cache: Path) -> None:
@@ -245,68 +209,18 @@ def wait_until_beta_runs(cache: Path) -> None:
     raise AssertionError("beta never ran")
 
 
-def test_a_live_run_then_killed(live, ask):
-    cache, process = live
-
-    out = ask(cache).out
-    assert "Run 1: running" in out
-    assert f"process {process.pid} on " in out
-    assert [(row["name"], row["status"]) for row in rows(ask, cache, "steps", "--status", "-2,0")][:2] == [
-        ("alpha", 0), ("beta", -2),
-    ]  # fmt: skip
-
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-    assert "Run 1: killed" in ask(cache, code=1).out
-    assert rows(ask, cache, "runs")[0]["status"] == "killed"
-    assert "all as stored" in ask(cache, "verify").out
-
-
-SWEEP = """
-from ezpyp import Pipeline, as_pickle_step
-
-pipeline = Pipeline("cache", "sweep")
-
-@as_pickle_step(pipeline)
-def simulate(x, seed=0):
-    return x
-
-@as_pickle_step(pipeline)
-def total(parts):
-    return sum(parts)
-
-total(simulate.map(range(3)))
-pipeline.execute()
-"""
-
-
-def test_why_of_the_reduce_of_a_grown_sweep(tmp_path, ask):
-    run(tmp_path, SWEEP)
-    run(tmp_path, SWEEP.replace("range(3)", "range(9)"))
-    cache = tmp_path / "cache"
-
-    assert ask(cache, "why", "total").lines == [
-        "total: ran in run 2, because since it was last known:",
-        "  upstream simulate[x=3], simulate[x=4], simulate[x=5], simulate[x=6] and 2 more came to parts[]",
-    ]
-    assert ask(cache, "show", "simulate", "x=7", "seed=0").out.startswith("simulate[x=7]: done")
-    assert "there is no step 'simulate[x=70]'" in ask(cache, "show", "simulate", "x=70", code=2).err
-    assert len(json.loads(ask(cache, "graph", "--by", "function", "--format", "json").out)) == 2
-
-
 TALKING = """
-import logging, sys
+import logging, os, sys
 from ezpyp import Pipeline, as_pickle_step
 
 pipeline = Pipeline("cache", "talk")
 
 @as_pickle_step(pipeline)
 def alpha(x):
-    if sys.argv[1] == "loud":
+    if x == 4 or os.environ["LAB_SITE"] == "Zurich":
         print("to the screen", x)
         print("to the side", file=sys.stderr)
-        logging.getLogger("lab").info("quietly kept")
+        logging.getLogger("lab").info("quiet")
     return x
 
 alpha(3)
@@ -315,60 +229,309 @@ pipeline.execute(output="none", revise=True)
 """
 
 
-def test_log_shows_what_a_step_said_when_it_was_computed(tmp_path, ask):
-    (tmp_path / "talk.py").write_text(TALKING)
+def test_log_has_the_output_of_the_run_that_computed_and_why_the_variables_around_it(tmp_path, ask):
+    def output(name):
+        return rows(ask, cache, "log", name)[0]["output"]
 
-    def run(*words):
-        subprocess.run([sys.executable, "talk.py", *words], cwd=tmp_path, env=ENVIRON, check=True, timeout=60)
+    def is_changed_in(site):
+        run(tmp_path, TALKING, LAB_SITE=site)
+        return "environment variable LAB_SITE changed" in ask(cache, "why", "alpha[x=3]").out
 
-    def said(name):
-        return json.loads(ask(tmp_path / "cache", "log", name, "--format", "json").out)[0]["output"]
-
-    run("loud")
-    run("loud")
-    page = ask(tmp_path / "cache", "log", "alpha[x=3]").out
+    cache = tmp_path / "cache"
+    assert [is_changed_in(site) for site in ("Zurich", "Zurich", "Oslo", "Zurich")] == [False, False, True, False]
+    page = ask(cache, "log", "alpha[x=3]").out
     assert "Output\nto the screen 3\n" in page
     assert "Error output\nto the side" in page
-    assert said("alpha[x=4]")["run"] == 1
-    assert said("alpha[x=4]")["stdout"] == "to the screen 4\n"
-    run("silent")
-    assert said("alpha[x=4]") is None
-    run("silent")
-    assert said("alpha[x=4]") is None
-    assert "nothing was said" in ask(tmp_path / "cache", "log", "alpha[x=4]").out
+    assert (output("alpha[x=4]")["run"], output("alpha[x=4]")["stdout"]) == (1, "to the screen 4\n")
+    assert "Oslo" not in ask(cache, "sql", "SELECT * FROM circumstances").out
+    # A row where something differs from the row before, and no other.
+    assert [row["run"] for row in rows(ask, cache, "sql", "SELECT run FROM circumstances")] == [1, 3, 4]
+
+    run(tmp_path, TALKING.replace("if x == 4 or", "if x == 5 or"), LAB_SITE="Oslo")
+    assert output("alpha[x=4]") is None
+    assert "nothing was said" in ask(cache, "log", "alpha[x=4]").out
 
 
-READING = """
-import os
-from ezpyp import Pipeline, as_pickle_step
+# Many steps that changed: few lines.
 
-pipeline = Pipeline("cache", "surroundings")
+SWEEP = """
+from ezpyp import Pipeline
+pipeline = Pipeline("cache", "sweep")
 
-@as_pickle_step(pipeline)
-def alpha():
-    return os.environ["LAB_SITE"]
+@pipeline.step
+def load(i):
+    return i
 
-alpha()
-pipeline.execute(output="none")
+@pipeline.step
+def other(i):
+    return i
+
+@pipeline.step
+def twice(x, by=2):
+    return by * x
+
+@pipeline.step
+def reduce(xs, base):
+    return sum(xs) - base
+
+@pipeline.step
+def last(x):
+    return x
+
+loaded = load.map(range(30))
+last(reduce([twice(x) for x in loaded], other(1)))
+pipeline.execute(revise=True)
+"""
+SOME = "twice[i=0], twice[i=1], twice[i=2], twice[i=3]"
+
+
+def test_many_steps_that_changed_are_few_lines(tmp_path, ask):
+    """Revision 2 changes the code of the thirty `twice`, revision 3 also that of `reduce`."""
+    for by, minus in (("by * x", "- base"), ("by * x + 1", "- base"), ("by * x + 2", "+ base")):
+        cache = run(tmp_path, SWEEP.replace("by * x", by).replace("- base", minus))
+
+    first, cause, *above = ask(cache, "diff", "1", "2").lines
+    assert first == "Revision 1 -> 2: 0 added, 0 left out, 32 changed"
+    assert cause.endswith(f": 30 steps: {SOME}, twice[i=4] and 25 more")
+    assert above == [
+        "  upstream twice[...] changed (xs[]): 1 step: reduce",
+        "  upstream reduce changed (x): 1 step: last",
+    ]
+    first, upstream, cause = ask(cache, "why", "reduce", "--run", "2").lines
+    assert first == "reduce: ran in run 2, because since it was last known:"
+    assert upstream == f"  30 upstreams changed (xs[]): {SOME} and 26 more"
+    assert cause.startswith("    ")
+    assert cause.endswith("twice (script.py:15): all 30")
+    assert ask(cache, "why", "last").lines[1:5] == [
+        "  upstream reduce changed (x)",
+        "    operator - -> + in reduce (script.py:19)",
+        f"    30 upstreams changed (xs[]): {SOME} and 26 more",
+        "      constant 1 -> 2 in twice (script.py:15): all 30",
+    ]
+
+
+def test_why_says_how_many_upstreams_share_a_cause(tmp_path, ask):
+    script = SWEEP.replace(
+        "twice(x) for x in loaded", "twice(x, other(2) if i < 9 else 3) for i, x in enumerate(loaded)"
+    )
+    run(tmp_path, script)
+    run(tmp_path, script.replace("other(i):\n    return i", "other(i):\n    return -i").replace("by * x", "by + x"))
+    lines = ask(tmp_path / "cache", "why", "reduce").lines
+    assert re.match(r"  30 upstreams changed \(xs\[\]\): twice\[", lines[1])
+    assert lines[2].strip() == "operator * -> + in twice (script.py:15): all 30"
+    assert re.match(r"    upstream other\[i=2\] changed \(by\): 9 of 30: twice\[", lines[3])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text", "together"),
+    [
+        ("argument", "x[0]", "argument x {} -> 9", "argument x 0 -> 9 and 8 more like it"),
+        ("dependency", "load", "upstream at x: load[i={0}] -> fetch[i={0}]", "upstream at x: load[...] -> fetch[...]"),
+    ],
+)
+def test_changes_that_are_alike_are_one_line(kind, name, text, together):
+    causes = {f"f[i={n}]": [Cause(kind, text.format(n), name)] for n in range(9)}
+
+    assert by_cause(causes, {}) == [(together, list(causes))]
+    few = dict(list(causes.items())[:3])
+    assert [line for line, _ in by_cause(few, {})] == [cause.text for (cause,) in few.values()]
+
+
+RAN = "f: ran in run 2, because since it was last known:"
+NOT_CACHED = "f: ran in run 2, again: cache=False, so it runs in every run"
+UP = "@pipeline.step\ndef up(x):\n    return {'a': x, 'b': 2}\n"
+F = "@pipeline.step\ndef f(x):\n    return x\n"
+MODE = """import enum
+class Mode(enum.Enum):
+    A = 1
+    def go(self):
+        return 60
+@pipeline.step
+def f(m):
+    return m.go()
+f(Mode.A)
 """
 
 
-def test_a_variable_that_changed_is_shown_for_a_cached_step(tmp_path, ask):
-    (tmp_path / "reading.py").write_text(READING)
+@pytest.mark.parametrize(
+    ("script", "old", "new", "lines"),
+    [
+        (F + "f(1)\n", "step\n", "step(cache=False)\n", [NOT_CACHED]),
+        (UP + F + "f(up(1))\n", "step\ndef f", "step(cache=False)\ndef f", [NOT_CACHED]),
+        (
+            F.replace("x)", "x, opts={'rate': 0.1})") + "f(1)\n",
+            "0.1", "0.2", [RAN, "  default opts['rate'] 0.1 -> 0.2 in f (script.py:3)"],
+        ),
+        (
+            UP + F + "u = up(1)\nf(1)\n",
+            "\nf(1)", "\nf(u)", [RAN, "  argument x: the value 1 -> the result of step up"],
+        ),
+        (
+            UP + F + "f(up(1)['a'])\n",
+            "['a']", "['b']", [RAN, "  another part of upstream up at x: ['a'] -> ['b']"],
+        ),
+        (
+            UP + F + "f([up(1), up(2), up(3)])\n",
+            "up(1), up(2), up(3)", "up(3), up(2), up(1)",
+            [RAN, "  another order of the steps at x[]: up[x=1], up[x=2], up[x=3] -> up[x=3], up[x=2], up[x=1]"],
+        ),
+        (
+            UP + F + "f(up.map(range(3)))\n",
+            "range(3)", "range(9)", [RAN, "  upstream up[x=3], up[x=4], up[x=5], up[x=6] and 2 more came to x[]"],
+        ),
+        (
+            MODE,
+            "60", "61", [RAN, "  argument m: Mode.A, method Mode.go (script.py:7): constant 60 -> 61"],
+        ),
+    ],
+)  # fmt: skip
+def test_why_after_one_edit_of_a_script(script, old, new, lines, tmp_path, ask):
+    head, tail = 'from ezpyp import Pipeline\npipeline = Pipeline("cache", "p")\n', "\npipeline.execute(revise=True)\n"
+    assert old in script
+    run(tmp_path, head + script + tail)
+    cache = run(tmp_path, head + script.replace(old, new) + tail)
 
-    def beside(site):
-        environ = ENVIRON | {"LAB_SITE": site}
-        subprocess.run([sys.executable, "reading.py"], cwd=tmp_path, env=environ, check=True, timeout=60)
-        said = ask(tmp_path / "cache", "why", "alpha").out
-        return "environment variable LAB_SITE changed" in said
+    assert ask(cache, "why", "f").lines == lines
 
-    assert not beside("Zurich")
-    assert not beside("Zurich")
-    assert beside("Oslo")
-    assert beside("Oslo")
-    assert not beside("Zurich")
-    assert "Oslo" not in ask(tmp_path / "cache", "sql", "SELECT * FROM circumstances").out
-    # A row where something differs from the row before, and no other.
-    assert json.loads(ask(tmp_path / "cache", "sql", "SELECT run FROM circumstances", "--format", "json").out) == [
-        {"run": 1}, {"run": 3}, {"run": 5},
+
+def test_root_of_a_long_chain_is_named(tmp_path, ask):
+    script = (
+        "from ezpyp import Pipeline\npipeline = Pipeline('cache', 'p')\n"
+        "@pipeline.step\ndef first(x):\n    return x + 5\n@pipeline.step\ndef add(x, n):\n    return x + n\n"
+        f"{F}x = first(1)\nfor n in range(40):\n    x = add(x, n)\nf(x)\npipeline.execute(revise=True)\n"
+    )
+    run(tmp_path, script)
+
+    lines = ask(run(tmp_path, script.replace("x + 5", "x + 6")), "why", "f").lines
+
+    assert len(lines) == 22
+    assert lines[-1].strip() == "further up, first: constant 5 -> 6 in first (script.py:5)"
+
+
+# The views.
+
+TYPES = {"text": str, "integer": int, "real": float}
+
+
+def described() -> dict[str, dict[str, str]]:
+    """View -> column -> type, from the tables of docs/views.md."""
+    found: dict[str, dict[str, str]] = {}
+    for part in (ROOT / "docs" / "views.md").read_text().split("\n## ")[1:]:
+        if name := re.match(r"`(\w+)`", part):
+            found[name[1]] = dict(re.findall(r"^\| (\w+) \| (text|integer|real) \|", part, re.MULTILINE))
+    return found
+
+
+def view(ask, cache: Path, name: str) -> list[dict[str, object]]:
+    return rows(ask, cache, "sql", f"SELECT * FROM {name}")
+
+
+@pytest.mark.parametrize("name", ["summary", "latest", "failures", "timeline", "edges"])
+def test_a_view_is_as_the_page_describes_it_and_sqlite_utils_shows_it(name, failing, ask):
+    found, columns = view(ask, failing, name), described()[name]
+
+    assert found
+    for row in found:
+        assert list(row) == list(columns)
+        for column, value in row.items():
+            assert value is None or type(value) is TYPES[columns[column]], (column, value)
+    assert list(open_cache(failing).database.view(name).rows) == found
+
+
+def test_the_database_of_a_cache_sees_what_is_written_and_writes_nothing(tmp_path):
+    cache = build.running(tmp_path)
+    database = open_cache(tmp_path).database
+    query = "SELECT count(*) AS n FROM runs"
+    assert list(database.query(query)) == [{"n": 1}]
+
+    cache.run()
+
+    assert list(database.query(query)) == [{"n": 2}]
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        database.execute("CREATE TABLE mine (a)")
+
+
+def test_datasette_shows_a_view(failing, tmp_path, ask):
+    copy = Path(shutil.copytree(failing, tmp_path / "cache"))  # it may leave files of its own beside the index
+    command = [sys.executable, "-m", "datasette", str(copy / "ezpyp.sqlite")]
+
+    done = subprocess.run(
+        [*command, "--get", "/ezpyp/latest.json?_shape=array"], capture_output=True, text=True, timeout=100, check=True
+    )
+
+    assert json.loads(done.stdout) == view(ask, copy, "latest")
+
+
+def test_rows_of_the_views(failing, ask):
+    def columns(name: str, *wanted: str) -> list[tuple[object, ...]]:
+        return [tuple(row[column] for column in wanted) for row in view(ask, failing, name)]
+
+    assert columns("summary", "name", "status") == [("alpha", 0), ("beta", 1), ("large", 0), ("gamma", 2)]
+    assert columns("latest", "state") == [("done",), ("failed",), ("done",), ("skipped",)]
+    assert columns("failures", "name", "type", "blame") == [
+        ("beta", "ZeroDivisionError", None), ("gamma", "Skipped", "beta"),
     ]  # fmt: skip
+    assert columns("timeline", "name") == [("alpha",), ("beta",), ("large",)]
+    assert columns("edges", "upstream", "downstream", "kind") == [
+        ("alpha", "gamma", "value"), ("beta", "gamma", "value"),
+    ]  # fmt: skip
+
+
+def test_views_are_of_the_newest_revision_and_the_timeline_has_no_cached_step(tmp_path, ask):
+    built = build.finished(tmp_path)
+    built.run()
+    built.row("alpha", 2, cached=1)
+    built.row("beta", 2)
+    old = dict(built.ids)
+    gamma = built.step("gamma", phase=1, salt="edited", upstream=[("alpha", "value", "args[0]")])
+    built.revision(added=[gamma], removed=[old["gamma"], old["beta"]])
+    folder = built.close()
+
+    assert [row["upstream"] for row in view(ask, folder, "edges")] == ["alpha"]
+    assert [(r["name"], r["state"]) for r in view(ask, folder, "latest")] == [("alpha", "done"), ("gamma", "pending")]
+    assert [(row["run"], row["name"]) for row in view(ask, folder, "timeline")] == [
+        (1, "alpha"), (1, "beta"), (1, "gamma"), (2, "beta"),
+    ]  # fmt: skip
+
+
+def fails(cache: build.Cache, chain: list[str], revision: int = 1) -> None:
+    """A run in which the first step fails, and each other one is skipped for the one before it."""
+    skipped: dict[str, Callable | object] = {"type": "Skipped", "message": "", "file": None, "line": None}
+    run = cache.run("failed", revision=revision)
+    for above, name in zip([None, *chain], chain, strict=False):
+        cache.row(name, run, 2 if above else 1)
+        cache.error(name, run, **({**skipped, "traceback": "", "blame": above} if above else {}))
+
+
+def test_a_skipped_step_blames_the_one_that_failed_at_any_distance(tmp_path, ask):
+    """alpha fails and takes b, c and d along; in run 2 beta fails, and c and d are skipped for it."""
+    cache = build.declared(tmp_path)
+    for name, above in (("b", "alpha"), ("c", "b"), ("d", "c")):
+        cache.step(name, phase=1, upstream=[(above, "value", "args[0]")])
+    cache.revision(added=[cache.ids[name] for name in "bcd"])
+    for chain in (["alpha", "b", "c", "d"], ["beta", "c", "d"]):
+        fails(cache, chain, revision=2)
+    folder = cache.close()
+
+    assert {row["name"]: row["blame"] for row in view(ask, folder, "failures")} == {
+        "alpha": None, "b": "alpha", "beta": None, "c": "beta", "d": "beta",
+    }  # fmt: skip
+    for verb, step, blamed in (("show", "d", "beta"), ("log", "d", "beta"), ("show", "b", "alpha")):
+        assert f"because {blamed} failed" in ask(folder, verb, step).out
+    assert json.loads(ask(folder, "show", "d", "--run", "1", "--format", "json").out)["error"]["blame"] == "alpha"
+    assert "because c <- beta failed; beta failed in run 2: ZeroDivisionError" in ask(folder, "why", "d").out
+
+
+def test_a_long_chain_of_skipped_steps_is_gone_through_once(tmp_path):
+    cache = build.Cache(tmp_path)
+    cache.db.execute("BEGIN")
+    for number in range(2_000):
+        cache.step(f"s{number}", phase=number, function="s")
+    cache.revision(added=list(cache.ids.values()))
+    fails(cache, list(cache.ids))
+    cache.db.execute("COMMIT")
+
+    # A step of SQLite's virtual machine for each row and not for each pair of rows, of which there are 2 million.
+    cache.db.set_progress_handler(lambda: 1, 1_000_000)
+    assert cache.db.execute("SELECT count(*) FROM failures WHERE blame = 's0'").fetchone() == (1_999,)
+    cache.db.close()
