@@ -110,14 +110,16 @@ class Reader:
         self.file = index_path(self.location)
         self._trust = trust
         self._stays_open = stays_open
-        self._forget()
+        self._index: OpenIndex | None = None
+        self._begin_anew()
 
-    def _forget(self) -> None:
-        """Begin anew, in a forked child too: there the parent's connection must be neither used nor closed."""
+    def _begin_anew(self) -> None:
+        """Forget what is open; a forked child neither uses nor closes its parent's connection."""
         self._pid = os.getpid()
+        self._parents = self._index
         self._lock = threading.RLock()
         self._depth = 0
-        self._index: OpenIndex | None = None
+        self._index = None
         self._mark: object = None
         self._is_trusted = False
         self._objects: ObjectStore | None = None
@@ -126,7 +128,7 @@ class Reader:
 
     def __enter__(self) -> Self:
         if self._pid != os.getpid():
-            self._forget()
+            self._begin_anew()
         self._lock.acquire()
         try:
             if self._depth == 0:

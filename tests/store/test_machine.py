@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from click.testing import CliRunner
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -132,6 +132,10 @@ class Store(RuleBasedStateMachine):
 
 
 Store.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20,
+    stateful_step_count=20,
+    deadline=None,
+    phases=set(Phase) - {Phase.explain},  # it takes minutes here
+    suppress_health_check=list(HealthCheck),
 )
 TestStore = Store.TestCase

@@ -1,5 +1,6 @@
 """Reading a location: one select a value, from any thread, renewed when somebody else writes or moves in."""
 
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -63,3 +64,17 @@ def test_what_is_written_later_is_seen_and_another_index_too(location: Path, tmp
     shutil.rmtree(location)
     written(location, 3)
     assert len(cache.names()) == 3
+
+
+def test_a_forked_child_reads_by_a_connection_of_its_own(location: Path) -> None:
+    cache = open_cache(location)
+    assert cache.get_result("square", x=3) == 9
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if cache.get_result("square", x=4) == 16 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert cache.get_result("square", x=5) == 25
