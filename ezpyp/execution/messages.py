@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What a rank reports to rank 0: steps that ended, and at last why the rank did ("" where it was told to)."""
+    """What a rank reports to rank 0: steps that ended, and at last why the rank did ("" at the end of the run)."""
 
     outcomes: list[Outcome]
     ended: str | None = None

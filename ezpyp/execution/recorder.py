@@ -27,10 +27,8 @@ from ezpyp.store.results import insert_results
 from ezpyp.store.rows import ErrorRow, NewResult, StepRow
 from ezpyp.store.runs import OutputRow, insert_errors, insert_outputs, insert_step_rows, record_counts
 
-# How many steps of each phase are how, at each moment of a large run: whoever asks need not count a million rows.
-
 LEAST = 100_000
-"""Steps of a run from which on it is worth it; fewer are counted when somebody asks."""
+"""Steps of a run from which on its row holds counts by phase and status: `inspect` need not count a million rows."""
 
 
 class Counted:

@@ -54,8 +54,6 @@ from ezpyp.store.runs import (
 )
 from ezpyp.version import __version__
 
-# A run without other ranks.
-
 _SHORT_S = 0.005
 
 
@@ -111,8 +109,6 @@ def _ticking(recorder: Recorder) -> Iterator[None]:
     if broken:
         raise broken[0]
 
-
-# ``pipeline.summary``: the last run, for people, from the very view that holds it.
 
 _COLUMNS = ("name", "args", "kwargs", "phase", "status", "result")
 

@@ -33,8 +33,6 @@ from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
 from ezpyp.store.results import check_payload
 from ezpyp.store.rows import NewResult
 
-# An exception of a step, as text that tells the user where.
-
 _OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
 _LIMIT = 100_000
 

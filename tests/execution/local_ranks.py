@@ -51,7 +51,7 @@ class LocalTransport:
 def run_ranks(
     size: int, main: Callable[[RankCommunicator], Result], *, timeout: float = 30
 ) -> list[Result | BaseException]:
-    """Run ``main(communicator)`` on every rank; each rank says farewell when it returns or raises.
+    """Run ``main(communicator)`` on every rank; each rank shuts down when it returns or raises.
 
     Returns:
         What each rank returned, or the exception that it raised.

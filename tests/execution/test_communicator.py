@@ -21,14 +21,14 @@ def test_serial_communicator_keeps_the_contract(check: Check) -> None:
     check(SerialCommunicator())
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 32])
+@pytest.mark.parametrize("size", [1, 2, 4, 7])
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 def test_local_ranks_keep_the_contract(check: Check, size: int) -> None:
     assert run_ranks(size, check) == [None] * size
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("size", [1, 2, 4, 7])
+@pytest.mark.parametrize("size", [2, 4])
 def test_mpi_ranks_keep_the_contract(size: int, tmp_path: Path) -> None:
     job = mpirun(size, SCRIPTS / "contract.py", str(tmp_path))
 

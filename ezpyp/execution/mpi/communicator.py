@@ -21,7 +21,7 @@ class Communicator(Protocol):
     """
 
     doing: Callable[[], str]
-    """Says what this rank is at, for its last words: `` in step 'alpha'``."""
+    """Says what this rank is at, for its final message: `` in step 'alpha'``."""
 
     @property
     def rank(self) -> int:

@@ -39,8 +39,6 @@ def _connect(pid: int) -> Communicator:
     return join(launch)
 
 
-# Is a location the same folder for every rank? Asked by a token, before anything there is touched.
-
 PATIENCE_S = 5.0
 """A network file system may show a new file late."""
 SHOWN = 5

@@ -25,7 +25,7 @@ LAUNCHERS = (
     ("srun or another PMIx launcher", "PMIX_RANK", ("SLURM_STEP_NUM_TASKS",)),
 )
 
-# What tells one launch from another. A job that a rank submits inherits the rank's environment, OWNER
+# Variables that differ from launch to launch. A job that a rank submits inherits the rank's environment, OWNER
 # included, but it has a job id of its own, and is launched anew.
 LAUNCH_IDS = (
     *("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID", "FLUX_JOB_ID", "PALS_APID", "JOB_ID"),

@@ -1,7 +1,7 @@
-"""A communicator over anything that carries messages between ranks: collective calls, farewells, waits.
+"""A communicator over anything that carries messages between ranks: collective calls, shutdown, waits.
 
 Messages of one rank arrive in the order in which they were sent, whatever their kind. Everything below rests
-on that: a farewell arrives after all that the rank had said before.
+on that: a rank's shutdown message arrives after all else that it sent.
 """
 
 import array
@@ -24,14 +24,12 @@ from typing import NoReturn, Protocol, cast
 from ezpyp.errors import RankLeftError, RanksDisagreeError
 from ezpyp.execution.mpi.communicator import Backoff, Value
 
-# Print a message that is still read when the launcher kills this process right after.
-
-LAST_WORDS_PATIENCE_S = 1.0
+FINAL_FLUSH_PATIENCE_S = 1.0
 FORWARDING_S = 0.05
 STDOUT, STDERR = 1, 2
 
 
-def say_last_words(message: str) -> None:
+def final_flush(message: str) -> None:
     """Write a line to stderr, and wait until the launcher has taken it, and all that was said before.
 
     MPICH's launcher drops what is still in the pipes of a job that aborts: without the wait the traceback was
@@ -42,7 +40,7 @@ def say_last_words(message: str) -> None:
     with contextlib.suppress(Exception):
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
-    deadline = time.monotonic() + LAST_WORDS_PATIENCE_S
+    deadline = time.monotonic() + FINAL_FLUSH_PATIENCE_S
     while (unread_bytes(STDOUT) or unread_bytes(STDERR)) and time.monotonic() < deadline:
         time.sleep(0.001)
     # The pipe is empty once the launcher's local part has the text; it goes on to mpirun from there.
@@ -68,7 +66,7 @@ class Kind(enum.IntEnum):
     ENGINE = 1
     SHARE = 2
     COLLECT = 3
-    FAREWELL = 4
+    SHUTDOWN = 4
     CLOSED = 5
 
 
@@ -113,7 +111,7 @@ class Transport(Protocol):
         """Whether messages can still be carried."""
 
     def close(self) -> None:
-        """Stop, once every rank has said farewell."""
+        """Stop, once every rank has sent its shutdown message."""
 
     def abort(self, code: int) -> NoReturn:
         """End the whole job."""
@@ -141,7 +139,7 @@ class RankCommunicator:
         self._closed = False
         self._calls = 0
         self.doing: Callable[[], str] = str
-        """Says what this rank is at, for its last words: `` in step 'alpha'``."""
+        """Says what this rank is at, for its final message: `` in step 'alpha'``."""
         self._owed: tuple[object, Exception] | None = None
         self._left_call = ""
 
@@ -210,7 +208,7 @@ class RankCommunicator:
             backoff.wait()
 
     def leave(self) -> None:
-        """Say farewell, and wait until every rank has: to be called once, when the script has ended.
+        """Send a shutdown message, and wait until every rank has: to be called once, when the script has ended.
 
         The wait polls. Without it a rank that is done early would burn a core inside MPI_Finalize, which
         waits for the others, and would handle no signal there. Where this rank left a call in which the others are
@@ -218,7 +216,7 @@ class RankCommunicator:
         """
         if not self._transport.is_open():
             return
-        self._send(self._others, Kind.FAREWELL, self.host.encode())
+        self._send(self._others, Kind.SHUTDOWN, self.host.encode())
         deadline = time.monotonic() + PATIENCE_S if self._left_call else math.inf
         backoff = Backoff()
         while self._progress() or not self._is_over():
@@ -232,13 +230,13 @@ class RankCommunicator:
             self._transport.close()
 
     def abort(self, message: str, code: int) -> NoReturn:
-        say_last_words(message)
+        final_flush(message)
         # The lock's holder may be a thread that died, or that waits for this one: never wait long for it.
         self._lock.acquire(timeout=1)
         self._transport.abort(code)
 
     def _is_over(self) -> bool:
-        """Whether all ranks have said farewell; rank 0 tells the others."""
+        """Whether all ranks have shut down; rank 0 sends that to the others."""
         if self.rank == 0 and not self._closed and len(self._left) == self.size - 1:
             self._closed = True
             self._send(self._others, Kind.CLOSED, b"")
@@ -261,7 +259,7 @@ class RankCommunicator:
         match arrival.kind:
             case Kind.ENGINE:
                 self._inbox.append((arrival.source, arrival.data))
-            case Kind.FAREWELL:
+            case Kind.SHUTDOWN:
                 self._left[arrival.source] = arrival.data.decode()
             case Kind.CLOSED:
                 self._closed = True

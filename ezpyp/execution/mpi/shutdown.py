@@ -1,4 +1,4 @@
-"""What a rank does when it ends: abort the job after an error, say farewell otherwise."""
+"""What a rank does when it ends: abort the job after an error, send a shutdown message otherwise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from typing import NoReturn
 from ezpyp.execution.mpi.ranks import RankCommunicator
 from ezpyp.execution.worker import place_of
 from ezpyp.steps.function import RUNNING
-
-# SIGTERM and Ctrl-C on a rank: an orderly end where that is possible, an end in any case.
 
 TERMINATED = 143
 """What a shell reports for a program that SIGTERM ended."""
@@ -78,7 +76,7 @@ class Signals:
             os.close(writer)
             return
         # A child's signals are not this process's.
-        os.register_at_fork(after_in_child=_deaf)
+        os.register_at_fork(after_in_child=_stop_listening)
         threading.Thread(target=self._listen, args=(reader,), name="ezpyp-signals", daemon=True).start()
 
     def _listen(self, reader: int) -> None:
@@ -92,14 +90,14 @@ class Signals:
                 self._interrupted.clear()
 
 
-def obey_no_more() -> None:
-    """The process ends anyway: no signal may interrupt its last words."""
+def ignore_signals() -> None:
+    """The process ends anyway: no signal may interrupt its final flush."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _deaf() -> None:
+def _stop_listening() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.set_wakeup_fd(-1)
 
@@ -108,7 +106,7 @@ INTERRUPTED = 130
 """What a shell reports for a program that Ctrl-C ended."""
 
 
-class Farewell:
+class Shutdown:
     """Watches over the end of a rank; of this process alone, not of children that it forks.
 
     Without it a rank that fails would end alone, and the others wait for it until the batch system's time
@@ -135,7 +133,7 @@ class Farewell:
         if os.getpid() != self._owner:
             self._previous_hook(kind, error, traceback)
         elif not getattr(error, "collective", False):
-            obey_no_more()
+            ignore_signals()
             try:
                 # Ctrl-C reaches every rank: a traceback each would be a wall of them.
                 if not isinstance(error, KeyboardInterrupt) or self._previous_hook is not sys.__excepthook__:
@@ -161,7 +159,7 @@ class Farewell:
         self._communicator.leave()
 
     def leave(self) -> None:
-        """Say farewell at the end of the interpreter, before MPI is finalized."""
+        """Shut down at the end of the interpreter, before MPI is finalized."""
         if os.getpid() != self._owner:
             return
         os._exit = self._exit
@@ -180,7 +178,7 @@ class Farewell:
         self._abort(name, _code(name), f" at {place[0]}:{place[1]}" if place else "")
 
     def _abort(self, cause: str, code: int, place: str = "") -> NoReturn:
-        obey_no_more()
+        ignore_signals()
         rank, size, host = self._communicator.rank, self._communicator.size, self._communicator.host
         doing = ""
         with suppress(RuntimeError):  # the coordinator may be at it in its thread

@@ -13,7 +13,7 @@ from ezpyp.errors import LaunchError
 from ezpyp.execution.mpi.communicator import Backoff, host_name
 from ezpyp.execution.mpi.launch import Launch
 from ezpyp.execution.mpi.ranks import Arrival, Kind, RankCommunicator
-from ezpyp.execution.mpi.shutdown import Farewell
+from ezpyp.execution.mpi.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -156,9 +156,9 @@ def join(launch: Launch) -> RankCommunicator:
     """
     transport = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
     communicator = RankCommunicator(transport)
-    farewell = Farewell(communicator)
-    farewell.install()
-    _before_finalizing(farewell.finalizing)
+    shutdown = Shutdown(communicator)
+    shutdown.install()
+    _before_finalizing(shutdown.finalizing)
     communicator.introduce()
     return communicator
 
@@ -187,7 +187,7 @@ def _start_mpi(launch: Launch) -> bool:
 
         if is_first:
             # mpi4py's own finalizer also runs in a process that this one forks and that ends with sys.exit():
-            # it would finalize the parent's MPI. The farewell finalizes instead, in this process alone.
+            # it would finalize the parent's MPI. `Shutdown` finalizes instead, in this process alone.
             mpi4py.rc.finalize = False
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:

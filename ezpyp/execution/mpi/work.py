@@ -204,7 +204,7 @@ class Loop:
         self._recorder.flush()
 
     def break_off(self) -> None:
-        """Tell the ranks to stop, and record what they have finished, as far as they answer at once."""
+        """Stop the ranks, and record what they have finished, as far as they answer at once."""
         for rank in range(1, self._communicator.size):
             self._communicator.post(rank, None)
         deadline = time.monotonic() + GRACE_S
@@ -289,7 +289,7 @@ class Loop:
                 self._recorder.started(position, rank, self._communicator.hosts[rank])
 
     def _task(self, rank: int, position: int) -> Task | None:
-        """A step with what the rank has to be told; None where the step had to be put back."""
+        """A step with the upstream results that the rank does not know; None where the step had to be put back."""
         for renewed in self._coordinator.renewed():
             for known in self._known:
                 known.discard(renewed)
@@ -371,7 +371,7 @@ def coordinate(
         else:
             loop.run()
     communicator.doing = str
-    # After an error it is the caller who releases the ranks, once it knows what to tell them.
+    # After an error it is the caller who releases the ranks, with its error.
     for rank in range(1, communicator.size):
         communicator.post(rank, None)
     communicator.flush()

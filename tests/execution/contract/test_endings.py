@@ -1,4 +1,4 @@
-"""What kills a rank, or breaks its script, ends the job on every rank: soon, told, and with what was finished kept.
+"""What kills a rank, or breaks its script, ends the job on every rank: soon, with a message, and what finished is kept.
 
 A job that does not end is killed at its time limit, and fails the test.
 """
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.mpi
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How a rank ends in the middle of a step, and how that is told.
+    """How a rank ends in the middle of a step, and what the launcher and the rank report.
 
     Attributes:
         size: Number of ranks; 0 for a serial run.
         who: The rank.
         how: What it does.
-        codes: Exit codes that tell: of MPICH's launcher, of Open MPI's.
+        codes: Exit codes of MPICH's launcher and of Open MPI's.
         said: What the rank says itself; "" where it cannot say anything any more.
     """
 
@@ -52,17 +52,12 @@ INTERRUPTED = (130,)
 TERMINATED = (143,)
 KILLED = (9, 137)
 IN_STEP = [
-    Case(2, 1, "SIGKILL", KILLED),
     Case(4, 0, "SIGKILL", KILLED),
-    Case(7, 5, "SIGKILL", KILLED),
-    Case(2, 0, "SIGTERM", TERMINATED, "SIGTERM"),
-    Case(4, 3, "SIGTERM", TERMINATED, "SIGTERM"),
+    Case(2, 1, "SIGTERM", TERMINATED, "SIGTERM"),
     Case(2, 1, "os._exit(0)", (1,), "os._exit(0)"),
     Case(4, 0, "os._exit(3)", (3,), "os._exit(3)"),
     Case(2, 0, "KeyboardInterrupt", INTERRUPTED, "KeyboardInterrupt"),
-    Case(7, 6, "KeyboardInterrupt", INTERRUPTED, "KeyboardInterrupt"),
     Case(2, 1, "MPI.Finalize()", (1,), "MPI.Finalize()"),
-    Case(4, 0, "Finalize()", (1,), "MPI.Finalize()"),
 ]
 
 
@@ -105,10 +100,9 @@ def test_a_rank_that_ends_in_a_step_ends_the_job(tmp_path: Path, case: Case) -> 
     kept(tmp_path)
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_the_next_run_names_the_steps_ranks_and_hosts_of_one_that_was_killed(tmp_path: Path, size: int) -> None:
+def test_the_next_run_names_the_steps_ranks_and_hosts_of_one_that_was_killed(tmp_path: Path) -> None:
     """MPICH's launcher kills all ranks when one is killed: nobody is left to say it at once."""
-    with running(tmp_path, size) as (process, read):
+    with running(tmp_path, 2) as (process, read):
         time.sleep(1.5)
         for pid in job_members(read.mark):
             with suppress(ProcessLookupError):
@@ -117,7 +111,7 @@ def test_the_next_run_names_the_steps_ranks_and_hosts_of_one_that_was_killed(tmp
 
     job = victim(tmp_path, 0, "nowhere", 0, "nothing")
     host = re.escape(os.uname().nodename)
-    at = ", ".join(rf"'held\[x=\d\]' on rank {rank} of {host}" for rank in range(size))
+    at = ", ".join(rf"'held\[x=\d\]' on rank {rank} of {host}" for rank in range(2))
     assert re.search(
         rf"^Run 2 was killed on {host} while it ran {at}; what had finished is kept$", job.stdout, re.MULTILINE
     )
@@ -133,8 +127,7 @@ def test_a_serial_run_ends_with_the_same_codes(tmp_path: Path, how: str) -> None
     kept(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("size", [2, 7])
+@pytest.mark.parametrize(("size", "name"), [(2, "SIGINT"), (4, "SIGTERM")])
 def test_a_signal_to_mpirun_ends_all_ranks_with_a_line_each(tmp_path: Path, size: int, name: str) -> None:
     with running(tmp_path, size) as (process, read):
         process.send_signal(signal.Signals[name])
@@ -174,16 +167,7 @@ def test_sigterm_to_all_ranks_as_a_batch_system_sends_it(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("size", "where", "who"),
-    [
-        (4, "before declaring", 1),
-        (2, "before freezing", 0),
-        (4, "before freezing", 2),
-        (2, "before executing", 1),
-        (7, "between two runs", 5),
-        (2, "between two runs", 0),
-        (4, "at the end", 3),
-    ],
+    ("size", "where", "who"), [(4, "before declaring", 1), (2, "between two runs", 0), (2, "at the end", 1)]
 )
 def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, size: int, where: str, who: int) -> None:
     job = victim(tmp_path, size, where, who, "raises")
@@ -195,14 +179,11 @@ def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, size: int, wh
         kept(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("size", "where", "who"), [(2, "before freezing", 1), (4, "before executing", 3), (4, "between two runs", 0)]
-)
-def test_no_rank_waits_for_one_that_left(tmp_path: Path, size: int, where: str, who: int) -> None:
-    job = victim(tmp_path, size, where, who, "leaves")
+def test_no_rank_waits_for_one_that_left(tmp_path: Path) -> None:
+    job = victim(tmp_path, 4, "between two runs", 0, "leaves")
 
     assert job.returncode != 0
-    assert re.search(rf"RankLeftError: rank {who} on host \S+ ended the script", job.stderr)
+    assert re.search(r"RankLeftError: rank 0 on host \S+ ended the script", job.stderr)
     assert "went on" not in job.stdout
 
 
@@ -214,15 +195,7 @@ def test_mpi_that_one_rank_finalizes_is_a_rank_that_left(tmp_path: Path) -> None
     kept(tmp_path)
 
 
-def test_ranks_that_declare_different_steps_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    job = victim(tmp_path, 4, "before freezing", 1, "declares more")
-
-    assert job.returncode != 0
-    assert re.search(r"RanksDisagreeError: .*\bheld\[x=100\].*\brank(\(s\))? 1\b", job.stderr)
-    assert not (tmp_path / "cache" / "pipeline.schema").exists()
-
-
-@pytest.mark.parametrize("how", ["leaves", "raises", "SIGKILL"])
+@pytest.mark.parametrize("how", ["leaves", "SIGKILL"])
 def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path, how: str) -> None:
     """The others are inside MPI_Init, where only a watchdog helps; its traceback names the setting.
 
@@ -236,7 +209,7 @@ def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path
         out, err = read()
 
     assert "went on" not in out
-    assert how == "SIGKILL" or "every_rank_must_join_within_ezpyp_join_timeout_s" in err or "only here" in err
+    assert how == "SIGKILL" or "every_rank_must_join_within_ezpyp_join_timeout_s" in err
 
 
 def test_a_full_disk_on_a_rank_ends_the_job_and_names_step_rank_and_host(tmp_path: Path) -> None:
@@ -261,26 +234,22 @@ def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> Non
     kept(tmp_path)
 
 
-@pytest.mark.parametrize(("size", "who"), [(2, 0), (4, 3)])
-def test_an_index_that_is_gone_ends_the_job_however_long_the_bodies_would_take(
-    tmp_path: Path, size: int, who: int
-) -> None:
+def test_an_index_that_is_gone_ends_the_job_however_long_the_bodies_would_take(tmp_path: Path) -> None:
     """Nothing of what they compute could be recorded."""
-    job = victim(tmp_path, size, "step", who, "index removed")
+    job = victim(tmp_path, 2, "step", 1, "index removed")
 
     assert job.returncode == 1
     assert "went on" not in job.stdout
     assert re.search(
-        rf"^ezpyp: StoreError on rank 0 of {size}, host \S+.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite",
+        r"^ezpyp: StoreError on rank 0 of 2, host \S+.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite",
         job.stderr,
         re.MULTILINE,
     )
 
 
-@pytest.mark.parametrize("then", ["goes on", "ends"])
-def test_a_rank_0_that_catches_ctrl_c_does_not_wait_for_the_others_bodies(tmp_path: Path, then: str) -> None:
+def test_a_rank_0_that_catches_ctrl_c_does_not_wait_for_the_others_bodies(tmp_path: Path) -> None:
     """The others know nothing of it, and compute for a minute what nobody will record."""
-    with running(tmp_path, 3, f"catches Ctrl-C and {then}") as (process, read):
+    with running(tmp_path, 2, "catches Ctrl-C") as (process, read):
         os.kill(int(re.findall(r"process (\d+) of rank 0", read()[0])[0]), signal.SIGINT)
         code = process.wait(LIMIT_S)
         wait_until(lambda: not job_members(read.mark))

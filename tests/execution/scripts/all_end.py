@@ -34,11 +34,11 @@ def main(how: str) -> None:
     ended = time.perf_counter()
     if how == "collective error":
         raise SomeError("conflict on every rank")
-    if how == "exit 3":
+    if how == "rank 0 works on":
+        if communicator.rank == 0:
+            time.sleep(0.5)
+            print("rank 0 is done", flush=True)
         sys.exit(3)
-    if how == "rank 0 works on" and communicator.rank == 0:
-        time.sleep(0.5)
-        print("rank 0 is done", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One rank ends in some way while the others wait for it: ``one_rank_ends.py WAIT VICTIM HOW [DETAIL]``."""
+"""One rank ends in some way while the others wait for it: ``one_rank_ends.py WAIT VICTIM HOW``."""
 
 import atexit
 import os
@@ -6,23 +6,21 @@ import sys
 import time
 
 
-def end(how: str, detail: str) -> None:
+def end(how: str) -> None:
     time.sleep(0.1)
     match how:
-        case "raise":
-            raise ValueError("broken script")
         case "later hook":
             sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"later hook saw {error!r}\n")
             raise ValueError("broken script")
         case "earlier hook":
             raise ValueError("broken script")
         case "exit":
-            sys.exit(int(detail))
+            sys.exit(0)
         case "exit handler":
             atexit.register(lambda: 1 / 0)
 
 
-def main(wait: str, victim: int, how: str, detail: str = "") -> None:
+def main(wait: str, victim: int, how: str) -> None:
     if how == "earlier hook":
         sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"earlier hook saw {error!r}\n")
     rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
@@ -35,7 +33,7 @@ def main(wait: str, victim: int, how: str, detail: str = "") -> None:
     sys.stdout.write(f"joined {communicator.rank}\n")
     sys.stdout.flush()
     if rank == victim:
-        return end(how, detail)
+        return end(how)
     while wait == "calls":
         communicator.collect(rank)
         communicator.share(rank)
