@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ezpyp.store.lock import Owner
 from ezpyp.store.reader import Reader, Value
-from ezpyp.store.rows import Run, Status, StepView
+from ezpyp.store.rows import RunView, Status, StepView
 
 # The row that says of a step that it runs is written so long after its start.
 ANNOUNCED_S = 1.0
@@ -43,7 +43,7 @@ def holder(reader: Reader) -> Holder | None:
         return None
 
 
-def with_truth(runs: list[Run], holder: Holder | None) -> list[Run]:
+def with_truth(runs: list[RunView], holder: Holder | None) -> list[RunView]:
     """The runs, with status ``killed`` for those that are recorded as running and are not.
 
     Nobody can write down that a run was killed: a run is alive only while its own process holds the location.
@@ -53,7 +53,7 @@ def with_truth(runs: list[Run], holder: Holder | None) -> list[Run]:
     ]
 
 
-def end_of(reader: Reader, run: Run, holder: Holder | None) -> float:
+def end_of(reader: Reader, run: RunView, holder: Holder | None) -> float:
     """Until when a run is known to have gone on, in seconds since 1970.
 
     Args:
@@ -91,9 +91,9 @@ def word_of(status: int, run: int | None, live: int | None) -> str:
     return "killed" if status == Status.RUNNING and run != live else Status(status).word
 
 
-def _is_alive(run: Run, holder: Holder | None) -> bool:
+def _is_alive(run: RunView, holder: Holder | None) -> bool:
     return holder is not None and not holder.is_dead and _holds(run, holder)
 
 
-def _holds(run: Run, holder: Holder) -> bool:
+def _holds(run: RunView, holder: Holder) -> bool:
     return (run.host, run.pid) == (holder.owner.host, holder.owner.pid)

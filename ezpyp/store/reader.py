@@ -32,7 +32,7 @@ from ezpyp.store.connection import (
     translated,
 )
 from ezpyp.store.results import check_payload, has_checksum, newest_results
-from ezpyp.store.rows import KnownStep, Revision, Run, Status, StepView, StoredValue, View
+from ezpyp.store.rows import KnownStep, Revision, RunView, Status, StepView, StoredValue, View
 from ezpyp.store.runs import error_of
 from ezpyp.store.schema_rows import (
     ALL_PRESENT,
@@ -65,7 +65,7 @@ FUNCTION = "(SELECT f.name FROM functions f WHERE f.id = s.function)"
 DECLARED = ("s.phase", "s.id")
 """The order of declaration within each phase."""
 
-_RUNS = f"SELECT {', '.join(field.name for field in fields(Run))} FROM runs "
+_RUNS = f"SELECT {', '.join(field.name for field in fields(RunView))} FROM runs "
 # The inner query finds and sorts numbers alone, and the outer one looks up everything else for those that are left.
 # LIMIT keeps SQLite from dropping the inner ORDER BY, and CROSS from taking another table first: under a join it may.
 _STEPS = f"""
@@ -236,11 +236,11 @@ class Reader:
         """Facts about the cache: format, pipeline_id, created_at, ezpyp."""
         return {str(name): str(value) for name, value in self.ask("SELECT name, value FROM meta")}
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunView]:
         """All runs, oldest first."""
         return [_run(row) for row in self.ask(f"{_RUNS} ORDER BY run")]
 
-    def run(self, number: int | None = None) -> Run | None:
+    def run(self, number: int | None = None) -> RunView | None:
         """The run of that number, or the last one."""
         row = self.one(f"{_RUNS} WHERE ? IN (run, -1) ORDER BY run DESC", [-1 if number is None else number])
         return _run(row) if row else None
@@ -463,8 +463,8 @@ def _steps(source: str, order: Sequence[str]) -> str:
     return _STEPS.format(source=source, order=", ".join(order))
 
 
-def _run(row: Columns) -> Run:
-    found = Run(*row)
+def _run(row: Columns) -> RunView:
+    found = RunView(*row)
     return found if found.git_dirty is None else replace(found, git_dirty=bool(found.git_dirty))
 
 

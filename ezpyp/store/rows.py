@@ -215,7 +215,7 @@ class Manifest(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunView:
     """One ``execute()``; the fields are the columns of ``runs``."""
 
     run: int

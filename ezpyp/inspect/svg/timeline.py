@@ -9,7 +9,7 @@ from operator import itemgetter
 from ezpyp.inspect.svg.picture import FAINT, FILLS, OTHERS, SERIES, Picture, elided, text_width
 from ezpyp.inspect.text import duration, one_line
 from ezpyp.store.reader import Reader, Value
-from ezpyp.store.rows import Run, Status
+from ezpyp.store.rows import RunView, Status
 
 # What each rank did in a run: steps as bars in lanes.
 
@@ -78,7 +78,7 @@ class Lane:
         return f"rank {first} {self.host}" if first == last else f"ranks {first}-{last}"
 
 
-def bars_of(reader: Reader, run: Run, finish: float, cell: float | None = None) -> Iterator[Bar]:
+def bars_of(reader: Reader, run: RunView, finish: float, cell: float | None = None) -> Iterator[Bar]:
     """The steps that a run computed, in order of their start.
 
     Args:
@@ -92,7 +92,7 @@ def bars_of(reader: Reader, run: Run, finish: float, cell: float | None = None) 
         yield Bar(*row)
 
 
-def lanes_of(run: Run, bars: Iterable[Bar]) -> list[Lane]:
+def lanes_of(run: RunView, bars: Iterable[Bar]) -> list[Lane]:
     """One lane a rank, also for a rank that did nothing: idle time is what one looks for."""
     found: dict[int, list[Bar]] = {rank: [] for rank in range(run.ranks)}
     for bar in bars:

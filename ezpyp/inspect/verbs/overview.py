@@ -26,7 +26,7 @@ from ezpyp.inspect.output import (
 from ezpyp.inspect.text import count, duration, moment, one_line, size, typed
 from ezpyp.inspect.verbs.du import index_size, tree_size
 from ezpyp.store.reader import FROM_ROWS, Reader
-from ezpyp.store.rows import Run, Status, View
+from ezpyp.store.rows import RunView, Status, View
 from ezpyp.store.schema_rows import ALL_PRESENT
 
 SHOWN_FAILURES = 10
@@ -77,7 +77,7 @@ def runs(reader: Reader, form: str) -> None:
     where, with which Python, and the batch job.
     """
     rows = map(asdict, with_truth(reader.runs(), holder(reader)))
-    write_rows(rows, RUN_COLUMNS, form, fields=[field.name for field in fields(Run)], empty="no run yet")
+    write_rows(rows, RUN_COLUMNS, form, fields=[field.name for field in fields(RunView)], empty="no run yet")
 
 
 def overview(reader: Reader, form: str) -> None:
@@ -115,7 +115,7 @@ def _facts(reader: Reader, held: Holder | None) -> Fact:
     }
 
 
-def _phases(reader: Reader, view: View, run: Run | None) -> list[Fact]:
+def _phases(reader: Reader, view: View, run: RunView | None) -> list[Fact]:
     """How many steps of each phase are how: as the run wrote it down where there are too many to count again."""
     counts: dict[int, dict[int, int]] = {}
     if run is not None and run.revision == view.revision and run.total > COUNTED:
@@ -127,7 +127,7 @@ def _phases(reader: Reader, view: View, run: Run | None) -> list[Fact]:
     return [{"phase": phase, **_by_state(by_status, is_running=is_running)} for phase, by_status in counts.items()]
 
 
-def _counts_of_run(reader: Reader, run: Run) -> dict[int, dict[int, int]]:
+def _counts_of_run(reader: Reader, run: RunView) -> dict[int, dict[int, int]]:
     """What a large run wrote down with its last rows, any run when it ended; nothing where neither is so."""
     (text,) = reader.must("SELECT phases FROM runs WHERE run = ?", [run.run])
     with reader.translated():

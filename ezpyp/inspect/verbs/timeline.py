@@ -12,7 +12,7 @@ from ezpyp.inspect.output import Column, write_rows
 from ezpyp.inspect.svg.timeline import Lane, bars_of, efficiency, lanes_of, merged
 from ezpyp.inspect.text import count, duration, one_line
 from ezpyp.store.reader import Reader
-from ezpyp.store.rows import Run
+from ezpyp.store.rows import RunView
 
 SHADES = " ▁▂▃▄▅▆▇█"
 WIDEST, MOST_LANES = 120, 64
@@ -48,7 +48,7 @@ def timeline(reader: Reader, run: int | None, form: str) -> None:
         click.echo(line)
 
 
-def _run(reader: Reader, number: int | None, held: Holder | None) -> Run | None:
+def _run(reader: Reader, number: int | None, held: Holder | None) -> RunView | None:
     """The run that is asked for, with the truth about its end."""
     if number is None:
         number = reader.number("SELECT max(run) FROM step_rows WHERE cached = 0 AND rank IS NOT NULL") or None
@@ -56,7 +56,7 @@ def _run(reader: Reader, number: int | None, held: Holder | None) -> Run | None:
     return with_truth([run], held)[0] if run else None
 
 
-def _title(run: Run, lanes: list[Lane], wall: float) -> str:
+def _title(run: RunView, lanes: list[Lane], wall: float) -> str:
     steps = sum(bar.steps for lane in lanes for bar in lane.bars)
     took = f"{'at least ' if run.status == 'killed' else ''}{duration(wall)}"
     return (
@@ -65,13 +65,13 @@ def _title(run: Run, lanes: list[Lane], wall: float) -> str:
     )
 
 
-def _svg(run: Run, lanes: list[Lane], wall: float) -> Iterable[str]:
+def _svg(run: RunView, lanes: list[Lane], wall: float) -> Iterable[str]:
     from ezpyp.inspect.svg.timeline import picture
 
     return picture(lanes, wall, _title(run, lanes, wall))
 
 
-def _text(run: Run, lanes: list[Lane], wall: float) -> Iterable[str]:
+def _text(run: RunView, lanes: list[Lane], wall: float) -> Iterable[str]:
     yield _title(run, lanes, wall)
     if not wall or not any(lane.bars for lane in lanes):
         return
