@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from ezpyp.store.connection import (
     translated,
 )
 from ezpyp.store.files import temporary_name
-from ezpyp.store.lock import IndexFiles, RunLock, transaction, wait_for_holder
+from ezpyp.store.lock import RunLock, transaction, wait_for_holder
 
 
 class Index:
@@ -40,8 +41,10 @@ class Index:
         self.location = location
         self.connection: sqlite3.Connection = open_for_writing(location, shared=shared, durable=durable)
         self._lock = RunLock(self.connection, location)
+        self._file = index_path(location)
         mode = self.connection.execute("PRAGMA journal_mode").fetchone()[0]
-        self._files = IndexFiles(index_path(location), is_wal=mode == "wal")
+        self._log = self._file.with_name(f"{self._file.name}-wal") if mode == "wal" else None
+        self._inodes: dict[Path, tuple[int, int]] = {}
 
     def close(self) -> None:
         """Close the index; a WAL is folded into it, so that the folder can become read-only."""
@@ -78,12 +81,35 @@ class Index:
                 yield self.connection
 
     def _check_files(self) -> None:
-        try:
-            self._files.check()
-        except StoreError:
+        """Stop where somebody has taken the index or its write-ahead log away.
+
+        POSIX drops all locks of a process on a file when the process closes any descriptor of that file. A step that
+        opens the index as a plain file therefore lets another program remove the log: that is noticed, not prevented.
+        """
+        if not self._is_same(self._file):
+            raise StoreError(
+                f"{self._file} was removed or replaced while this process wrote it: nothing of this run is kept there "
+                "any more, and it ends here; run again",
+                path=str(self._file),
+            )
+        if self._log is not None and not self._is_same(self._log):
             # SQLite still has the log that has no name any more, and folds it into the index.
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            raise
+            raise StoreError(
+                f"{self._log} was taken away while this process wrote it: something in this process opened and closed "
+                "the index as a plain file, which drops SQLite's locks, and another program then removed the log. What "
+                "was printed as [PASS] is saved; run again",
+                path=str(self._log),
+            )
+
+    def _is_same(self, path: Path) -> bool:
+        """Whether a file is the one that was there first."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return path not in self._inodes
+        inode = (status.st_dev, status.st_ino)
+        return self._inodes.setdefault(path, inode) == inode
 
     def beat(self) -> None:
         """Say that the holder lives, if that is due: no row may be written for hours while a long step runs."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from ezpyp.errors import CacheBusyError, OptionError, StoreError
+from ezpyp.errors import CacheBusyError, OptionError
 
 HEARTBEAT_S = 10.0
 _LONGEST_S = 1e9
@@ -245,49 +245,3 @@ def _way_out(location: Path) -> str:
         "give each task of the job array a location of its own: "
         f'Pipeline(f"{location.name}-{{os.environ[{variable!r}]}}", ...)'
     )
-
-
-class IndexFiles:
-    """Whether the files that a holder writes are still those that it opened.
-
-    POSIX drops all locks of a process on a file when the process closes any descriptor of that file. A step that
-    opens the index as a plain file therefore lets another program remove the log; that is seen here, not prevented.
-
-    Args:
-        index: Path of the index, open in this process.
-        is_wal: Whether it is in WAL mode.
-    """
-
-    def __init__(self, index: Path, *, is_wal: bool) -> None:
-        self._index = index
-        self._log = index.with_name(index.name + "-wal") if is_wal else None
-        self._seen: dict[Path, tuple[int, int]] = {}
-
-    def check(self) -> None:
-        """Look at the files once more.
-
-        Raises:
-            StoreError: Somebody has taken the index or its write-ahead log away meanwhile.
-        """
-        if not self._is_same(self._index):
-            raise StoreError(
-                f"{self._index} was removed or replaced while this process wrote it: nothing of this run is kept there "
-                "any more, and it ends here; run again",
-                path=str(self._index),
-            )
-        if self._log is not None and not self._is_same(self._log):
-            raise StoreError(
-                f"{self._log} was taken away while this process wrote it: something in this process opened and closed "
-                "the index as a plain file, which drops SQLite's locks, and another program then removed the log. What "
-                "was printed as [PASS] is saved; run again",
-                path=str(self._log),
-            )
-
-    def _is_same(self, path: Path) -> bool:
-        """Whether a file is the one that was there first."""
-        try:
-            status = os.stat(path)
-        except OSError:
-            return path not in self._seen
-        inode = (status.st_dev, status.st_ino)
-        return self._seen.setdefault(path, inode) == inode
