@@ -78,15 +78,15 @@ class Verbs(click.Group):
         formatter.write(f"{self.epilog}\n")
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **options: Any) -> Any:
-        """Answer and exit; click's own way has four lines for a wrong word, and exit code 1 for Ctrl-C."""
-        words = list(sys.argv[1:] if args is None else args)
+        """Run a verb and exit; click itself writes four lines for a wrong word, and exits with 1 on Ctrl-C."""
+        arguments = list(sys.argv[1:] if args is None else args)
 
-        def answer() -> None:
+        def run() -> None:
             colour = None if has_colours() else False
-            with self.make_context(prog_name or PROGRAM, words, color=colour, **options) as ctx:
+            with self.make_context(prog_name or PROGRAM, arguments, color=colour, **options) as ctx:
                 self.invoke(ctx)
 
-        sys.exit(exit_code(answer))
+        sys.exit(exit_code(run))
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""What every verb has in common: the open cache, and an example in its help."""
+"""What every verb has in common: the open cache, an example in its help, and how the command ends."""
 
 import errno
 import io
@@ -12,12 +12,47 @@ from ezpyp.errors import DamagedIndexError, DamagedResultError, EzpypError
 from ezpyp.inspect.text import one_line
 from ezpyp.store.reader import Reader
 
-# How the command ends: an exit code that tells, and at most one line on stderr, whatever happened.
-
-PROBLEM, WRONG_USE = 1, 2
-# As a shell tells of programs that SIGINT or SIGPIPE ends.
-INTERRUPTED, READER_GONE = 130, 141
 PROGRAM = "python -m ezpyp.inspect"
+PROBLEM, WRONG_USE = 1, 2
+# What a shell gives for a program that SIGINT or SIGPIPE ended.
+INTERRUPTED, READER_GONE = 130, 141
+# SQLite's machine takes a millisecond for so many steps, and the call between them a ten-thousandth of that.
+STEPS_BETWEEN_CALLS = 100_000
+
+
+def example(arguments: str) -> str:
+    """The end of a verb's help: a command to paste, which click must not wrap.
+
+    Example:
+        >>> example("cache why gamma").splitlines()[-1]
+        '  python -m ezpyp.inspect cache why gamma'
+    """
+    return f"\b\nExample:\n  {PROGRAM} {arguments}"
+
+
+def open_reader(ctx: click.Context) -> Reader:
+    """The cache that the command line names; closed when the verb ends."""
+    reader = ctx.with_resource(Reader(ctx.obj))
+    # Python handles Ctrl-C between its own steps only, and a query may take minutes. A signal in this call ends the
+    # query with SQLITE_INTERRUPT, which the reader translates to KeyboardInterrupt.
+    reader.connection.set_progress_handler(lambda: 0, STEPS_BETWEEN_CALLS)
+    return reader
+
+
+def reads(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the open cache as its first argument."""
+
+    @click.pass_context
+    def opened(ctx: click.Context, /, **options: object) -> None:
+        verb(open_reader(ctx), **options)
+
+    opened.__doc__ = verb.__doc__
+    opened.__name__ = verb.__name__
+    opened.__dict__.update(verb.__dict__)
+    return opened
+
+
+# Endings: an exit code, and at most one line on stderr, whatever happens.
 
 
 class CommandError(click.ClickException):
@@ -33,46 +68,46 @@ class Problem(click.ClickException):
 
 
 def problem() -> NoReturn:
-    """End with the exit code that says: looked, and found something wrong."""
+    """End with exit code 1: something wrong was found, and is printed already."""
     click.get_current_context().exit(PROBLEM)
 
 
-def exit_code(answer: Callable[[], object]) -> int:
-    """Answer, and give the exit code; what went wrong is told on stderr.
+def exit_code(command: Callable[[], object]) -> int:
+    """Run the command, and return its exit code; what went wrong is one line on stderr.
 
     Args:
-        answer: Writes to standard output.
+        command: Writes to standard output.
     """
     # Python has no such stream then; and a file that is opened next would get its number.
     if sys.stdout is None:
-        return _say("standard output is closed: there is nowhere to write to", WRONG_USE)
+        return _report("standard output is closed: there is nowhere to write to", WRONG_USE)
     try:
         try:
-            return _code(answer)
+            return _code(command)
         finally:
             sys.stdout.flush()
     except OSError as error:
-        # Python flushes once more at its end, and would tell the same in words of its own.
+        # Python flushes once more at its end, and would report the same in its own way.
         sys.stdout = io.StringIO()
         if error.errno == errno.EPIPE:
             return READER_GONE
-        return _say(f"{error.filename or 'standard output'}: {error.strerror or error}", WRONG_USE)
+        return _report(f"{error.filename or 'standard output'}: {error.strerror or error}", WRONG_USE)
 
 
-def _code(answer: Callable[[], object]) -> int:
+def _code(command: Callable[[], object]) -> int:
     try:
-        answer()
+        command()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        return _say(error.format_message().rstrip(".") + _way_on(error), error.exit_code)
+        return _report(error.format_message().rstrip(".") + _way_on(error), error.exit_code)
     except EzpypError as error:
         is_damage = isinstance(error, DamagedIndexError | DamagedResultError)
-        return _say(str(error), PROBLEM if is_damage else WRONG_USE)
+        return _report(str(error), PROBLEM if is_damage else WRONG_USE)
     except MemoryError:
-        return _say("that needs more memory than there is", WRONG_USE)
+        return _report("that needs more memory than there is", WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
-        return _say("Interrupted", INTERRUPTED, start="")
+        return _report("Interrupted", INTERRUPTED, start="")
     return 0
 
 
@@ -84,47 +119,9 @@ def _way_on(error: click.ClickException) -> str:
     return f"; see {PROGRAM} {f'{verb} ' if verb else ''}--help"
 
 
-def _say(message: str, code: int, *, start: str = "Error: ") -> int:
+def _report(message: str, code: int, *, start: str = "Error: ") -> int:
     try:
         click.echo(start + one_line(message), err=True)
     except OSError:
-        sys.stderr = io.StringIO()  # nobody is there to be told
+        sys.stderr = io.StringIO()  # nobody reads it
     return code
-
-
-__all__ = ["CommandError", "Problem", "example", "open_reader", "problem", "reads"]
-
-# So many steps of SQLite's machine take a millisecond, and the call between them a ten-thousandth of that.
-STEPS_BETWEEN_LOOKS = 100_000
-
-
-def example(words: str) -> str:
-    """The end of a verb's help: a command to paste, which click must not wrap.
-
-    Example:
-        >>> example("cache why gamma").splitlines()[-1]
-        '  python -m ezpyp.inspect cache why gamma'
-    """
-    return f"\b\nExample:\n  {PROGRAM} {words}"
-
-
-def open_reader(ctx: click.Context) -> Reader:
-    """The cache that the command line names; closed when the verb ends."""
-    reader = ctx.with_resource(Reader(ctx.obj))
-    # Python sees Ctrl-C between its own steps only, and SQLite may take minutes to answer. What the signal raises in
-    # here SQLite tells as SQLITE_INTERRUPT, and the reader as KeyboardInterrupt.
-    reader.connection.set_progress_handler(lambda: 0, STEPS_BETWEEN_LOOKS)
-    return reader
-
-
-def reads(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the open cache as its first argument."""
-
-    @click.pass_context
-    def opened(ctx: click.Context, /, **options: object) -> None:
-        verb(open_reader(ctx), **options)
-
-    opened.__doc__ = verb.__doc__
-    opened.__name__ = verb.__name__
-    opened.__dict__.update(verb.__dict__)
-    return opened

@@ -8,7 +8,7 @@ from ezpyp.store.lock import Owner
 from ezpyp.store.reader import Reader, Value
 from ezpyp.store.rows import RunView, Status, StepView
 
-# The row that says of a step that it runs is written so long after its start.
+# A step's row with status -2 is written so long after its start.
 ANNOUNCED_S = 1.0
 LAST_ROW = """
 SELECT max(started_at + coalesce(seconds, (status = :running) * :announced)) FROM step_rows WHERE run = :run
@@ -82,12 +82,12 @@ def live_run(reader: Reader) -> int | None:
 
 
 def state(step: StepView, live: int | None) -> str:
-    """The status in words."""
+    """The status as a word."""
     return word_of(step.status, step.run, live)
 
 
 def word_of(status: int, run: int | None, live: int | None) -> str:
-    """A status in words; a step that was running when its run was killed is not running any more."""
+    """A status as a word; a step that was running when its run was killed is not running any more."""
     return "killed" if status == Status.RUNNING and run != live else Status(status).word
 
 

@@ -15,17 +15,15 @@ import click
 
 from ezpyp.inspect.text import block, one_line
 
-# JSON that every parser takes and no terminal acts on.
-
-# json.dumps escapes the control characters below a blank only: U+009B alone starts a command of a terminal, and
-# U+202E turns a line round. No lone surrogate can be written.
+# json.dumps escapes only the control characters below a blank: U+009B alone starts a command of a terminal, and
+# U+202E reverses a line. A lone surrogate cannot be encoded.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def json_text(value: object, *, indent: int | None = None, is_ascii: bool = False) -> str:
     r"""A value as JSON; numbers that JSON does not know as "Infinity", "-Infinity" and "NaN".
 
-    Not null, which means that there is no value; and Python's float() and numpy read the words.
+    Not null, which means that there is no value; and Python's float() and numpy read these texts.
 
     Args:
         value: Dicts, lists, texts, numbers, booleans and None.
@@ -151,7 +149,7 @@ def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
 
 
 class _Lines:
-    r"""Standard output for csv's own line ends: told of "\n" alone, it would leave a bare "\r" unquoted."""
+    r"""Standard output for csv's own line ends: with "\n" for its line end it would leave a bare "\r" unquoted."""
 
     def write(self, line: str) -> object:
         r"""A line with "\n" at its end, which is what other programs of Unix take."""
@@ -189,7 +187,7 @@ def terminal_width() -> int | None:
 
 
 def fitted(line: str) -> list[str]:
-    """A line of ours, on as many as the terminal needs; words stay whole."""
+    """A line broken between words to the width of the terminal."""
     room = terminal_width()
     if room is None or width(line) <= room:
         return [line]

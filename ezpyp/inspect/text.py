@@ -101,9 +101,6 @@ def plain(text: str | None) -> str:
     return "" if text is None else _DIGEST.sub("", text)
 
 
-# Names as they are typed on a command line.
-
-
 def typed(name: str) -> str:
     r"""A name as it can be typed or pasted on a command line, where a verb finds it again.
 

@@ -25,7 +25,7 @@ class Box:
     Args:
         label: Name of the step or function.
         phase: The lowest of its steps.
-        states: How many of its steps are how, in words.
+        states: How many of its steps are in each state.
         seconds: That its steps took together.
         needs: Names of the boxes that it needs; the value says whether for a value or only for the order.
     """
@@ -264,8 +264,8 @@ def _pairs(columns: list[list[int]], *, forth: bool) -> list[tuple[list[int], li
 def _set_apart(graph: _Graph, centres: list[float], column: list[int], wanted: list[float]) -> None:
     """Places near the wanted ones, in order and without overlap.
 
-    Pushing everything down until nothing overlaps is one answer, pushing everything up another; the mean of two
-    such answers overlaps nowhere either, and leans to neither side.
+    Pushing everything down until nothing overlaps is one solution, pushing everything up another; the mean of two
+    solutions overlaps nowhere either, and leans to neither side.
     """
     distances = [(graph.sizes[a] + graph.sizes[b]) / 2 + GAP for a, b in pairwise(column)]
     down, up = list(wanted), list(wanted)
@@ -319,13 +319,13 @@ def picture(boxes: Boxes, title: str) -> Iterable[str]:
     for edge, path in zip(edges, frame.layout.paths, strict=True):
         _draw_edge(drawn, frame, [columns[nodes[end].phase] for end in edge[:2]], edge, path)
     for phase, column in columns.items():
-        drawn.words(frame.lefts[column], TOP - 14, f"phase {phase}", size=11, fill=FAINT)
+        drawn.write(frame.lefts[column], TOP - 14, f"phase {phase}", size=11, fill=FAINT)
         for node in frame.layout.columns[column]:
             _draw_box(drawn, (frame.lefts[column], frame.height(node)), frame.widths[column], texts[node], nodes[node])
-    drawn.words(MARGIN, 26, title, size=14, style='font-weight="bold"')
+    drawn.write(MARGIN, 26, title, size=14, style='font-weight="bold"')
     right = max((frame.right(column) for column in columns.values()), default=0.0)
     wide = max(right, MARGIN + text_width(title, 14), _draw_legend(drawn, nodes, backward))
-    return drawn.text(wide + MARGIN, TOP + frame.layout.height + MARGIN, title)
+    return drawn.file(wide + MARGIN, TOP + frame.layout.height + MARGIN, title)
 
 
 def _frame(layout: Layout, texts: list[tuple[str, str]]) -> Frame:
@@ -370,8 +370,8 @@ def _draw_box(drawn: Picture, place: tuple[float, float], wide: float, texts: tu
     left, right = texts
     tip = f"{box.text}: {', '.join(f'{number} {word}' for word, number in box.states.items())}"
     drawn.box(x, y - BOX / 2, (wide, BOX), fill, style=f'rx="5" stroke="{edge}"', tip=tip)
-    drawn.words(x + PADDING, y, left, tip=tip)
-    drawn.words(x + wide - PADDING, y, right, size=10, fill=FAINT, style='text-anchor="end"')
+    drawn.write(x + PADDING, y, left, tip=tip)
+    drawn.write(x + wide - PADDING, y, right, size=10, fill=FAINT, style='text-anchor="end"')
     if len(box.states) > 1:
         _draw_shares(drawn, (x + 5, y + BOX / 2 - 4), wide - 10, box)
 
@@ -408,7 +408,7 @@ def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
 
 
 def _draw_legend(drawn: Picture, nodes: list[Box], backward: set[int]) -> float:
-    """The states that occur with their numbers, and the signs that need words; where the row ends."""
+    """The states that occur with their numbers, and the signs that need an explanation; where the row ends."""
     totals = {word: sum(box.states[word] for box in nodes) for word in STATES[::-1]}
     signs = {word: f"{SIGNS[word]} " if word in SIGNS else "" for word in totals}
     entries = [(FILLS[word][0], f"{signs[word]}{word} {number}") for word, number in totals.items() if number]
@@ -416,6 +416,6 @@ def _draw_legend(drawn: Picture, nodes: list[Box], backward: set[int]) -> float:
     notes = ["dashed: order only"] * any(False in box.needs.values() for box in nodes)
     notes += ["↻ needs steps of its own function, or of a later one"] * bool(backward)
     for note in notes:
-        drawn.words(x, 50, note, size=11, fill=FAINT)
+        drawn.write(x, 50, note, size=11, fill=FAINT)
         x += text_width(note, 11) + 18
     return x

@@ -1,4 +1,4 @@
-"""A picture as the text of an SVG file: boxes, lines and words, readable without a program of its own."""
+"""A picture as the text of an SVG file: boxes, lines and text; any browser shows it."""
 
 import re
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ class Picture:
         inner = f"><title>{_clean(tip)}</title></rect>" if tip else "/>"
         self.parts.append(f"<rect {place}{' ' if style else ''}{style}{inner}")
 
-    def words(
+    def write(
         self, x: float, y: float, text: str, *, size: float = SIZE, fill: str = INK, style: str = "", tip: str = ""
     ) -> None:
         """A line of text that starts at x; ``y`` is its middle."""
@@ -60,18 +60,18 @@ class Picture:
         self.parts.append(f"<text {place}{' ' if style else ''}{style}>{inner}{_clean(text)}</text>")
 
     def line(self, path: str, *, stroke: str = RULE, style: str = "") -> None:
-        """A line along a path in SVG's own words."""
+        """A line along a path, in SVG's notation."""
         self.parts.append(f'<path d="{path}" fill="none" stroke="{stroke}"{" " if style else ""}{style}/>')
 
     def legend(self, x: float, y: float, entries: Iterable[tuple[str, str]]) -> float:
         """Colours with what they mean, in a row; where the row ends."""
         for fill, label in entries:
             self.box(x, y - 6, (12, 12), fill, style=f'rx="2" stroke="{FAINT}" stroke-width="0.5"')
-            self.words(x + 18, y, label, size=11)
+            self.write(x + 18, y, label, size=11)
             x += 18 + text_width(label, 11) + 18
         return x
 
-    def text(self, wide: float, high: float, title: str) -> Iterable[str]:
+    def file(self, wide: float, high: float, title: str) -> Iterable[str]:
         """The file, line by line; ASCII, so that no encoding on its way can harm it."""
         size = f'width="{wide:.0f}" height="{high:.0f}" viewBox="0 0 {wide:.0f} {high:.0f}"'
         yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{MONO}" role="img">'
@@ -89,9 +89,7 @@ def _ascii(text: str) -> str:
     return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
-# The colours of pictures; every status can also be told without them.
-
-# Fill and edge of each status.
+# Fill and edge of each status; a sign tells them apart for who sees no colours.
 FILLS = {
     "done": ("#dcf3e0", "#2da44e"),
     "failed": ("#ffd8d3", "#cf222e"),
@@ -102,6 +100,6 @@ FILLS = {
 }
 SIGNS = {"failed": "✗", "killed": "†", "skipped": "-", "pending": "…", "running": "▸"}
 
-# Told apart by people who see red and green alike (Okabe and Ito, "Color Universal Design", 2008), but the black.
+# Distinct for people who see red and green alike (Okabe and Ito, "Color Universal Design", 2008), but the black.
 SERIES = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#0072b2", "#f0e442", "#d55e00")
 OTHERS = "#b0b7bf"

@@ -11,8 +11,6 @@ from ezpyp.inspect.text import duration, one_line
 from ezpyp.store.reader import Reader, Value
 from ezpyp.store.rows import RunView, Status
 
-# What each rank did in a run: steps as bars in lanes.
-
 # A step that did not end has no seconds, and lasts as long as its run is known to have lasted.
 COMPUTED = """
 SELECT w.step, w.status, w.rank, coalesce(w.host, '') AS host, w.started_at - :start AS start,
@@ -38,7 +36,7 @@ UNION ALL
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step on its rank, or several of one function that are too short to be told apart.
+    """One step on its rank, or several of one function that are too short to be seen apart.
 
     Args:
         name: Of the step; of several, that of one of them.
@@ -203,20 +201,20 @@ def picture(lanes: Sequence[Lane], wall: float, title: str) -> Iterable[str]:
     left = MARGIN + max((text_width(label, 11) for label in labels), default=0.0) + 10
     colours = _colours(lanes)
     drawn = Picture([HATCH])
-    drawn.words(MARGIN, 26, title, size=14, style='font-weight="bold"')
+    drawn.write(MARGIN, 26, title, size=14, style='font-weight="bold"')
     bottom = TOP + pitch * len(shown)
     _draw_axis(drawn, left, bottom, wall)
     for number, (lane, label) in enumerate(zip(shown, labels, strict=True)):
         y = TOP + number * pitch
         # Labels need 12 pixels; of narrower lanes some keep theirs.
         if number % max(1, round(12 / pitch)) == 0:
-            drawn.words(MARGIN, y + pitch / 2, label, size=11)
-            drawn.words(left + ROOM + 8, y + pitch / 2, f"{lane.busy / wall if wall else 0:4.0%}", size=11, fill=FAINT)
+            drawn.write(MARGIN, y + pitch / 2, label, size=11)
+            drawn.write(left + ROOM + 8, y + pitch / 2, f"{lane.busy / wall if wall else 0:4.0%}", size=11, fill=FAINT)
         drawn.box(left, y + pitch * 0.08, (ROOM, pitch * 0.84), "url(#idle)")
         _draw_bars(drawn, lane, (left, y + pitch * 0.08, pitch * 0.84), wall, colours)
     end = drawn.legend(MARGIN, 54, _legend(colours, lanes))
     wide = max(left + ROOM + 56, end, MARGIN + text_width(title, 14) + MARGIN)
-    return drawn.text(wide, bottom + 36, title)
+    return drawn.file(wide, bottom + 36, title)
 
 
 def _colours(lanes: Sequence[Lane]) -> dict[str, str]:
@@ -244,7 +242,7 @@ def _draw_axis(drawn: Picture, left: float, bottom: float, wall: float) -> None:
     for moment in _round_times(wall / unit):
         x = left + ROOM * moment * unit / wall
         drawn.line(f"M{x:.1f},{TOP - 4:.1f} V{bottom + 4:.1f}")
-        drawn.words(x, bottom + 16, f"{moment:g} {word}", size=10, fill=FAINT, style='text-anchor="middle"')
+        drawn.write(x, bottom + 16, f"{moment:g} {word}", size=10, fill=FAINT, style='text-anchor="middle"')
 
 
 def _round_times(wall: float) -> Iterator[float]:
@@ -288,7 +286,7 @@ def _fill(function: str, has_failed: bool, colours: dict[str, str]) -> str:
 
 
 def _tip(part: Share) -> str:
-    """Nothing for the end of a step that the column before tells of."""
+    """Nothing for the end of a step that the column before describes."""
     many = f"{part.steps} steps from " if part.steps > 1 else ""
     return f"{many}{part.first.name}: {duration(part.seconds)}" if part.steps else ""
 

@@ -34,7 +34,7 @@ def get(
     """Write the stored bytes of a result to a file.
 
     The bytes are those that the step's codec made, checked against their digest; nothing is unpickled.
-    `show NAME` tells the codec. In a folder the file is called by the name, with the codec's suffix.
+    `show NAME` names the codec. In a folder the file is called by the name, with the codec's suffix.
     """
     step = find_step(reader, words, reader.view(run=run, revision=revision)).step
     if output == "-" and sys.stdout.isatty():

@@ -1,4 +1,4 @@
-"""``log NAME``: what a step left behind in words."""
+"""``log NAME``: output and traceback of a step."""
 
 from collections.abc import Iterator
 
@@ -60,16 +60,16 @@ def _rows(reader: Reader, view: View, words: tuple[str, ...]) -> Iterator[Fact]:
 
 
 def _output(reader: Reader, step: StepView) -> Fact | None:
-    """What the step said when it was computed, which was in an earlier run where it is cached."""
+    """The output of the run that computed the step, which was an earlier one where it is cached."""
     run = step.run
     if step.cached:
         row = reader.one("SELECT run FROM results WHERE id = ?", [step.result_id])
         run = row[0] if row else None
     with reader.translated():
-        said = output_of(reader.connection, step.step, run) if run else None
-    if said is None:
+        output = output_of(reader.connection, step.step, run) if run else None
+    if output is None:
         return None
-    return {"run": run, **{name: getattr(said, name).decode("utf-8", "replace") for name in _STREAMS}}
+    return {"run": run, **{name: getattr(output, name).decode("utf-8", "replace") for name in _STREAMS}}
 
 
 def _print(row: Fact) -> None:

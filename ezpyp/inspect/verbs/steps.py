@@ -45,7 +45,7 @@ States = frozenset[str]
 
 
 def states(ctx: click.Context, param: click.Parameter, text: str | None) -> States | None:
-    """States of steps, asked for as words or numbers, several parted by commas; click calls it."""
+    """States of steps from an option: words or numbers, separated by commas."""
     if text is None:
         return None
     return frozenset(state for word in text.split(",") for state in _states(word.strip().lower(), ctx, param))

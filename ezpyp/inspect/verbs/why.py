@@ -19,15 +19,18 @@ from ezpyp.inspect.text import one_line
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import Status, StepView
 
+# States of a step that did not end, and how a sentence on it begins.
+UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
+
 
 @dataclass(frozen=True, slots=True)
 class StepVerdict:
-    """The answer.
+    """Why a step stands as it does.
 
     Args:
         kind: "new", "changed", "again", "cached", "cutoff", "failed", "skipped", "pending", "running" or
             "killed".
-        text: The answer in words.
+        text: The same as a sentence.
         compared_with: Number of the step of that name that was known before, where the key is another one.
     """
 
@@ -104,10 +107,6 @@ def _print_sources(differ: Differ, old: Known, new: Known) -> None:
         lines = unified_diff(was.splitlines(), now.splitlines(), "before", "now", lineterm="")
         heading(f"Recorded source of {name}")
         code("\n".join(lines), "diff")
-
-
-# How a step stands that did not end, and the words for it.
-UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
 
 
 def _verdict(reader: Reader, step: StepView) -> StepVerdict:
@@ -195,6 +194,6 @@ def _failure(reader: Reader, step: StepView) -> str:
 def _blamed(reader: Reader, step: StepView) -> str:
     """From a skipped step up to the one that failed."""
     chain = blamed_chain(reader, step)
-    said = f"was skipped in run {step.run}, because {' <- '.join(chain) or 'something it needs'} failed"
-    root = reader.step(reader.view(run=step.run), "s.name = :name", {"name": chain[-1]}) if chain else None
-    return f"{said}; {root.name} {_failure(reader, root)}" if root else said
+    skipped = f"was skipped in run {step.run}, because {' <- '.join(chain) or 'something it needs'} failed"
+    failed = reader.step(reader.view(run=step.run), "s.name = :name", {"name": chain[-1]}) if chain else None
+    return f"{skipped}; {failed.name} {_failure(reader, failed)}" if failed else skipped
