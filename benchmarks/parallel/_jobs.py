@@ -82,8 +82,7 @@ def noop(pipeline: Pipeline) -> dict[str, Any]:
 
 def dealing(_: Pipeline) -> dict[str, Any]:
     """What the scheduler's part of the coordinator takes for a step, without messages, rows and results."""
-    from ezpyp.execution.dispatch import Dispatcher, Durations
-    from ezpyp.execution.scheduler import Scheduler, longest_first
+    from ezpyp.execution.scheduler import Dispatcher, Durations, Scheduler, longest_first
 
     count = 100_000
     durations = Durations(["nothing"] * count, {})

@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from benchmarks.simulation._machine import Costs, Outcome, simulate
 from benchmarks.simulation._shapes import SHAPES, program
-from ezpyp.execution.dispatch import chunk_seconds
+from ezpyp.execution.scheduler import chunk_seconds
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,9 +4,8 @@ import heapq
 from dataclasses import dataclass
 
 from benchmarks.simulation._shapes import Steps
-from ezpyp.execution.dispatch import Dispatcher
 from ezpyp.execution.mpi.work import SHORT_S
-from ezpyp.execution.scheduler import Scheduler, longest_first
+from ezpyp.execution.scheduler import Dispatcher, Scheduler, longest_first
 
 
 @dataclass(frozen=True, slots=True)

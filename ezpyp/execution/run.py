@@ -8,8 +8,9 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -18,17 +19,15 @@ from ezpyp.errors import StoreError
 from ezpyp.execution import output as lines
 from ezpyp.execution.capture.capture import Capture
 from ezpyp.execution.coordinator import Coordinator
-from ezpyp.execution.dispatch import FADING, Durations
 from ezpyp.execution.git import repository
 from ezpyp.execution.messages import FAILED, SKIPPED
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.work import coordinate
-from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.output import Console, Report
 from ezpyp.execution.plan import found_results
 from ezpyp.execution.progress import Planned, ProgressLine, is_wanted, screen_for
 from ezpyp.execution.recorder import GROUP_S, Counted, Recorder
-from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
+from ezpyp.execution.scheduler import FADING, Durations, Scheduler, in_phases, longest_first
 from ezpyp.execution.state import RunStart
 from ezpyp.execution.worker import Worker
 from ezpyp.explain.untracked import circumstances_of
@@ -135,6 +134,46 @@ def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
 
 
 SUMMARY_NAME = "pipeline.summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The arguments of `Pipeline` that count at its location.
+
+    Attributes:
+        location: Folder of the cache.
+        pipeline_id: Name of the pipeline.
+        revise: Which steps with results may change their meaning.
+        trust: Whether pickles may be loaded that somebody else could have written.
+        durable: Whether results and commits wait for the disk.
+    """
+
+    location: Path
+    pipeline_id: str
+    revise: bool | Iterable[str] = False
+    trust: bool = False
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The arguments of one ``execute()``, with the settings of its pipeline; rank 0's count.
+
+    Attributes:
+        settings: Those of the pipeline.
+        revise: As for `Settings`, for this time.
+        output: ``steps``, ``summary`` or ``none``.
+        progress: Whether to show how far the run is; None for: unless the output is ``none``.
+        barrier: Whether a phase begins only when the one before has ended.
+        wait_s: Seconds to wait for another job that holds the location.
+    """
+
+    settings: Settings
+    revise: bool | Iterable[str] | None = None
+    output: str = "steps"
+    progress: bool | None = None
+    barrier: bool = False
+    wait_s: float = 0.0
 
 
 class Run:

@@ -1,10 +1,10 @@
-"""The ready queue: which step may start next. Pure; it knows neither MPI nor the store."""
+"""Which step may start next, on which rank, and how many at once. Pure; it knows neither MPI nor the store."""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
 
 class Scheduler:
@@ -140,3 +140,193 @@ def longest_first(upstreams: Sequence[Sequence[int]], seconds: Sequence[float]) 
         for up in upstreams[position]:
             longest[up] = max(longest[up], seconds[up] + longest[position])
     return [-length for length in longest]
+
+
+CHUNK_S = 0.01
+CHUNK_S_PER_RANK = 160e-6
+"""Two messages a chunk take the coordinator 80 us: with so much work in each it can serve all ranks, half busy."""
+MOST = 200
+"""Steps of one chunk: one that takes longer than it should holds up no more than these."""
+
+
+def chunk_seconds(ranks: int) -> float:
+    """Work of a chunk for so many ranks, s.
+
+    Example:
+        >>> chunk_seconds(4), chunk_seconds(1000)
+        (0.01, 0.16)
+    """
+    return max(CHUNK_S, ranks * CHUNK_S_PER_RANK)
+
+
+class Dispatcher:
+    """Assigns ready steps to ranks: short ones in chunks, long ones one by one.
+
+    A message costs as much as a hundred tiny steps, so steps known to be short go in chunks of about ``chunk_s``,
+    never more than a rank's fair share of half of what is ready (guided self-scheduling, Polychronopoulos and Kuck
+    1987). A rank whose work is known and below one chunk, the low-water mark, gets its next chunk before it is done,
+    so that it need not wait for the answer. A step that is long, or of unknown length, goes alone to an idle rank.
+
+    What waits behind a step that takes longer than its function did so far goes on waiting: at most two chunks.
+
+    Args:
+        ranks: The ranks that compute; the last gets work first.
+        seconds: How long a step will take, as far as is known; None where it is not.
+        chunk_s: Work of a chunk, s; 0 for single steps, and none before a rank is idle.
+        coordinator: The rank that also keeps the records, and so gets nothing before it is idle.
+
+    Example:
+        >>> ready = list(range(12))
+        >>> take = lambda: ready.pop(0) if ready else None
+        >>> dispatcher = Dispatcher([1, 0], seconds=lambda position: 0.001)
+        >>> [dispatcher.assign(take, len(ready)) for _ in range(3)]
+        [(0, [0, 1, 2]), (1, [3, 4]), (1, [5])]
+    """
+
+    def __init__(
+        self,
+        ranks: Iterable[int],
+        seconds: Callable[[int], float | None],
+        *,
+        chunk_s: float = CHUNK_S,
+        coordinator: int | None = None,
+    ) -> None:
+        self._idle = list(ranks)
+        self._size = len(self._idle)
+        self._seconds = seconds
+        self._chunk_s = chunk_s
+        self._coordinator = coordinator
+        # The steps of each rank that have not come back, in the order in which it runs them, and their lengths; one of
+        # unknown length counts as a whole chunk.
+        self._loads: dict[int, dict[int, float]] = {rank: {} for rank in self._idle}
+        self._left_s = dict.fromkeys(self._idle, 0.0)
+        self._low: dict[int, None] = {}  # ranks below the low-water mark
+
+    @property
+    def busy(self) -> bool:
+        """Whether any rank has work."""
+        return len(self._idle) < self._size
+
+    def first(self, rank: int) -> int | None:
+        """The step that a rank is running: the first of those it has."""
+        return next(iter(self._loads[rank]), None)
+
+    def assign(self, take: Callable[[], int | None], ready: int) -> tuple[int, list[int]] | None:
+        """The next rank to be given something, and the steps; None where there is neither.
+
+        Args:
+            take: Gives the next step.
+            ready: About how many steps it could give.
+        """
+        rank = self._next_rank(ready)
+        if rank is None:
+            return None
+        steps = self._chunk(take, min(MOST, max(1, ready // (2 * self._size))))
+        if not steps:
+            if not self._loads[rank]:
+                self._idle.append(rank)
+            return None
+        self._loads[rank].update(steps)
+        self._left_s[rank] += sum(steps.values())
+        self._note_if_low(rank)
+        return rank, list(steps)
+
+    def _next_rank(self, ready: int) -> int | None:
+        if self._idle:
+            return self._idle.pop()
+        # Near the end an idle rank should find something left.
+        return self._low.popitem()[0] if self._low and ready >= self._size else None
+
+    def _chunk(self, take: Callable[[], int | None], most: int) -> dict[int, float]:
+        steps: dict[int, float] = {}
+        total_s = 0.0
+        while len(steps) < most and (not steps or total_s < self._chunk_s) and (position := take()) is not None:
+            seconds = self._seconds(position)
+            steps[position] = self._chunk_s if seconds is None else seconds
+            total_s += steps[position]
+        return steps
+
+    def returned(self, rank: int, position: int) -> None:
+        """A step has come back from a rank, run or not."""
+        load = self._loads[rank]
+        self._left_s[rank] -= load.pop(position)
+        if load:
+            self._note_if_low(rank)
+        else:
+            self._set_idle(rank)
+
+    def ended(self, rank: int) -> None:
+        """A rank runs nothing more; what it had is lost."""
+        if self._loads[rank]:
+            self._loads[rank].clear()
+            self._set_idle(rank)
+
+    def _note_if_low(self, rank: int) -> None:
+        if self._left_s[rank] < self._chunk_s and rank != self._coordinator and len(self._loads[rank]) < MOST:
+            self._low[rank] = None
+
+    def _set_idle(self, rank: int) -> None:
+        self._left_s[rank] = 0.0  # no sum of differences: rounding would leave a little
+        self._low.pop(rank, None)
+        self._idle.append(rank)
+
+
+FADING = 0.8
+"""A hiccup of the machine in one body of a sweep counts for the next twenty or so, not for all that follow."""
+
+
+class Durations:
+    """What each step took when it last ran, corrected by what steps of its function take in this run.
+
+    Args:
+        functions: The function of each step, by position.
+        recorded: What steps took when they last ran, s, by position; those that never ran left out.
+
+    Example:
+        >>> durations = Durations(["f", "f", "g"], {0: 2.0})
+        >>> durations.usual(), [durations.longest(position) for position in range(3)]
+        ([2.0, 2.0, 2.0], [2.0, 2.0, None])
+        >>> durations.took(0, 2.5)
+        >>> [durations.longest(position) for position in range(2)]
+        [2.5, 2.5]
+    """
+
+    def __init__(self, functions: Sequence[Hashable], recorded: Mapping[int, float]) -> None:
+        self._functions = functions
+        self.recorded = recorded
+        self._longest: dict[Hashable, float] = {}
+        self._more: dict[Hashable, float] = {}  # by how much one took longer than the time before
+        for position, seconds in recorded.items():
+            self._longest[functions[position]] = max(seconds, self._longest.get(functions[position], 0.0))
+
+    def usual(self) -> list[float]:
+        """Seconds of each step: its own, or the mean of its function, or that of all; 1 where nothing is known."""
+        recorded, functions = self.recorded, self._functions
+        if not recorded:
+            return [1.0] * len(functions)
+        by_function: dict[Hashable, list[float]] = {}
+        for position, seconds in recorded.items():
+            by_function.setdefault(functions[position], []).append(seconds)
+        means = {function: sum(times) / len(times) for function, times in by_function.items()}
+        mean = sum(recorded.values()) / len(recorded)
+        return [
+            recorded[position] if position in recorded else means.get(function, mean)
+            for position, function in enumerate(functions)
+        ]
+
+    def longest(self, position: int) -> float | None:
+        """The longest that a step will probably take, by those that ended last; None where its function is new."""
+        function = self._functions[position]
+        recorded = self.recorded.get(position)
+        if recorded is None:
+            return self._longest.get(function)
+        return recorded + self._more.get(function, 0.0)
+
+    def took(self, position: int, seconds: float) -> None:
+        """A step has run, or runs for so long already."""
+        function = self._functions[position]
+        faded = FADING * self._longest.get(function, 0.0)
+        self._longest[function] = seconds if seconds > faded else faded  # noqa: FURB136 - half of what max() takes, for each step
+        recorded = self.recorded.get(position)
+        if recorded is not None:
+            self._more[function] = max(seconds - recorded, FADING * self._more.get(function, 0.0))

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from ezpyp.errors import OptionError
-from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan
-from ezpyp.execution.run import SUMMARY_NAME
+from ezpyp.execution.run import SUMMARY_NAME, RunOptions, Settings
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.pipeline.freeze import SCHEMA_NAME
 from ezpyp.pipeline.reading import Answers

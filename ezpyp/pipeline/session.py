@@ -11,10 +11,9 @@ from ezpyp.errors import EzpypError, InitializationError, PipelineFailedError
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.connect import connect, not_shared
 from ezpyp.execution.mpi.work import work
-from ezpyp.execution.options import RunOptions, Settings
 from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan, found_results, plan_of
-from ezpyp.execution.run import Run, worker_of
+from ezpyp.execution.run import Run, RunOptions, Settings, worker_of
 from ezpyp.graph.program import Program
 from ezpyp.pipeline.collective import Ranks
 from ezpyp.pipeline.freeze import (

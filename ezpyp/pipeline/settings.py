@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ezpyp.errors import EzpypError, OptionError, StoreError
-from ezpyp.execution.options import Settings
+from ezpyp.execution.run import Settings
 
 
 def checked_id(pipeline_id: object) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezpyp.execution.dispatch import CHUNK_S, MOST, Dispatcher
+from ezpyp.execution.scheduler import CHUNK_S, MOST, Dispatcher
 
 
 class Ready:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ezpyp.execution.dispatch import Durations
+from ezpyp.execution.scheduler import Durations
 
 
 def test_nothing_is_known_of_a_new_function() -> None:

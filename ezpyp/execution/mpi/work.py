@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 
 from ezpyp.errors import ParallelError, RankLeftError
 from ezpyp.execution.coordinator import Coordinator
-from ezpyp.execution.dispatch import Dispatcher, Durations, chunk_seconds
 from ezpyp.execution.messages import Message, Outcome, Task
 from ezpyp.execution.mpi.communicator import Backoff, Communicator
 from ezpyp.execution.mpi.ranks import PATIENCE_S
 from ezpyp.execution.recorder import Recorder
+from ezpyp.execution.scheduler import Dispatcher, Durations, chunk_seconds
 from ezpyp.execution.worker import Worker
 
 SHORT_S = 0.005

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ezpyp.execution.mpi.communicator import SerialCommunicator
 from ezpyp.execution.mpi.ranks import RankCommunicator
 from ezpyp.execution.mpi.work import work
-from ezpyp.execution.options import RunOptions, Settings
+from ezpyp.execution.run import RunOptions, Settings
 from ezpyp.execution.worker import Worker
 from ezpyp.graph.program import Program
 from ezpyp.pipeline.session import Root
