@@ -9,66 +9,20 @@ from __future__ import annotations
 
 import threading
 import time
-from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from ezpyp.execution import output as lines
 from ezpyp.execution.capture.capture import Capture
-from ezpyp.execution.messages import DONE, FAILED, PENDING, RUNNING, SKIPPED, Outcome
+from ezpyp.execution.messages import DONE, FAILED, RUNNING, SKIPPED, Outcome
 from ezpyp.execution.output import Console
 from ezpyp.execution.progress import CACHED, ProgressLine
-from ezpyp.execution.state import RunStart
 from ezpyp.graph.program import Program
 from ezpyp.store.damage import Damage, insert_damage
 from ezpyp.store.index import Index
 from ezpyp.store.results import insert_results
 from ezpyp.store.rows import ErrorRow, NewResult, StepRow
-from ezpyp.store.runs import OutputRow, insert_errors, insert_outputs, insert_step_rows, record_counts
-
-LEAST = 100_000
-"""Steps of a run from which on its row holds counts by phase and status: `inspect` need not count a million rows."""
-
-
-class Counted:
-    """Counts by phase and status, kept up to date row by row.
-
-    Args:
-        phases: Phase of each step, by position.
-        statuses: Status of each step before the run.
-
-    Example:
-        >>> counted = Counted([0, 0, 1], [PENDING, DONE, PENDING])
-        >>> counted.becomes(2, DONE)
-        >>> counted.by_phase()
-        {(0, -1): 1, (0, 0): 1, (1, 0): 1}
-    """
-
-    def __init__(self, phases: Sequence[int], statuses: Sequence[int]) -> None:
-        self._phases = phases
-        self._statuses = array("b", statuses)
-        self._counts = Counter(zip(phases, statuses, strict=True))
-
-    @classmethod
-    def of(cls, start: RunStart) -> Counted | None:
-        """What is known when a run begins; None for a small one."""
-        if len(start.program) < LEAST or start.rows is None:
-            return None
-        pairs = zip(start.found, start.rows, strict=True)
-        return cls(start.program.phases, [DONE if found else row[0] if row else PENDING for found, row in pairs])
-
-    def becomes(self, position: int, status: int) -> None:
-        """A step's newest row has another status."""
-        phase = self._phases[position]
-        self._counts[phase, self._statuses[position]] -= 1
-        self._counts[phase, status] += 1
-        self._statuses[position] = status
-
-    def by_phase(self) -> dict[tuple[int, int], int]:
-        """The counts, by phase and status."""
-        return {key: count for key, count in self._counts.items() if count}
-
+from ezpyp.store.runs import OutputRow, insert_errors, insert_outputs, insert_step_rows
 
 GROUP_S = 0.02
 LONG_S = 1.0
@@ -85,13 +39,11 @@ class Recorder:
         step_ids: Row id of each step, by position.
         console: Where lines go; None where none are wanted.
         follow: Gives what says how far the run is; None where nothing does.
-        counted: Kept in the run's row while it goes on; None where the run is small.
     """
 
     def __init__(
         self, index: Index, program: Program, run: int, step_ids: list[int], console: Console | None, *,
         follow: Callable[[Capture], ProgressLine | None] = lambda _: None,
-        counted: Counted | None = None,
     ) -> None:  # fmt: skip
         self._index = index
         self._program = program
@@ -100,7 +52,6 @@ class Recorder:
         self._verbose = console is not None
         self._console = console
         self._follow = follow
-        self._counted = counted
         self._line: ProgressLine | None = None
         self._lock = threading.Lock()
         self._results: list[tuple[int, int, NewResult]] = []
@@ -142,7 +93,7 @@ class Recorder:
         """A step gave a result; the id of its row."""
         with self._lock:
             id_ = self._add_result(result)
-            self._add_row(outcome.position, self._row(outcome, DONE, id_))
+            self._add_row(self._row(outcome, DONE, id_))
             self._ended(outcome.position, DONE, outcome.seconds)
             if self._verbose:
                 name = self._program.names[outcome.position]
@@ -156,7 +107,7 @@ class Recorder:
         assert failure is not None
         name = self._program.names[outcome.position]
         with self._lock:
-            self._add_row(outcome.position, self._row(outcome, FAILED, None))
+            self._add_row(self._row(outcome, FAILED, None))
             self._ended(outcome.position, FAILED, outcome.seconds)
             self._errors.append(
                 ErrorRow(self._step_ids[outcome.position], self._run, *failure[:4], failure.traceback, None)
@@ -173,7 +124,7 @@ class Recorder:
         with self._lock:
             now, reason = time.time(), f"needs {blame}"
             row = StepRow(step_id, self._run, SKIPPED, 0, None, *texts, now, None, None, None, reason)
-            self._add_row(position, row)
+            self._add_row(row)
             self._errors.append(ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame))
             self._ended(position, SKIPPED)
             self.say(lines.skipped(0, *self._titled(position), blame))
@@ -197,7 +148,7 @@ class Recorder:
         """A step was found in the cache, and its row does not say so yet."""
         row = StepRow(self._step_ids[position], self._run, DONE, 1, result, *texts, time.time(), 0.0, 0, None, reason)
         with self._lock:
-            self._add_row(position, row)
+            self._add_row(row)
             self._ended(position, CACHED)
             if say:
                 self.say(lines.cached(0, *self._titled(position), reason))
@@ -255,7 +206,7 @@ class Recorder:
         started_at = time.time() - (time.perf_counter() - started)
         step = self._step_ids[position]
         row = StepRow(step, self._run, RUNNING, 0, None, None, None, started_at, None, rank, host, None)
-        self._add_row(position, row)
+        self._add_row(row)
         self._begin(position, rank)
         self._announced.add(position)
 
@@ -287,9 +238,7 @@ class Recorder:
         self._results.append((id_, self._run, result))
         return id_
 
-    def _add_row(self, position: int, row: StepRow) -> None:
-        if self._counted is not None:
-            self._counted.becomes(position, row.status)
+    def _add_row(self, row: StepRow) -> None:
         if not self._rows:
             self._oldest = time.perf_counter()
         self._rows.append(row)
@@ -302,8 +251,6 @@ class Recorder:
             insert_step_rows(connection, self._rows)
             insert_errors(connection, self._errors)
             insert_outputs(connection, self._outputs)
-            if self._counted is not None:
-                record_counts(connection, self._run, self._counted.by_phase())
         self._results.clear()
         self._rows.clear()
         self._errors.clear()

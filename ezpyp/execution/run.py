@@ -26,7 +26,7 @@ from ezpyp.execution.mpi.work import coordinate
 from ezpyp.execution.output import Console, Report
 from ezpyp.execution.plan import found_results
 from ezpyp.execution.progress import Planned, ProgressLine, is_wanted, screen_for
-from ezpyp.execution.recorder import GROUP_S, Counted, Recorder
+from ezpyp.execution.recorder import GROUP_S, Recorder
 from ezpyp.execution.scheduler import FADING, Durations, Scheduler, in_phases, longest_first
 from ezpyp.execution.state import RunStart
 from ezpyp.execution.worker import Worker
@@ -216,7 +216,7 @@ class Run:
         run = self._record_start()
         recorder = Recorder(
             self._index, program, run, self._step_ids, self._console if options.output == "steps" else None,
-            follow=partial(self._follow, to_run), counted=Counted.of(start),
+            follow=partial(self._follow, to_run),
         )  # fmt: skip
         if to_run:
             self._repository.look()

@@ -93,11 +93,6 @@ def finish_run(
     )
 
 
-def record_counts(connection: sqlite3.Connection, run: int, by_phase: Mapping[tuple[int, int], int]) -> None:
-    """Record how many steps are how while a run goes on, by phase and status."""
-    connection.execute("UPDATE runs SET phases = ? WHERE run = ?", (_phases_text(by_phase), run))
-
-
 def _phases_text(by_phase: Mapping[tuple[int, int], int]) -> str:
     phases: dict[int, dict[int, int]] = {}
     for (phase, status), number in sorted(by_phase.items()):

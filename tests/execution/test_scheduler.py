@@ -42,25 +42,6 @@ def programs(draw: st.DrawFn) -> tuple[list[tuple[int, ...]], set[int]]:
     return upstreams, draw(st.sets(st.integers(0, count - 1)))
 
 
-def test_step_waits_for_all_of_its_upstreams():
-    scheduler = Scheduler(DIAMOND, range(4), range(4))
-    assert taken(scheduler) == [0]
-    scheduler.finish(0)
-    assert taken(scheduler) == [1, 2]
-    scheduler.finish(2)
-    assert taken(scheduler) == []
-    scheduler.finish(1)
-    assert taken(scheduler) == [3]
-
-
-def test_upstream_that_stands_twice_is_waited_for_once():
-    assert drained(Scheduler([(), (0, 0)], [0, 1], [0, 1])) == [0, 1]
-
-
-def test_upstream_that_is_not_pending_counts_as_finished():
-    assert taken(Scheduler(DIAMOND, [3], range(4))) == [3]
-
-
 def test_smallest_urgency_is_taken_first_also_among_steps_that_became_ready_later():
     scheduler = Scheduler([(), (), (0,)], range(3), [1, 2, 0])
     assert scheduler.take() == 0
@@ -72,57 +53,9 @@ def test_equal_urgency_keeps_the_order_of_declaration():
     assert drained(Scheduler([()] * 4, [0, 1, 2, 3], [0.0] * 4)) == [0, 1, 2, 3]
 
 
-def test_left_counts_down_at_the_end_of_a_step_not_at_its_start():
-    scheduler = Scheduler(DIAMOND, range(4), range(4))
-    scheduler.take()
-    assert scheduler.left == 4
-    scheduler.finish(0)
-    assert scheduler.left == 3
-
-
-def test_without_a_barrier_a_chain_goes_ahead_of_other_steps_of_its_first_phase():
-    scheduler = Scheduler([(), (), (0,)], range(3), [0, 1, 2])
-    assert taken(scheduler) == [0, 1]
-    scheduler.finish(0)
-    assert taken(scheduler) == [2]
-
-
-def test_barrier_holds_a_phase_back_until_the_one_before_has_ended():
-    upstreams = [(), (), (0,)]
-    scheduler = Scheduler(upstreams, range(3), in_phases([0, 0, 1]), barrier=[0, 0, 1])
-    assert taken(scheduler) == [0, 1]
-    scheduler.finish(0)
-    assert taken(scheduler) == []
-    scheduler.finish(1)
-    assert taken(scheduler) == [2]
-
-
-def test_barrier_skips_phases_of_which_nothing_is_pending():
-    phases = [0, 1, 2]
-    assert drained(Scheduler([(), (0,), (1,)], [2], in_phases(phases), phases)) == [2]
-
-
 @pytest.mark.parametrize(("phases", "urgency"), [([], []), ([0, 1, 0], [0, 2, 1]), ([2, 1, 0], [2, 1, 0])])
 def test_serial_order_is_by_phase_then_by_declaration(phases, urgency):
     assert in_phases(phases) == urgency
-
-
-def test_longest_path_to_an_end_goes_first():
-    # 0 -> 1 is short, 2 -> 3 long, though 0 itself takes longer than 2.
-    assert longest_first([(), (0,), (), (2,)], [2, 1, 1, 9]) == [-3, -1, -10, -9]
-
-
-def test_a_result_used_by_many_counts_with_the_longest_of_them():
-    assert longest_first([(), (0,), (0,)], [1, 5, 3])[0] == -6
-
-
-@given(programs())
-def test_every_pending_step_is_handed_out_once_after_its_pending_upstreams(program):
-    upstreams, pending = program
-    order = drained(Scheduler(upstreams, pending, in_phases(phases_of(upstreams))))
-    assert sorted(order) == sorted(pending)
-    for position in pending:
-        assert all(order.index(up) < order.index(position) for up in upstreams[position] if up in pending)
 
 
 @given(programs())
@@ -170,33 +103,11 @@ def test_urgency_of_a_parallel_run_is_the_longest_path_found_by_walking_them_all
     assert longest_first(upstreams, seconds) == [-longest(position) for position in range(count)]
 
 
-def test_step_put_back_waits_for_what_it_is_put_back_for():
-    scheduler = Scheduler([(), (0,)], [1], [0, 1])
-    assert scheduler.take() == 1
-    scheduler.reopen(0, ())
-    scheduler.put_back(1, [0])
-    assert (scheduler.left, taken(scheduler)) == (2, [0])
-    scheduler.finish(0)
-    assert (scheduler.left, taken(scheduler)) == (1, [1])
-
-
 def test_step_put_back_for_nothing_is_ready_at_once():
     scheduler = Scheduler([()], [0], [0])
     scheduler.take()
     scheduler.put_back(0, ())
     assert (scheduler.left, taken(scheduler)) == (1, [0])
-
-
-def test_reopened_steps_wait_for_each_other():
-    scheduler = Scheduler(DIAMOND, [3], range(4))
-    scheduler.take()
-    scheduler.reopen(1, ())
-    scheduler.put_back(3, [1])
-    assert scheduler.take() == 1
-    scheduler.reopen(0, ())
-    scheduler.put_back(1, [0])
-    assert drained(scheduler) == [0, 1, 3]
-    assert scheduler.left == 0
 
 
 def test_barrier_holds_later_phases_back_for_a_step_that_runs_again():

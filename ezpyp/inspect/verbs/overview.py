@@ -116,7 +116,7 @@ def _facts(reader: Reader, held: Holder | None) -> Fact:
 
 
 def _phases(reader: Reader, view: View, run: RunView | None) -> list[Fact]:
-    """How many steps of each phase are how: as the run wrote it down where there are too many to count again."""
+    """How many steps of each phase are how: as a large run recorded it at its end, counted otherwise."""
     counts: dict[int, dict[int, int]] = {}
     if run is not None and run.revision == view.revision and run.total > COUNTED:
         counts = _counts_of_run(reader, run)
@@ -128,7 +128,7 @@ def _phases(reader: Reader, view: View, run: RunView | None) -> list[Fact]:
 
 
 def _counts_of_run(reader: Reader, run: RunView) -> dict[int, dict[int, int]]:
-    """What a large run wrote down with its last rows, any run when it ended; nothing where neither is so."""
+    """What a run recorded when it ended; nothing while it goes on."""
     (text,) = reader.must("SELECT phases FROM runs WHERE run = ?", [run.run])
     with reader.translated():
         return {
