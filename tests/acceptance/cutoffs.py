@@ -8,6 +8,8 @@ which shows that the scenario tests the rule.
 import sys
 from dataclasses import dataclass
 
+from tests.acceptance.tools import expanded
+
 HEAD = """
 import sys
 from pathlib import Path
@@ -82,21 +84,14 @@ class Scenario:
 def scenario(name: str, old: str, new: str, runs: str, off: str, script: str) -> Scenario:
     """Put one together."""
     assert script.count(old) == 1, f"{name}: {old!r} stands {script.count(old)} times in the script"
-    return Scenario(name, HEAD + script + TAIL, old, new, runs, off)
+    return Scenario(name, HEAD + expanded(script) + TAIL, old, new, runs, off)
 
 
 def produced(name: str, body: tuple[str, str], runs: str, off: str, consumer: str = "value") -> Scenario:
     """A producer whose code is edited from one line to another, and a consumer of what it gives."""
     script = f"""
-@step
-def make():
-    ran("make")
-    {body[0]}
-
-@step
-def use(value):
-    ran("use")
-    return str({consumer})
+step make(): {body[0]}
+step use(value): return str({consumer})
 
 use(make())
 """
@@ -115,71 +110,26 @@ CUT_OFF = [
     produced("nothing", ("return None", "print(end=''); return None"), "make use", FILES_BY_NAME),
     produced("a function", ("return abs", "print(end=''); return abs"), "make", NO_CUT_OFF),
     scenario("a chain is cut once", "return x * 2", "return x + x", "first", NO_CUT_OFF, """
-@step
-def first(x):
-    ran("first")
-    return x * 2
-
-@step
-def second(x):
-    ran("second")
-    return x + 1
-
-@step
-def third(x):
-    ran("third")
-    return -x
-
-@step
-def fourth(x):
-    ran("fourth")
-    return x
+step first(x): return x * 2
+step second(x): return x + 1
+step third(x): return -x
+step fourth(x): return x
 
 fourth(third(second(first(3))))
 """),
     scenario("a chain is cut on the way", "return x * 2", "return x * 4", "first second", NO_CUT_OFF, """
-@step
-def first(x):
-    ran("first")
-    return x * 2
-
-@step
-def second(x):
-    ran("second")
-    return x % 2
-
-@step
-def third(x):
-    ran("third")
-    return -x
-
-@step
-def fourth(x):
-    ran("fourth")
-    return x
+step first(x): return x * 2
+step second(x): return x % 2
+step third(x): return -x
+step fourth(x): return x
 
 fourth(third(second(first(3))))
 """),
     scenario("one of two upstreams changed in value", "return 2", "return 3", "left both", ALL_VALUES_ALIKE, """
-@step
-def left():
-    ran("left")
-    return 2
-
-@step
-def right():
-    ran("right")
-    return 5
-
-@step
-def both(a, b):
-    ran("both")
-    return a + b
-
-@step
-def other(b):
-    ran("other")
-    return b
+step left(): return 2
+step right(): return 5
+step both(a, b): return a + b
+step other(b): return b
 
 both(left(), right())
 other(right())
@@ -190,20 +140,9 @@ N = 2
 def helper():
     return N
 
-@step
-def left():
-    ran("left")
-    return helper()
-
-@step
-def right():
-    ran("right")
-    return -helper()
-
-@step
-def both(a, b):
-    ran("both")
-    return a + b
+step left(): return helper()
+step right(): return -helper()
+step both(a, b): return a + b
 
 both(left(), right())
 """),
@@ -211,53 +150,24 @@ both(left(), right())
              ALL_VALUES_ALIKE, """
 SWAPPED = False
 
-@step
-def left():
-    ran("left")
-    return 1 if SWAPPED else 2
-
-@step
-def right():
-    ran("right")
-    return 2 if SWAPPED else 1
-
-@step
-def both(a, b):
-    ran("both")
-    return a - b
+step left(): return 1 if SWAPPED else 2
+step right(): return 2 if SWAPPED else 1
+step both(a, b): return a - b
 
 both(left(), right())
 """),
     scenario("members of a set that swap their values", "SWAPPED = False", "SWAPPED = True", "one two", NO_CUT_OFF, """
 SWAPPED = False
 
-@step
-def one():
-    ran("one")
-    return 1 if SWAPPED else 2
-
-@step
-def two():
-    ran("two")
-    return 2 if SWAPPED else 1
-
-@step
-def total(parts):
-    ran("total")
-    return sum(parts)
+step one(): return 1 if SWAPPED else 2
+step two(): return 2 if SWAPPED else 1
+step total(parts): return sum(parts)
 
 total({one(), two()})
 """),
     scenario("a picked part, where another part changed", "'std': 1", "'std': 2", "moments use", ALL_VALUES_ALIKE, """
-@step
-def moments():
-    ran("moments")
-    return {'mean': 3, 'std': 1}
-
-@step
-def use(mean):
-    ran("use")
-    return mean
+step moments(): return {'mean': 3, 'std': 1}
+step use(mean): return mean
 
 use(PlaceHolder(moments())["mean"])
 """),
@@ -269,15 +179,8 @@ class Model:
     def predict(self, x):
         return self.slope * x
 
-@step
-def fit():
-    ran("fit")
-    return Model(3)
-
-@step
-def use(model):
-    ran("use")
-    return model.predict(4)
+step fit(): return Model(3)
+step use(model): return model.predict(4)
 
 use(fit())
 """),
@@ -289,15 +192,8 @@ class Model:
     def predict(self, x):
         return helper(x)
 
-@step
-def fit():
-    ran("fit")
-    return {"best": [Model()]}
-
-@step
-def use(models):
-    ran("use")
-    return models["best"][0].predict(4)
+step fit(): return {"best": [Model()]}
+step use(models): return models["best"][0].predict(4)
 
 use(fit())
 """),
@@ -307,20 +203,9 @@ class Model:
     def predict(self):
         return 1
 
-@step
-def fit():
-    ran("fit")
-    return Model()
-
-@step
-def wrap(model):
-    ran("wrap")
-    return [model]
-
-@step
-def use(models):
-    ran("use")
-    return models[0].predict()
+step fit(): return Model()
+step wrap(model): return [model]
+step use(models): return models[0].predict()
 
 use(wrap(fit()))
 """),
@@ -367,50 +252,26 @@ FILES = [
         "open(value).read()",
     ),
     scenario("an order-only dependency is edited", "'one'", "'two'", "write read", NO_ORDER, """
-@step
-def write():
-    ran("write")
-    (FOLDER / "out").write_text('one')
-    return 1
+step write(): (FOLDER / "out").write_text('one'); return 1
 
-@step(depends_on=[write()])
-def read():
-    ran("read")
-    return (FOLDER / "out").read_text()
+step(depends_on=[write()]) read(): return (FOLDER / "out").read_text()
 
 read()
 """),
     scenario("a dependency that is a value and in depends_on", "'one'", "'two'", "write read", NO_ORDER, """
-@step
-def write():
-    ran("write")
-    (FOLDER / "out").write_text('one')
-    return 1
+step write(): (FOLDER / "out").write_text('one'); return 1
 
 wrote = write()
 
-@step(depends_on=[wrote])
-def read(count):
-    ran("read")
-    return (FOLDER / "out").read_text() * count
+step(depends_on=[wrote]) read(count): return (FOLDER / "out").read_text() * count
 
 read(wrote)
 """),
     scenario("an order-only dependency below an equal one", "'one'", "'two'", "write check read", NO_ORDER, """
-@step
-def write():
-    ran("write")
-    (FOLDER / "out").write_text('one')
+step write(): (FOLDER / "out").write_text('one')
 
-@step(depends_on=[write()])
-def check():
-    ran("check")
-    return True
-
-@step(depends_on=[check()])
-def read():
-    ran("read")
-    return (FOLDER / "out").read_text()
+step(depends_on=[write()]) check(): return True
+step(depends_on=[check()]) read(): return (FOLDER / "out").read_text()
 
 read()
 """),
@@ -418,20 +279,9 @@ read()
 
 UNCACHED = [
     scenario(f"cache=False, {name}", f"{old}  # edited", f"{new}  # edited", runs, off, f"""
-@step(cache=False, version=1)
-def fetch():
-    ran("fetch")
-    {old}  # edited
-
-@step
-def use(value):
-    ran("use")
-    return len(str(value))
-
-@step
-def below(size):
-    ran("below")
-    return -size
+step(cache=False, version=1) fetch(): {old}  # edited
+step use(value): return len(str(value))
+step below(size): return -size
 
 below(use(fetch()))
 """)

@@ -24,15 +24,8 @@ from ezpyp.errors import (
 from .tools import Bodies, declared, executed, launch, obey_permissions, snapshot
 
 GOOD = """
-@as_pickle_step(pipeline)
-def alpha(x):
-    ran("alpha")
-    return x ** 2
-
-@as_pickle_step(pipeline)
-def show(*args, **kwargs):
-    ran("show")
-    return repr((args, kwargs))
+step alpha(x): return x ** 2
+step show(*args, **kwargs): return repr((args, kwargs))
 
 one = alpha(3)
 """
@@ -198,7 +191,7 @@ from tests.acceptance.tools import ran
 try:
     pipeline = Pipeline({location!r}, "study")
 
-    @as_pickle_step(pipeline)
+    @pipeline.step
     def alpha(x):
         ran("alpha")
         return x ** 2

@@ -17,15 +17,8 @@ def root(number):
     ran(f"root {number}")
     return number / (number - 3)
 
-@as_pickle_step(pipeline)
-def leaf(value):
-    ran("leaf")
-    return value
-
-@as_pickle_step(pipeline)
-def tip(value):
-    ran("tip")
-    return value
+step leaf(value): return value
+step tip(value): return value
 
 for number in range(10):
     tip(leaf(root(number)))
@@ -102,20 +95,9 @@ def test_a_failed_step_and_what_it_skipped_run_again(location: Path, bodies: Bod
 
 def test_a_mended_step_is_no_conflict_and_runs_with_its_descendants(location: Path, bodies: Bodies) -> None:
     broken = """
-    @as_pickle_step(pipeline)
-    def alpha(x):
-        ran("alpha")
-        return x / 0
-
-    @as_pickle_step(pipeline)
-    def beta(x):
-        ran("beta")
-        return -x
-
-    @as_pickle_step(pipeline)
-    def other(x):
-        ran("other")
-        return x
+    step alpha(x): return x / 0
+    step beta(x): return -x
+    step other(x): return x
 
     beta(alpha(3)), other(1)
     """

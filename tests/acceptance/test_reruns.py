@@ -12,62 +12,39 @@ import pytest
 import ezpyp
 from ezpyp.errors import PipelineMismatchError, SchemaConflictError
 
-from .tools import Bodies, declared, edit, executed, header, query, snapshot
+from .tools import Bodies, declared, edit, executed, expanded, header, query, snapshot
 
 BASE = """
-@as_pickle_step(pipeline)
-def alpha(x):
-    ran("alpha")
-    return x ** 2
+step alpha(x): return x ** 2
+step beta(x): return x ** 3
+step gamma(a, b): return a / b
 
-@as_pickle_step(pipeline)
-def beta(x):
-    ran("beta")
-    return x ** 3
-
-@as_pickle_step(pipeline)
-def gamma(a, b):
-    ran("gamma")
-    return a / b
-
-step = gamma(alpha(3), beta(2))
+whole = gamma(alpha(3), beta(2))
 """
 BETA_4 = edit(BASE, ("x ** 3", "x ** 4"))
 ALPHA_4 = edit(BASE, ("x ** 2", "x ** 4"))
-DELTA = BASE + "as_pickle_step(pipeline, name='delta')(lambda g: ran('delta') or 2 * g)(step)\n"
-ALPHA_ALONE = edit(BASE, ("step = gamma(alpha(3), beta(2))", "alpha(3)"))
+DELTA = BASE + "as_pickle_step(pipeline, name='delta')(lambda g: ran('delta') or 2 * g)(whole)\n"
+ALPHA_ALONE = edit(BASE, ("whole = gamma(alpha(3), beta(2))", "alpha(3)"))
 GAMMA_FAILS = edit(BASE, ("a / b", "a / 0"))
 BETA_FAILS = edit(BASE, ("return x ** 3", "return x / 0"))
-MOVED = "\n\n# a remark\n" + edit(BASE, ('ran("beta")', '"""Cube."""  # why\n    ran("beta")'))
+MOVED = "\n\n# a remark\n" + edit(expanded(BASE), ('ran("beta")', '"""Cube."""  # why\n    ran("beta")'))
 PREPARE = """
-@as_pickle_step(pipeline)
-def prepare():
-    return None
+step prepare(): pass
 
 prepared = prepare()
 
-@as_pickle_step(pipeline, depends_on=[])
-def measure():
-    return 1
+step(depends_on=[]) measure(): return 1
 
 measure()
 """
 ORDERED = """
-@as_pickle_step(pipeline)
-def first():
-    ran("first")
-
-@as_pickle_step(pipeline)
-def second():
-    ran("second")
+step first(): pass
+step second(): pass
 
 one = first()
 two = second()
 
-@as_pickle_step(pipeline, depends_on=ORDER)
-def third():
-    ran("third")
-    return 3
+step(depends_on=ORDER) third(): return 3
 
 third()
 """
@@ -77,21 +54,14 @@ def simulate(seed):
     ran(f"simulate {seed}")
     return seed ** 2
 
-@as_pickle_step(pipeline)
-def total(parts, weight=1):
-    ran("total")
-    return weight * sum(parts.values() if isinstance(parts, dict) else parts)
+step total(parts, weight=1): return weight * sum(parts.values() if isinstance(parts, dict) else parts)
 
 @as_pickle_step(pipeline)
 def total_of(*parts):
     ran("total")
     return sum(parts)
 
-@as_pickle_step(pipeline)
-def report(value):
-    ran("report")
-    return -value
-
+step report(value): return -value
 """
 FORMS = {
     "list": "whole = total([simulate(seed) for seed in SEEDS])",
@@ -240,7 +210,7 @@ RULE = {
     "depends_on in another order": [THIRD, Run(ordered("[two, one]"))],
     "depends_on names one less": [THIRD, Run(ordered("[one]"), "third", revise=True)],
     "depends_on is new": [
-        Run(PREPARE),
+        Run(PREPARE, "measure, prepare"),
         Run(edit(PREPARE, ("depends_on=[]", "depends_on=[prepared]")), refused="measure"),
     ],
 }

@@ -15,10 +15,7 @@ def simulate(seed):
     ran(f"simulate {seed}")
     return seed ** 2
 
-@as_pickle_step(pipeline)
-def total(parts):
-    ran("total")
-    return sum(parts)
+step total(parts): return sum(parts)
 
 total(simulate.map(range(SIZE)))
 """

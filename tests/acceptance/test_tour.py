@@ -79,20 +79,9 @@ pipeline.execute()
 FAN = (
     HEAD
     + """
-@step
-def base():
-    ran("base")
-    return 4
-
-@step
-def use(x, n):
-    ran("use")
-    return x * n
-
-@step
-def total(parts):
-    ran("total")
-    return sum(parts)
+step base(): return 4
+step use(x, n): return x * n
+step total(parts): return sum(parts)
 
 start = base()
 total([use(start, n) for n in range(99)])
@@ -104,15 +93,8 @@ FAN_EDITED = edit(FAN, ("return 4", "return len('four')"))
 UNLUCKY = (
     HEAD
     + """
-@step
-def base():
-    ran("base")
-    return 4
-
-@step
-def use(x):
-    ran("use")
-    return x + 1
+step base(): return 4
+step use(x): return x + 1
 
 use(base())
 """
@@ -125,25 +107,10 @@ DRAWN = (
     + """
 import os
 
-@step
-def draw():
-    ran("draw")
-    return os.urandom(40_000)
-
-@step
-def use(drawn):
-    ran("use")
-    return drawn[:8]
-
-@step
-def size(drawn):
-    ran("size")
-    return len(drawn)
-
-@step
-def below(size):
-    ran("below")
-    return -size
+step draw(): return os.urandom(40_000)
+step use(drawn): return drawn[:8]
+step size(drawn): return len(drawn)
+step below(size): return -size
 
 drawn = draw()
 one, two = use(drawn), below(size(drawn))
@@ -366,7 +333,7 @@ def test_a_failure_is_recorded_with_the_user_s_line(tour: Tour) -> None:
     )
     assert (name, kind, message) == ("weigh[seed=7]", "ValueError", "seven")
     assert str(file) == str(stage.folder / "run.py")
-    assert STUDY.splitlines()[int(str(line)) - 1].strip() == 'raise ValueError("seven")'
+    assert (stage.folder / "run.py").read_text().splitlines()[int(str(line)) - 1].strip() == 'raise ValueError("seven")'
 
 
 def test_a_serial_process_reads_what_a_job_wrote(tour: Tour) -> None:

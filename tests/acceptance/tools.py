@@ -20,6 +20,7 @@ HEADER = re.compile(
     r"Pipeline '(?P<id>.+)' @ (?P<location>.+), revision (?P<revision>\d+): "
     r"(?P<steps>\d+) steps?, (?P<cached>\d+) cached, (?P<to_run>\d+) to run"
 )
+SHORT_STEP = re.compile(r"^step(\(.*?\))? (\w+)\((.*?)\): (.+)$", re.MULTILINE)
 
 
 def ran(word: object) -> None:
@@ -84,15 +85,15 @@ def obey_permissions() -> None:
 def declared(location: Path, source: str, *, pipeline_id: str = "study", revise: object = False) -> Pipeline:
     """Run the text of a user's script against a new pipeline at a location, as a rerun would.
 
-    The text finds ``pipeline``, ``ran`` and everything public of ezpyp; its file is ``script.py`` beside the
+    The text finds ``pipeline``, ``step``, ``ran`` and everything public of ezpyp; its file is ``script.py`` beside the
     location. Returns the pipeline.
     """
     pipeline = Pipeline(location, pipeline_id, revise=revise)  # type: ignore[arg-type]  # any form is passed on
     # A location below a file has no folder to write beside.
     script = next(folder for folder in location.parents if folder.is_dir()) / "script.py"
-    script.write_text(textwrap.dedent(source))
+    script.write_text(expanded(textwrap.dedent(source)))
     public = {name: getattr(ezpyp, name) for name in ezpyp.__all__}
-    names: dict[str, object] = {**public, "__name__": "study", "pipeline": pipeline, "ran": ran}
+    names: dict[str, object] = public | {"__name__": "study", "pipeline": pipeline, "step": pipeline.step, "ran": ran}
     exec(compile(script.read_text(), str(script), "exec"), names)
     return pipeline
 
@@ -102,6 +103,15 @@ def executed(location: Path, source: str, *, pipeline_id: str = "study", **optio
     pipeline = declared(location, source, pipeline_id=pipeline_id)
     pipeline.execute(**options)  # type: ignore[arg-type]  # any option is passed on
     return pipeline
+
+
+def expanded(source: str) -> str:
+    """Write out the steps of a script that are put in short.
+
+    ``step NAME(PARAMETERS): STATEMENT``, or ``step(OPTIONS) NAME(...): ...``, becomes a decorated function that notes its
+    name with `ran` before it does the statement.
+    """
+    return SHORT_STEP.sub(r'@step\1\ndef \2(\3):\n    ran("\2")\n    \4\n', source)
 
 
 def edit(source: str, *changes: tuple[str, str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.acceptance.tools import expanded
 from tests.mpi import mpirun, python
 
 
@@ -36,7 +37,7 @@ def run_tour(size: int, folder: Path, scripts: Mapping[str, str], timeout_s: flo
     paths = {name: folder / f"{name}.py" for name in scripts}
     for name, path in paths.items():
         path.parent.mkdir(exist_ok=True)
-        path.write_text(scripts[name])
+        path.write_text(expanded(scripts[name]))
     arguments = [str(path) for path in paths.values()]
     if size:
         ended = mpirun(size, __file__, *arguments, timeout=timeout_s)
