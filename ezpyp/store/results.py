@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from operator import itemgetter
 
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
@@ -46,15 +45,13 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
     found: dict[bytes, KnownResult] = {}
     for start in range(0, len(keys), _KEYS_A_QUERY):
         part = keys[start : start + _KEYS_A_QUERY]
-        rows = connection.execute(
-            f"SELECT {_KNOWN} FROM results WHERE key IN ({','.join('?' * len(part))})",
-            part,
-        ).fetchall()
+        query = f"SELECT {_KNOWN} FROM results WHERE key IN ({','.join('?' * len(part))})"
+        rows = list(map(KnownResult._make, connection.execute(query, part)))
         if damaged:
-            rows = [row for row in rows if row[0] not in damaged]
-        if len(rows) > len(part) or len(set(map(itemgetter(1), rows))) < len(rows):
+            rows = [row for row in rows if row.id not in damaged]
+        if len({row.key for row in rows}) < len(rows):
             rows.sort()  # by id: the newest result of a key counts
-        found.update(zip(map(itemgetter(1), rows), map(KnownResult._make, rows), strict=True))
+        found.update((row.key, row) for row in rows)
     return found
 
 

@@ -43,14 +43,17 @@ def ended_in_order(connection: sqlite3.Connection) -> bool:
 def killed_run(connection: sqlite3.Connection) -> KilledRun | None:
     """What the newest run was at when it ended without a word; None where it did not."""
     row = connection.execute("SELECT run, status, host FROM runs ORDER BY run DESC LIMIT 1").fetchone()
-    if row is None or row[1] != "running":
+    if row is None:
+        return None
+    run, status, host = row
+    if status != "running":
         return None
     steps = connection.execute(  # "<> 0" is what the partial index asks for, in its own words
         "SELECT s.name, w.rank, w.host FROM step_rows w JOIN steps s ON s.id = w.step"
         " WHERE w.status <> 0 AND w.status = -2 AND w.run = ? ORDER BY w.rank",
-        [row[0]],
+        [run],
     )
-    return KilledRun(row[0], row[2], steps.fetchall())
+    return KilledRun(run, host, steps.fetchall())
 
 
 def start_run(connection: sqlite3.Connection, row: RunRow) -> int:
@@ -159,7 +162,7 @@ class OutputRow(NamedTuple):
 
 def insert_outputs(connection: sqlite3.Connection, rows: Iterable[OutputRow]) -> None:
     """Store what steps wrote; a step that runs twice in one run replaces its row."""
-    packed = [(row.step, row.run, *(_packed(text) for text in row[2:])) for row in rows]
+    packed = [(row.step, row.run, *map(_packed, (row.stdout, row.stderr, row.log))) for row in rows]
     connection.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)", packed)
 
 

@@ -163,17 +163,16 @@ def record_steps(
     edges: list[tuple[object, ...]] = []
     manifests: list[Manifest] = []
     for record in records:
-        name, key = record[0], record[1]
+        name, key, function, *described, upstreams, manifest = record
         id_ = known.get((name, key))
         if id_ is None:
             id_, next_id = next_id, next_id + 1
-            manifest = record[11]
             if manifest is not None:
                 manifests.append(manifest)
-            row = (name, key, functions[record[2]], *record[3:10], None if manifest is None else manifest.row)
+            row = (name, key, functions[function], *described, None if manifest is None else manifest.row)
             rows.append((id_, *row[:-1], step_checksum(row), row[-1]))
             # Upstreams are declared before what needs them, so their ids are known here.
-            edges += [(id_, i, ids[up], kind, slot) for i, (up, kind, slot) in enumerate(record[10])]
+            edges += [(id_, i, ids[up], kind, slot) for i, (up, kind, slot) in enumerate(upstreams)]
         ids.append(id_)
     record_manifests(connection, manifests)
     connection.executemany(f"INSERT INTO steps VALUES ({','.join('?' * 13)})", rows)
