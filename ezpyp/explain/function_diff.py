@@ -1,97 +1,26 @@
-"""The difference of two identities, as data: which part changed, from what to what."""
+"""The difference of two recorded functions: which part changed, from what to what."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from os.path import basename
+from dataclasses import dataclass, replace
 
 from ezpyp.describe import SECRET, describe, is_secret
-from ezpyp.explain.change import Change
-from ezpyp.explain.code_diff import CODE, Pair, Pairs, changes_of_names, changes_of_text, code_changes
+from ezpyp.explain.code_diff import Change, IsRenamed, changes_of_text, code_changes
 from ezpyp.explain.record import FunctionRecord, Part, record_of
-from ezpyp.explain.tree_diff import Comparison
+from ezpyp.explain.tree import Node
+from ezpyp.explain.tree_diff import differences
 from ezpyp.explain.untracked import Circumstance
 from ezpyp.hashing.code.identity import FunctionIdentity
 
-# Which of the changes found are the reason, and which only come along with it.
-
+_CODE = frozenset({"code", "helper", "method"})
+# Recorded and shown, but in no digest: no reason for a change.
+_NO_REASON = frozenset({"library", "environment"})
+# They come and go with the code that uses them.
 _WITH_CODE = frozenset({"helper", "default", "global", "closure", "version"})
 _OF_CLASS = frozenset({"class", "method"})
+_BASES = " bases"
+# What a dataclass keeps of its fields, beside the attributes of the class itself.
 _FIELDS = (".__dataclass_fields__", ".__match_args__")
 _ANNOTATION = ".__annotations__['"
-
-
-def told(found: Iterable[Change]) -> tuple[Change, ...]:
-    """Return the changes that are a reason, each once; all where none of them seems to be one."""
-    changes = list(dict.fromkeys(found))
-    # A table of functions changes with each of them: the function says more.
-    telling = [change for change in changes if _tells(change)]
-    # A dataclass writes its __init__ out of its fields, which say more.
-    telling = [change for change in telling if change.file != "<string>"] or telling
-    telling = list(_of_dataclasses(telling)) or telling
-    # Helpers and classes come and go with the code that calls them, which is what changed.
-    came_along = {change.name.removesuffix(" bases") for change in telling if _is_class_that_came(change)}
-    telling = [change for change in telling if not _comes_along(change, came_along)] or telling
-    return tuple(telling or changes)
-
-
-def _tells(change: Change) -> bool:
-    return change.old != change.new or bool(change.words and not change.is_vague) or bool(change.within and change.line)
-
-
-def _is_one_sided(change: Change) -> bool:
-    return not (change.old and change.new) and not change.within
-
-
-def _is_class_that_came(change: Change) -> bool:
-    return change.kind == "class" and change.name.endswith(" bases") and _is_one_sided(change)
-
-
-def _comes_along(change: Change, classes: set[str]) -> bool:
-    if not _is_one_sided(change):
-        return False
-    owner = change.name.removesuffix(" bases")
-    return change.kind in _WITH_CODE or (
-        change.kind in _OF_CLASS and (owner in classes or owner.rpartition(".")[0] in classes)
-    )
-
-
-def _of_dataclasses(changes: Sequence[Change]) -> Iterator[Change]:
-    """Return one change for one field, however many attributes of its class hold it."""
-    names = {change.name for change in changes if change.kind == "class"}
-    with_options = {change.name for change in changes if change.kind == "class" and change.old.startswith("@")}
-    for change in changes:
-        owner, _, attribute = change.name.partition(_ANNOTATION)
-        field = f"{owner}.{attribute.partition(chr(39))[0]}"
-        holds = next((text for text in _FIELDS if text in change.name), "")
-        if holds:
-            owner = change.name.partition(holds)[0]
-            if any(name.startswith(f"{owner}.") and not any(text in name for text in _FIELDS) for name in names):
-                continue
-        elif attribute and _is_one_sided(change):
-            if field in names:
-                continue
-            yield replace(change, name=field, words="")
-            continue
-        elif any(change.name.startswith(f"{name}.__") for name in with_options):
-            continue
-        yield change
-
-
-def with_folders(changes: Sequence[Change], files: Iterable[str]) -> tuple[Change, ...]:
-    """Return the changes with folders where the name of a file alone would not say which it is."""
-    others = {file for file in files if file}
-    return tuple(replace(change, shown=_told_apart(change.file, others)) for change in changes)
-
-
-def _told_apart(file: str, others: set[str]) -> str:
-    name = basename(file)
-    alike = [other for other in others if other != file and basename(other) == name]
-    parts = file.replace("\\", "/").split("/")
-    for count in range(1, len(parts) + 1):
-        shown = "/".join(parts[-count:])
-        if not any(other.replace("\\", "/").endswith("/" + shown) for other in alike):
-            return shown if count > 1 else ""
-    return file
 
 
 def difference(old: FunctionRecord, new: FunctionRecord) -> tuple[Change, ...]:
@@ -115,85 +44,174 @@ def difference(old: FunctionRecord, new: FunctionRecord) -> tuple[Change, ...]:
         >>> [(change.kind, change.name, change.old, change.new) for change in difference(old, record_of(area))]
         [('constant', 'area', '3', '4')]
     """
-    python = tuple(_python(old, new))
+    is_one_python = old.python == new.python or not (old.python and new.python)
+    python = () if is_one_python else (Change("python", "python", "", 0, old.python, new.python),)
     if old.digest == new.digest:
         return python
-    found = told(_found(Pairs(old.parts, new.parts), is_one_python=not python))
-    whole = Change("code", new.name, new.file, new.line, "", "", "code")
-    changes = python + found or (whole,)
-    return with_folders(changes, [part.file for part in new.parts])
+    found = _reasons(_found(old, new, is_one_python=is_one_python))
+    return python + found or (Change("code", new.name, new.file, new.line, "", "", "code"),)
 
 
 def changed_sources(old: FunctionRecord, new: FunctionRecord) -> list[tuple[str, str, str]]:
     """Return the name, the earlier source and the later one of each piece of code that is written otherwise now.
 
     Args:
-        old: The earlier identity.
-        new: The later one. A helper that has another name in it is compared with what it was before.
+        old: The earlier record.
+        new: The later one.
 
     Example:
         >>> from os.path import basename
         >>> from ezpyp.explain.record import record_of
-        >>> [name for name, before, now in changed_sources(record_of(basename), record_of(basename))]
+        >>> changed_sources(record_of(basename), record_of(basename))
         []
     """
-    pairs = [(pair.old, pair.new) for pair in Pairs(old.parts, new.parts)]
-    found = [(now.name, was.source, now.source) for was, now in pairs if was and now and now.kind in CODE]
+    pairs = [(pair.old, pair.new) for pair in _pairs(old.parts, new.parts)]
+    found = [(now.name, was.source, now.source) for was, now in pairs if was and now and now.kind in _CODE]
     return [(name, was, now) for name, was, now in dict.fromkeys(found) if was and now and was != now]
 
 
-def _python(old: FunctionRecord, new: FunctionRecord) -> Iterator[Change]:
-    if old.python and new.python and old.python != new.python:
-        yield Change("python", "python", "", 0, old.python, new.python)
+# Which part of one record goes with which of another: those of one kind and name.
 
 
-def _found(pairs: Pairs, *, is_one_python: bool) -> Iterable[Change]:
-    for pair in pairs:
+@dataclass(slots=True)
+class _Pair:
+    """A part as it was and as it is; None where there is none."""
+
+    old: Part | None
+    new: Part | None
+
+
+def _pairs(old: Sequence[Part], new: Sequence[Part]) -> list[_Pair]:
+    """Pair the parts of one name: equal ones first, the others in order."""
+    before = _by_name(old)
+    pairs = [_Pair(None, part) for part in new if part.kind not in _NO_REASON]
+    for is_equal in (True, False):
+        for pair in pairs:
+            candidates = before.get(_name(pair.new), []) if pair.new and pair.old is None else []
+            for part in candidates:
+                if not is_equal or (pair.new and part.digest == pair.new.digest):
+                    pair.old = part
+                    candidates.remove(part)
+                    break
+    return pairs + [_Pair(part, None) for parts in before.values() for part in parts]
+
+
+def _name(part: Part) -> tuple[str, str]:
+    # The function itself may be renamed; everything else is known by its name.
+    return part.kind, "" if part.kind == "code" else part.name
+
+
+def _by_name(parts: Sequence[Part]) -> dict[tuple[str, str], list[Part]]:
+    found: dict[tuple[str, str], list[Part]] = {}
+    for part in parts:
+        if part.kind not in _NO_REASON:
+            found.setdefault(_name(part), []).append(part)
+    return found
+
+
+def _renaming(old: Sequence[Part], new: Sequence[Part]) -> IsRenamed:
+    """Tell whether two names, before and now, lead to the same: an import under another name is no change."""
+    before, after = _led_to(old), _led_to(new)
+    return lambda was, now: bool(before.get(was)) and before.get(was) == after.get(now)
+
+
+def _led_to(parts: Sequence[Part]) -> dict[str, set[tuple[str, str, str]]]:
+    """What each name that code reads leads to."""
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for part in parts:
+        if part.kind in ("name", "global", "closure"):
+            name, _, member = part.name.partition(".")
+            found.setdefault(name, set()).add((member, part.kind, part.digest))
+    return found
+
+
+def _found(old: FunctionRecord, new: FunctionRecord, *, is_one_python: bool) -> Iterator[Change]:
+    """All that differs, reason or not."""
+    is_renamed = _renaming(old.parts, new.parts)
+    for pair in _pairs(old.parts, new.parts):
         was, now = pair.old, pair.new
         if was is None or now is None:
-            yield from _one_sided(pair)
-        elif now.kind in CODE:
-            found = _of_code(was, now, pairs, is_one_python=is_one_python)
-            yield from (_renamed(change, was, now) for change in found)
-        elif was.digest != now.digest and not (now.kind == "name" and was.name != now.name):
-            yield from (_renamed(change, was, now) for change in _of_value(was, now))
+            yield from _one_sided(was, now)
+        elif now.kind in _CODE:
+            yield from code_changes(was, now, is_renamed) if is_one_python else changes_of_text(was, now)
+        elif was.digest != now.digest:
+            yield from _of_value(was, now)
 
 
-def _one_sided(pair: Pair) -> Iterator[Change]:
-    part = pair.new or pair.old
+def _one_sided(was: Part | None, now: Part | None) -> Iterator[Change]:
+    part = now or was
     if part is not None and part.kind not in ("name", "options"):
         text = part.text or part.name
-        old, new = (text if side else "" for side in (pair.old, pair.new))
-        yield Change(part.kind, part.name, part.file, part.line, old, new)
-
-
-def _of_code(was: Part, now: Part, pairs: Pairs, *, is_one_python: bool) -> Iterator[Change]:
-    if was.digest == now.digest:
-        return changes_of_names(was, now, pairs.is_renamed)
-    return code_changes(was, now, pairs.is_renamed) if is_one_python else changes_of_text(was, now)
+        yield Change(part.kind, part.name, part.file, part.line, text if was else "", text if now else "")
 
 
 def _of_value(was: Part, now: Part) -> Iterator[Change]:
-    if now.kind == "name" or now.name.endswith(" bases"):
-        yield Change("global" if now.kind == "name" else now.kind, now.name, now.file, now.line, was.text, now.text)
+    kind = {"name": "global", "options": "class"}.get(now.kind, now.kind)
+    whole = Change(kind, now.name, now.file, now.line, was.text, now.text)
+    if now.kind == "name" or now.name.endswith(_BASES):
+        yield whole
         return
-    found = list(Comparison().differences(now.name, was.tree, now.tree))
+    found = list(differences(now.name, was.tree or Node(was.text), now.tree or Node(now.text)))
     if now.kind == "options":
-        old, new = (f"@dataclass({', '.join(texts)})" for texts in zip(*(
-            (f"{it.path.rpartition('.')[2]}={it.old}", f"{it.path.rpartition('.')[2]}={it.new}") for it in found
-        ), strict=True))  # fmt: skip
-        yield Change("class", now.name, now.file, now.line, old, new)
-        return
-    for it in found:
-        yield Change(
-            now.kind, it.name or it.path, now.file, now.line, it.old, it.new, words=it.words, is_vague=it.is_vague
+        old, new = (
+            f"@dataclass({', '.join(f'{it.path.rpartition(chr(46))[2]}={getattr(it, side)}' for it in found)})"
+            for side in ("old", "new")
         )
-    if not found:
-        yield Change(now.kind, now.name, now.file, now.line, was.text, now.text, is_vague=True)
+        yield replace(whole, old=old, new=new)
+        return
+    # Where the trees are equal, code that the value brings along changed, which is recorded by itself.
+    yield from [replace(whole, name=it.path, old=it.old, new=it.new, detail=it.text) for it in found] or [whole]
 
 
-def _renamed(change: Change, was: Part, now: Part) -> Change:
-    return change if now.kind == "code" or was.name == now.name else replace(change, before=was.name)
+# Which of the changes found are the reason, and which only come along with it.
+
+
+def _reasons(found: Iterable[Change]) -> tuple[Change, ...]:
+    """Return the changes that are a reason, each once; all where none of them seems to be one."""
+    changes = list(dict.fromkeys(found))
+    # A table of functions changes with each of them: the function says more.
+    reasons = [change for change in changes if change.old != change.new or change.detail or change.within]
+    # A dataclass writes its __init__ out of its fields, which say more.
+    reasons = [change for change in reasons if change.file != "<string>"] or reasons
+    reasons = list(_of_dataclasses(reasons)) or reasons
+    came = {it.name.removesuffix(_BASES) for it in reasons if it.name.endswith(_BASES) and _is_one_sided(it)}
+    reasons = [change for change in reasons if not _comes_along(change, came)] or reasons
+    return tuple(reasons or changes)
+
+
+def _is_one_sided(change: Change) -> bool:
+    return not (change.old and change.new) and not change.within
+
+
+def _comes_along(change: Change, classes: set[str]) -> bool:
+    """Whether it came or went with the code or the class that uses it, which is what changed."""
+    if not _is_one_sided(change):
+        return False
+    owner = change.name.removesuffix(_BASES)
+    is_of_class = owner in classes or owner.rpartition(".")[0] in classes
+    return change.kind in _WITH_CODE or (change.kind in _OF_CLASS and is_of_class)
+
+
+def _of_dataclasses(changes: Sequence[Change]) -> Iterator[Change]:
+    """Return one change for one field, however many attributes of its class hold it."""
+    names = {change.name for change in changes if change.kind == "class"}
+    with_options = {change.name for change in changes if change.kind == "class" and change.old.startswith("@")}
+    for change in changes:
+        owner, _, attribute = change.name.partition(_ANNOTATION)
+        field = f"{owner}.{attribute.partition(chr(39))[0]}"
+        holds = next((text for text in _FIELDS if text in change.name), "")
+        if holds:
+            owner = change.name.partition(holds)[0]
+            if any(name.startswith(f"{owner}.") and not any(text in name for text in _FIELDS) for name in names):
+                continue
+        elif attribute and _is_one_sided(change):
+            if field in names:
+                continue
+            yield replace(change, name=field)
+            continue
+        elif any(change.name.startswith(f"{name}.__") for name in with_options):
+            continue
+        yield change
 
 
 # What differs around a function without counting in its key: shown beside what made a step run.
@@ -251,6 +269,6 @@ def state_changes(frozen: FunctionIdentity, now: FunctionIdentity, function: obj
         file, line = places.get(read.name, ("", 0))
         if is_secret(read.name):
             texts = [SECRET, SECRET]
-        words = f" {texts[0]} -> {texts[1]}" if old is not new else f" changed in place, now {texts[1]}"
-        found.append(Change(read.kind, read.name, file, line, texts[0], texts[1], words=words))
+        detail = f"changed in place, now {texts[1]}" if old is new else ""
+        found.append(Change(read.kind, read.name, file, line, texts[0], texts[1], detail=detail))
     return found

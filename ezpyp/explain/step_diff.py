@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import basename
 from typing import NamedTuple
 
 from ezpyp.explain.function_diff import difference
 from ezpyp.explain.record import FunctionRecord
-from ezpyp.explain.tree_diff import Comparison, Difference
+from ezpyp.explain.tree import STEP, Node
+from ezpyp.explain.tree_diff import CodeChanges, Difference, differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Cause:
 
     Attributes:
         kind: "argument", "dependency" (it needs other steps, or other parts of their results), "upstream" (a step that
-            it needs changed), "codec", "setting", "python", or a kind of `ezpyp.explain.change.Change`: "constant",
+            it needs changed), "codec", "setting", "python", or a kind of `ezpyp.explain.code_diff.Change`: "constant",
             "helper", "method", "default", "global", "closure", "class", ...
         text: The difference in one line.
         name: What differs: a function, the path of an argument (``x[2]``), an upstream step, a setting.
@@ -66,15 +67,8 @@ class Changed(NamedTuple):
     new: Upstream
 
 
-@dataclass(slots=True)
-class _Needed:
-    """One upstream at one place, with the parts of its result that are picked there; "" for the whole."""
-
-    upstream: Upstream
-    picks: list[str]
-
-
-_Places = dict[str, dict[str, _Needed]]
+_Slots = Mapping[str, Mapping[str, Upstream]]
+"""Upstreams by slot and name."""
 
 
 def upstream_of(edges: Iterable[tuple[str, Upstream]]) -> dict[str, dict[str, Upstream]]:
@@ -85,19 +79,16 @@ def upstream_of(edges: Iterable[tuple[str, Upstream]]) -> dict[str, dict[str, Up
     return found
 
 
-def _by_place(slots: Mapping[str, Mapping[str, Upstream]]) -> _Places:
-    """The same by place: a slot without what is picked."""
-    found: _Places = {}
+def _by_place(slots: _Slots) -> dict[str, dict[str, Upstream]]:
+    """Upstreams by place, a slot without what is picked, and by name with what is picked there."""
+    found: dict[str, dict[str, Upstream]] = {}
     for slot, upstreams in slots.items():
         place, _, pick = slot.partition(_PICK)
-        for name, upstream in upstreams.items():
-            found.setdefault(place, {}).setdefault(name, _Needed(upstream, [])).picks.append(pick)
+        found.setdefault(place, {}).update({f"{name}{pick}": upstream for name, upstream in upstreams.items()})
     return found
 
 
-def changed_upstreams(
-    old: Mapping[str, Mapping[str, Upstream]], new: Mapping[str, Mapping[str, Upstream]]
-) -> Iterator[Changed]:
+def changed_upstreams(old: _Slots, new: _Slots) -> Iterator[Changed]:
     """The upstreams that are the same steps by name, and other ones by key.
 
     Args:
@@ -106,63 +97,40 @@ def changed_upstreams(
     """
     was, now = _by_place(old), _by_place(new)
     for place, needed in now.items():
-        before = was.get(place, {})
-        for name, its in needed.items():
-            if name in before and before[name].upstream.key != its.upstream.key:
-                yield Changed(place, before[name].upstream, its.upstream)
+        before = {upstream.name: upstream for upstream in was.get(place, {}).values()}
+        for upstream in {upstream.name: upstream for upstream in needed.values()}.values():
+            if upstream.name in before and before[upstream.name].key != upstream.key:
+                yield Changed(place, before[upstream.name], upstream)
 
 
-def dependency_causes(
-    old: Mapping[str, Mapping[str, Upstream]], new: Mapping[str, Mapping[str, Upstream]], told: Iterable[str]
-) -> Iterator[Cause]:
+def _dependency_causes(old: _Slots, new: _Slots, reported: Collection[str]) -> Iterator[Cause]:
     """What a step needs otherwise than before: other steps, other parts of their results, another order.
 
     Args:
         old: What it needed, by slot and name.
         new: What it needs.
-        told: Steps, with what is picked of them, that an argument's change tells of.
+        reported: Places of which an argument's difference says it.
     """
     was, now = _by_place(old), _by_place(new)
     for place in dict.fromkeys([*was, *now]):
         before, after = was.get(place, {}), now.get(place, {})
         came = [name for name in after if name not in before]
         went = [name for name in before if name not in after]
-        if len(came) == len(went) == len(before) == len(after) == 1:
-            names = [f"{name}{needed[name].picks[0]}" for name, needed in ((went[0], before), (came[0], after))]
-            text = f"upstream at {place}: {_PICK.join(names)}"
-            yield Cause("dependency", text, came[0], old=went[0], new=came[0])
+        if place in reported:
             continue
-        yield from _moves(place, came, went, told)
-        yield from _picks(place, before, after)
-        if not (came or went) and not place.endswith((_SET, ORDER_ONLY)):
-            yield from _reordered(place, list(before), list(after))
-
-
-def _moves(place: str, came: Sequence[str], went: Sequence[str], told: Iterable[str]) -> Iterator[Cause]:
-    came, went = ([name for name in names if not _is_among(name, told)] for names in (came, went))
-    if came:
-        yield Cause("dependency", f"upstream {listed(came)} came to {place}", came[0], new=", ".join(came))
-    if went:
-        yield Cause("dependency", f"upstream {listed(went)} left {place}", went[0], old=", ".join(went))
-
-
-def _is_among(name: str, told: Iterable[str]) -> bool:
-    return any(step == name or step.startswith(f"{name}[") for step in told)
-
-
-def _picks(place: str, before: Mapping[str, _Needed], after: Mapping[str, _Needed]) -> Iterator[Cause]:
-    for name, its in after.items():
-        if name in before and before[name].picks != its.picks:
-            old, new = (", ".join(pick or "all of it" for pick in needed.picks) for needed in (before[name], its))
-            yield Cause(
-                "dependency", f"another part of upstream {name} at {place}: {old} -> {new}", name, "", 0, old, new
-            )
-
-
-def _reordered(place: str, before: Sequence[str], after: Sequence[str]) -> Iterator[Cause]:
-    if before != after:
-        old, new = listed(before), listed(after)
-        yield Cause("dependency", f"another order of the steps at {place}: {old} -> {new}", place, "", 0, old, new)
+        if len(came) == len(went) == 1:
+            [name], [earlier] = came, went
+            text = f"upstream at {place}: {earlier} -> {name}"
+            yield Cause("dependency", text, after[name].name, old=before[earlier].name, new=after[name].name)
+            continue
+        if came:
+            yield Cause("dependency", f"upstream {listed(came)} came to {place}", came[0], new=", ".join(came))
+        if went:
+            yield Cause("dependency", f"upstream {listed(went)} left {place}", went[0], old=", ".join(went))
+        names = listed(list(before)), listed(list(after))
+        if not (came or went or place.endswith((_SET, ORDER_ONLY))) and list(before) != list(after):
+            text = f"another order of the steps at {place}: {names[0]} -> {names[1]}"
+            yield Cause("dependency", text, place, old=names[0], new=names[1])
 
 
 def listed(names: Sequence[str]) -> str:
@@ -229,50 +197,59 @@ def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], record_o
     """
     if old.key == new.key:
         return []
-    of_code = code_changes(record_of)
-    comparison = Comparison(of_code)
+    arguments: list[Cause] = []
+    steps: list[Cause] = []
+    for cause in _argument_changes(old, new, code_changes(record_of)):
+        (steps if all(map(_is_step_or_nothing, (cause.old, cause.new))) else arguments).append(cause)
+    reported = {cause.name for cause in arguments}
     found = [
         *functions,
-        *_argument_changes(old, new, comparison),
-        *_plain_changes(old, new, is_told=any(cause.kind == "python" for cause in functions)),
-        *dependency_causes(old.upstream, new.upstream, comparison.placed),
+        *arguments,
+        *_plain_changes(old, new, is_reported=any(cause.kind == "python" for cause in functions)),
+        *_dependency_causes(old.upstream, new.upstream, reported),
         *map(_followed, changed_upstreams(old.upstream, new.upstream)),
     ]
-    # Steps that changed places only are told of as arguments.
-    found = found or list(_argument_changes(old, new, Comparison(of_code, with_steps=True)))
-    return found or [Cause("unknown", "something that is not recorded in detail", new.name)]
+    # The upstreams say more of steps among arguments, but where they changed places only.
+    return found or steps or [Cause("unknown", "something that is not recorded in detail", new.name)]
 
 
-def _argument_changes(old: Recorded, new: Recorded, comparison: Comparison) -> Iterator[Cause]:
+def _is_step_or_nothing(text: str) -> bool:
+    return not text or text.startswith(STEP)
+
+
+def _argument_changes(old: Recorded, new: Recorded, code_changes: CodeChanges) -> Iterator[Cause]:
     for name in dict.fromkeys([*old.params, *new.params]):
-        was, now = old.params.get(name), new.params.get(name)
-        if was == now:
+        if old.params.get(name) == new.params.get(name):
             continue
-        if was is None:
-            yield Cause("argument", f"argument {name} is new: {plain(now)}", name, new=plain(now))
-        elif now is None:
-            yield Cause("argument", f"argument {name} is gone: it was {plain(was)}", name, old=plain(was))
+        if name not in old.params or name not in new.params:
+            found = [Difference(name, plain(old.params.get(name)), plain(new.params.get(name)))]
+            is_default = False
         else:
-            causes = _leaf_changes(old, new, name, comparison)
+            found = list(differences(name, *_trees(old, new, name), code_changes))
             is_default = old.takes_default(name) and new.takes_default(name)
-            yield from [_of_default(cause, new) for cause in causes] if is_default else causes
+        for it in found:
+            text = f"argument {it.path} {it.text}"
+            cause = Cause("argument", text, it.path, it.file, it.line, it.old, it.new)
+            yield _of_default(cause, new) if is_default else cause
 
 
-def _leaf_changes(old: Recorded, new: Recorded, name: str, comparison: Comparison) -> Iterator[Cause]:
-    was, now = old.params[name], new.params[name]
-    if _has_all(old, name) and _has_all(new, name):
-        was, now = old.trees.get(name, was), new.trees.get(name, now)  # type: ignore[assignment]  # trees
-    for it in comparison.differences(name, was, now):
-        yield Cause("argument", f"argument {it.path}{it.words}", it.name or it.path, it.file, it.line, it.old, it.new)
+def _trees(old: Recorded, new: Recorded, name: str) -> tuple[Node, Node]:
+    """An argument's trees; where one is not recorded, both as their short texts."""
+    texts = [recorded.params[name] for recorded in (old, new)]
+    if all(name in recorded.trees or plain(text) == text for recorded, text in zip((old, new), texts, strict=True)):
+        was, now = (Node.from_json(it.trees.get(name, text)) for it, text in zip((old, new), texts, strict=True))
+    else:
+        was, now = (Node(plain(text), digest=text.removeprefix(plain(text))) for text in texts)
+    return was, now
 
 
-def code_changes(record_of: RecordOf) -> Callable[[str, str], list[Difference]]:
-    """Tells what changed in code that an argument brings along; see `Comparison`."""
+def code_changes(record_of: RecordOf) -> CodeChanges:
+    """Tell what changed in code that an argument brings along; see `differences`."""
 
     def changes(old: str, new: str) -> list[Difference]:
         was, now = record_of(old), record_of(new)
         found = difference(was, now) if was and now else ()
-        return [Difference("", str(it), it.old, it.new, file=it.file, line=it.line) for it in found]
+        return [Difference("", it.old, it.new, str(it), it.file, it.line) for it in found]
 
     return changes
 
@@ -291,11 +268,6 @@ def _followed(upstream: Changed) -> Cause:
     return Cause("upstream", f"upstream {new.name} changed ({place})", new.name, old=old.key, new=new.key)
 
 
-def _has_all(recorded: Recorded, name: str) -> bool:
-    """Whether the whole argument was recorded, as a tree or as a text."""
-    return name in recorded.trees or plain(recorded.params[name]) == recorded.params[name]
-
-
 def plain(text: str | None) -> str:
     """An argument's text without the digest that may stand beside it.
 
@@ -309,10 +281,10 @@ def plain(text: str | None) -> str:
     return before if mark and len(digest) in (12, 16) and set(digest) <= set("0123456789abcdef") else text
 
 
-def _plain_changes(old: Recorded, new: Recorded, *, is_told: bool) -> Iterator[Cause]:
+def _plain_changes(old: Recorded, new: Recorded, *, is_reported: bool) -> Iterator[Cause]:
     if old.codec != new.codec:
         yield Cause("codec", f"codec {old.codec} -> {new.codec}", new.name, old=old.codec, new=new.codec)
-    if old.python != new.python and not is_told:
+    if old.python != new.python and not is_reported:
         yield Cause("python", f"Python {old.python} -> {new.python}", "python", old=old.python, new=new.python)
     for name in sorted({*old.settings, *new.settings}):
         was, now = _setting(old, name), _setting(new, name)

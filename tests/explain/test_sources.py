@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from ezpyp.explain.sources import bindings, lines_of, place_of
+from ezpyp.explain.sources import bindings, place_of_global
 
 TEXT = '''
 """a = 1"""
@@ -54,19 +54,17 @@ last = [
 '''.lstrip("\n")
 
 
-def read(path):
-    return bindings(lines_of(path))
-
-
 EXPECTED = {
-    "np": 2, "os": 2, "low": 3, "most": 3, "first": 7, "second": 8, "third": 9, "fourth": 9, "left": 10, "right": 10,
-    "in_if": 12, "inner": 13, "short": 16, "deep": 19, "fast": 21, "read": 24, "function": 27, "Model": 33, "after": 36,
+    "np": 2, "os": 2, "low": 4, "most": 5, "first": 7, "second": 8, "third": 9, "fourth": 9, "left": 10, "right": 10,
+    "in_if": 12, "inner": 13, "short": 16, "i": 18, "deep": 19, "fast": 21,
+    "file": 24, "read": 24, "function": 27, "Model": 33, "after": 36,
     "text": 37, "last": 41,
 }  # fmt: skip
 
 
-def test_names_are_found_where_they_are_bound_and_nowhere_else():
-    found = bindings(tuple(TEXT.splitlines(keepends=True)))
+def test_names_are_found_where_they_are_bound_and_nowhere_else(tmp_path):
+    (tmp_path / "script.py").write_text(TEXT)
+    found = bindings(str(tmp_path / "script.py"))
 
     assert found.lines == EXPECTED
     assert found.imported == {"low": ("conf", "low"), "most": ("conf", "high")}
@@ -103,7 +101,7 @@ def test_import_is_followed_to_the_users_file(tmp_path, monkeypatch, name, file,
         loaded.__file__ = str(tmp_path / f"{module}.py")
         monkeypatch.setitem(sys.modules, module, loaded)
 
-    found = place_of(str(tmp_path / "package/script.py"), name, lambda module: module != "library", read)
+    found = place_of_global(str(tmp_path / "package/script.py"), name, lambda module: module != "library")
 
     assert found == (str(tmp_path / file), line)
 
@@ -112,7 +110,7 @@ def test_files_that_import_from_each_other_end(tmp_path):
     for one, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{one}.py").write_text(f"from .{other} import x\n")
 
-    path, line = place_of(str(tmp_path / "a.py"), "x", lambda _: True, read)
+    path, line = place_of_global(str(tmp_path / "a.py"), "x", lambda _: True)
 
     assert path.startswith(str(tmp_path))
     assert line == 1

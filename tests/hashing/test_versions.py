@@ -10,7 +10,7 @@ import pytest
 
 from ezpyp.errors import OptionError
 from ezpyp.explain.function_diff import difference
-from ezpyp.explain.record import FunctionRecord, Written, record_of
+from ezpyp.explain.record import FunctionRecord, record_of
 from ezpyp.hashing.code import versions as _versions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,12 +178,12 @@ def test_nobody_pays_for_versions_who_does_not_ask():
 def test_another_python_is_named_first_and_its_bytecode_is_no_reason():
     before = record_of(double)
     [code] = [part for part in before.parts if part.kind == "code"]
-    other = replace(code, digest="00", body=Written(code.tokens[:2], code.source))
+    other = replace(code, digest="00", tokens=code.tokens[:2])
     after = replace(before, digest=bytes(16), python="cpython-399", parts=(other,))
 
     assert [str(change) for change in difference(before, after)] == [f"Python {before.python} -> cpython-399"]
 
-    edited = replace(other, body=Written(source=code.source.replace("2 * value", "3 * value")))
+    edited = replace(other, tokens=(), source=code.source.replace("2 * value", "3 * value"))
     lines = difference(before, replace(after, parts=(edited,)))[1:]
 
     assert [(change.kind, change.line, change.old, change.new) for change in lines] == [

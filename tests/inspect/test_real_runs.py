@@ -364,11 +364,11 @@ f(Mode.A)
         ),
         (
             UP + F + "u = up(1)\nf(1)\n",
-            "\nf(1)", "\nf(u)", [RAN, "  argument x: the value 1 -> the result of step up"],
+            "\nf(1)", "\nf(u)", [RAN, "  argument x 1 -> TMP for up"],
         ),
         (
             UP + F + "f(up(1)['a'])\n",
-            "['a']", "['b']", [RAN, "  another part of upstream up at x: ['a'] -> ['b']"],
+            "['a']", "['b']", [RAN, "  upstream at x: up['a'] -> up['b']"],
         ),
         (
             UP + F + "f([up(1), up(2), up(3)])\n",
@@ -381,7 +381,7 @@ f(Mode.A)
         ),
         (
             MODE,
-            "60", "61", [RAN, "  argument m: Mode.A, method Mode.go (script.py:7): constant 60 -> 61"],
+            "60", "61", [RAN, "  argument m (Mode.A): method Mode.go (script.py:7): constant 60 -> 61"],
         ),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ezpyp.explain.tree import leaves_of
+from ezpyp.explain.tree import Node, leaves_of
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, step_facts
 from ezpyp.inspect.find import find_step, name_words
@@ -104,7 +104,7 @@ def _params(facts: Fact) -> Iterator[str]:
     """Each parameter, and below it the leaves of its argument where a line does not say all."""
     for param, value in facts["params"].items():
         yield f"{param} = {plain(value)}"
-        leaves = list(leaves_of(param, facts["manifest"].get(param)))
+        leaves = list(leaves_of(param, Node.from_json(facts["manifest"].get(param, ""))))
         yield from (f"  {line}" for line in leaves[:SHOWN_LEAVES])
         if len(leaves) > SHOWN_LEAVES:
             yield f"  and {len(leaves) - SHOWN_LEAVES} more (--format json has all)"
