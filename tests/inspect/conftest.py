@@ -1,6 +1,7 @@
 """Run the command in this process, and name the caches that most questions are put to."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,21 +47,38 @@ def ask() -> Ask:
     return ask
 
 
-@pytest.fixture
-def finished(tmp_path: Path) -> Path:
-    return build.finished(tmp_path / "cache").close()
+MAKERS = {
+    "finished": build.finished,
+    "failed": build.failed,
+    "declared": build.declared,
+    "killed": lambda folder: build.running(folder, build.dead_owner()),
+}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of each kind, built once; tests get copies."""
+    folder = tmp_path_factory.mktemp("built")
+    for kind, make in MAKERS.items():
+        make(folder / kind).close()
+    return folder
 
 
 @pytest.fixture
-def failed(tmp_path: Path) -> Path:
-    return build.failed(tmp_path / "cache").close()
+def finished(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "finished", tmp_path / "finished"))
 
 
 @pytest.fixture
-def declared(tmp_path: Path) -> Path:
-    return build.declared(tmp_path / "cache").close()
+def failed(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "failed", tmp_path / "failed"))
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Path:
-    return build.running(tmp_path / "cache", build.dead_owner()).close()
+def declared(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "declared", tmp_path / "declared"))
+
+
+@pytest.fixture
+def killed(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "killed", tmp_path / "killed"))

@@ -1,10 +1,8 @@
-"""No verb: what the last run left behind; and ``runs``."""
+"""The overview and ``runs``: what the last run left behind, and how each ended."""
 
 import json
 import os
 import shlex
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,38 +12,61 @@ from ezpyp.store.lock import current_owner
 from tests.inspect import build
 
 
-def test_a_cache_never_run(declared, ask):
-    out = ask(declared).out
+def rows(ask, cache: Path, *words: str) -> list[dict[str, object]]:
+    return ask(cache, *words, "--format", "json").rows
 
+
+def names(ask, cache: Path, *words: str) -> list[str]:
+    return [str(row["name"]) for row in rows(ask, cache, "steps", *words)]
+
+
+def facts(ask, cache: Path, *words: str, code: int = 0) -> dict:
+    return json.loads(ask(cache, *words, "--format", "json", code=code).out)
+
+
+def states(ask, cache: Path) -> list[str]:
+    return [line.split()[2] for line in ask(cache, "steps").lines[1:]]
+
+
+def test_a_cache_never_run(declared, tmp_path, ask):
+    out = ask(declared).out
     assert out.startswith(f"Pipeline 'toy' @ {declared}, revision 1\nnever run\n")
     assert "3 steps: 3 pending" in out
+    assert states(ask, declared) == ["pending"] * 3
+    assert {row["result"] for row in rows(ask, declared, "steps")} == {None}
 
-
-def test_a_cache_without_a_schema(tmp_path, ask):
-    folder = build.Cache(tmp_path).close()
-
-    assert ask(folder).out.startswith(f"Pipeline 'toy' @ {folder}, no schema yet\nnever run\n")
-    assert ask(folder, "steps").out == "no steps\n"
-    assert ask(folder, "runs").out == "no run yet\n"
-    assert ask(folder, "runs", "--format", "json").rows == []
+    empty = build.Cache(tmp_path / "empty").close()
+    assert ask(empty).out.startswith(f"Pipeline 'toy' @ {empty}, no schema yet\nnever run\n")
+    assert ask(empty, "steps").out == "no steps\n"
+    assert ask(empty, "runs").out == "no run yet\n"
 
 
 def test_a_run_without_failure(finished, ask):
     out = ask(finished).out
 
-    assert "Run 1: completed in 2.00 s on 2 ranks of node1, revision 1\n" in out
-    assert "3 steps: 3 done\n" in out
-    assert "1.25 s  gamma" in out
+    for line in ("Run 1: completed in 2.00 s on 2 ranks of node1, revision 1\n", "3 steps: 3 done\n", "1.25 s  gamma"):
+        assert line in out
     assert "1 object file of 97.7 KiB" in out
     assert "Failed" not in out
 
 
-def test_a_run_with_a_failure_is_a_problem(failed, ask):
+def test_a_run_with_a_failure_is_a_problem_for_people_and_programs(failed, ask):
     out = ask(failed, code=1).out
-
     assert "3 steps: 1 done, 1 failed, 1 skipped\n" in out
     assert "  beta  ZeroDivisionError: division by zero (script.py:12)\n" in out
     assert out.endswith(f"python -m ezpyp.inspect {failed} show beta\n")
+
+    found = facts(ask, failed, code=1)
+    assert (found["pipeline"], found["location"], found["revision"]) == ("toy", str(failed), 1)
+    assert (found["run"]["run"], found["run"]["status"], found["holder"]) == (1, "completed", None)
+    counts = {"total": 3, "killed": 0, "running": 0, "pending": 0, "done": 1, "failed": 1, "skipped": 1}
+    assert found["steps"] == counts
+    assert [(phase["phase"], phase["total"], phase["failed"]) for phase in found["phases"]] == [(0, 2, 1), (1, 1, 0)]
+    error = {"type": "ZeroDivisionError", "message": "division by zero", "file": "/home/me/script.py", "line": 12}
+    assert found["failures"] == [{"name": "beta", **error}]
+    assert [step["name"] for step in found["slowest"]] == ["alpha", "beta"]
+    assert found["size"]["files"] == 0
+    assert found["next"] == f"python -m ezpyp.inspect {failed} show beta"
 
 
 def test_bars_show_even_one_failed_step(tmp_path, ask):
@@ -62,15 +83,18 @@ def test_bars_show_even_one_failed_step(tmp_path, ask):
 
 
 def test_a_live_run_says_who_holds_the_cache(tmp_path, ask):
-    cache = build.running(tmp_path)
-    me = current_owner()
-
-    out = ask(cache.folder).out
+    cache, me = build.running(tmp_path), current_owner()
+    folder = cache.folder
+    out, found = ask(folder).out, facts(ask, folder)
 
     assert f"Run 1: running on 2 ranks of {me.host}" in out
     assert f"held by     process {me.pid} on {me.host}, last heard of 0 s ago" in out
     assert "3 steps: 1 running, 1 pending, 1 done" in out
-    assert [row["status"] for row in ask(cache.folder, "runs", "--format", "json").rows] == ["running"]
+    assert (found["holder"]["pid"], found["run"]["status"]) == (os.getpid(), "running")
+    assert (found["steps"]["running"], found["steps"]["killed"]) == (1, 0)
+    assert states(ask, folder) == ["done", "running", "pending"]
+    assert names(ask, folder, "--status", "running") == ["beta"]
+    assert names(ask, folder, "--status", "killed,pending") == ["gamma"]
 
 
 def test_a_killed_run_is_a_problem_and_says_so(killed, ask):
@@ -79,142 +103,76 @@ def test_a_killed_run_is_a_problem_and_says_so(killed, ask):
     assert "Run 1: killed on 2 ranks" in out
     assert "is gone; what had finished is kept" in out
     assert "3 steps: 1 killed, 1 pending, 1 done" in out
-    assert [row["status"] for row in ask(killed, "runs", "--format", "json").rows] == ["killed"]
+    assert states(ask, killed) == ["done", "killed", "pending"]
+    for status, found in (
+        ("killed", ["beta"]), ("KILLED,done", ["alpha", "beta"]), ("running", []), ("-2", ["beta"]),
+        ("running,pending", ["gamma"]),
+    ):  # fmt: skip
+        assert names(ask, killed, "--status", status) == found
+    next_words = typed_next(ask, killed)
+    assert next_words == ["steps", "--status", "killed"]
+    assert [line.split()[0] for line in ask(killed, *next_words).lines[1:]] == ["beta"]
 
 
-def test_a_running_run_of_a_free_cache_was_killed(tmp_path, ask):
-    cache = build.running(tmp_path)
-    cache.db.execute("UPDATE holder SET owner = NULL, heartbeat = NULL")
+@pytest.mark.parametrize(
+    ("change", "statuses"),
+    [
+        ("UPDATE holder SET owner = NULL, heartbeat = NULL", ["killed"]),
+        ("""UPDATE holder SET owner = '{"host": 3}'""", ["killed"]),
+        ("UPDATE holder SET heartbeat = heartbeat", ["running"]),
+        ("UPDATE holder SET heartbeat = heartbeat - 1000", ["killed"]),
+    ],
+)
+def test_a_run_is_alive_while_its_own_process_holds_the_cache(change, statuses, tmp_path, ask):
+    """On another host, where only the heartbeat says so."""
+    cache = build.running(tmp_path, replace(current_owner(), host="node9", boot="another", job=None))
+    cache.db.execute(change)
 
-    assert "Run 1: killed" in ask(cache.close(), code=1).out
+    assert [row["status"] for row in rows(ask, cache.folder, "runs")] == statuses
 
 
 def test_a_run_is_not_alive_because_a_later_one_is(tmp_path, ask):
-    cache = build.running(tmp_path, build.dead_owner())
-    me = current_owner()
+    cache, me = build.running(tmp_path, build.dead_owner()), current_owner()
     cache.run("running", host=me.host, pid=me.pid)
     cache.hold()
 
-    assert [row["status"] for row in ask(cache.folder, "runs", "--format", "json").rows] == [
-        "killed",
-        "running",
-    ]
-
-
-def test_a_holder_on_another_host_counts_by_its_heartbeat(tmp_path, ask):
-    far = replace(current_owner(), host="node9", boot="another", job=None)
-    cache = build.running(tmp_path, far)
-
-    assert "Run 1: running" in ask(cache.folder).out
-    cache.db.execute("UPDATE holder SET heartbeat = heartbeat - 1000")
-    assert "Run 1: killed" in ask(cache.folder, code=1).out
-
-
-def test_what_stands_in_the_holder_may_be_nonsense(tmp_path, ask):
-    cache = build.running(tmp_path)
-    cache.db.execute("""UPDATE holder SET owner = '{"host": 3}'""")
-
-    assert "Run 1: killed" in ask(cache.folder, code=1).out
+    assert [row["status"] for row in rows(ask, cache.folder, "runs")] == ["killed", "running"]
 
 
 def test_runs_are_listed_oldest_first(tmp_path, ask):
     cache = build.finished(tmp_path)
     cache.run("interrupted", command="python other.py", job="4711")
-
     folder = cache.close()
 
-    assert [line.split()[:3] for line in ask(folder, "runs").lines[1:]] == [
-        ["1", "1", "completed"],
-        ["2", "1", "interrupted"],
-    ]
-    assert ask(folder, "runs", "--format", "json").rows[1]["job"] == "4711"
+    table = [line.split()[:3] for line in ask(folder, "runs").lines[1:]]
+    assert table == [["1", "1", "completed"], ["2", "1", "interrupted"]]
+    assert rows(ask, folder, "runs")[1]["job"] == "4711"
     assert ask(folder, code=1).out.count("interrupted") == 1
 
 
 def test_a_large_cache_is_counted_by_its_run(tmp_path, ask, monkeypatch):
     monkeypatch.setattr("ezpyp.inspect.verbs.overview.COUNTED", 2)
     cache = build.failed(tmp_path)
-    counted = ask(cache.folder, code=1).out
-    # What the run wrote down shows that it is read: the rows say otherwise.
+    assert "3 steps: 1 done, 1 failed, 1 skipped\n" in ask(cache.folder, code=1).out
+    # What the run wrote down shows that it is read: the rows differ.
     cache.db.execute("UPDATE runs SET phases = ?", ['{"0": {"0": 41, "1": 1}, "1": {"2": 1}}'])
 
     out = ask(cache.close(), code=1).out
 
-    assert "3 steps: 1 done, 1 failed, 1 skipped\n" in counted
     assert "43 steps: 41 done, 1 failed, 1 skipped\n" in out
     assert ["0", "41", "1", "0"] in [line.split()[:4] for line in out.splitlines()]
 
 
-def test_a_run_writes_down_what_became_of_each_phase(tmp_path, ask):
-    script = (
-        "from ezpyp import Pipeline, as_pickle_step\n"
-        "pipeline = Pipeline('cache', 'toy')\n"
-        "@as_pickle_step(pipeline)\ndef alpha(x):\n    return 1 / x\n"
-        "@as_pickle_step(pipeline)\ndef beta(y):\n    return y\n"
-        "for x in range(3):\n    beta(alpha(x))\n"
-        "pipeline.execute()\n"
-    )
-    (tmp_path / "script.py").write_text(script)
-    root = str(Path(__file__).absolute().parents[2])
-    environ = {**os.environ, "PYTHONPATH": root}
-    subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, env=environ, capture_output=True, timeout=60, check=True
-    )
-
-    (row,) = ask(tmp_path / "cache", "sql", "SELECT phases FROM runs", "--format", "json").rows
-
-    assert json.loads(str(row["phases"])) == {"0": {"0": 2, "1": 1}, "1": {"0": 2, "2": 1}}
-
-
-def facts(ask, cache, code: int = 0):
-    return json.loads(ask(cache, "--format", "json", code=code).out)
-
-
-def test_programs_get_what_people_see(failed, ask):
-    told = facts(ask, failed, code=1)
-
-    assert (told["pipeline"], told["location"], told["revision"]) == ("toy", str(failed), 1)
-    assert (told["run"]["run"], told["run"]["status"], told["holder"]) == (1, "completed", None)
-    counts = {"total": 3, "killed": 0, "running": 0, "pending": 0, "done": 1, "failed": 1, "skipped": 1}
-    assert told["steps"] == counts
-    assert [(phase["phase"], phase["total"], phase["failed"]) for phase in told["phases"]] == [(0, 2, 1), (1, 1, 0)]
-    assert told["failures"] == [
-        {
-            "name": "beta", "type": "ZeroDivisionError", "message": "division by zero",
-            "file": "/home/me/script.py", "line": 12,
-        }
-    ]  # fmt: skip
-    assert [step["name"] for step in told["slowest"]] == ["alpha", "beta"]
-    assert told["size"]["files"] == 0
-    assert told["next"] == f"python -m ezpyp.inspect {failed} show beta"
-
-
-def test_programs_are_told_who_holds_the_cache(tmp_path, ask):
-    cache = build.running(tmp_path)
-    told = facts(ask, cache.folder)
-
-    assert (told["holder"]["pid"], told["run"]["status"]) == (os.getpid(), "running")
-    assert (told["steps"]["running"], told["steps"]["killed"]) == (1, 0)
-
-
 def test_the_format_of_a_verb_stands_behind_it(finished, ask):
-    said = ask(finished, "--format", "json", "steps", code=2).err
+    error = ask(finished, "--format", "json", "steps", code=2).err
 
-    assert "give --format json behind the verb: python -m ezpyp.inspect CACHE steps --format json" in said
+    assert "give --format json behind the verb: python -m ezpyp.inspect CACHE steps --format json" in error
     assert "is not one of" in ask(finished, "--format", "csv", code=2).err
 
 
-def typed_next(ask, cache) -> list[str]:
-    """The words behind the location in what is to be typed next, as a shell parts them."""
-    line = ask(cache, code=1).lines[-1]
-    return shlex.split(line.partition(f" {cache} ")[2])
-
-
-def test_next_of_a_killed_run_is_what_was_killed(killed, ask):
-    words = typed_next(ask, killed)
-
-    assert words == ["steps", "--status", "killed"]
-    assert [line.split()[0] for line in ask(killed, *words).lines[1:]] == ["beta"]
+def typed_next(ask, cache: Path) -> list[str]:
+    """The words behind the location in what is to be typed next, as a shell separates them."""
+    return shlex.split(ask(cache, code=1).lines[-1].partition(f" {cache} ")[2])
 
 
 @pytest.mark.parametrize(

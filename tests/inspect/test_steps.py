@@ -1,135 +1,104 @@
-"""``steps``: rows, filters, order, formats."""
+"""``steps``, ``show`` and ``lineage``: many steps, one step, and what they need."""
 
 import csv
 import io
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from ezpyp.inspect.verbs.steps import SORTS
+from ezpyp.store.lock import current_owner
 from tests.inspect import build
 
-LEAST = {
-    "name",
-    "phase",
-    "status",
-    "cached",
-    "key",
-    "function",
-    "args",
-    "kwargs",
-    "result",
-    "seconds",
-    "rank",
-    "host",
-}
+
+def rows(ask, cache: Path, *words: str) -> list[dict[str, object]]:
+    return ask(cache, *words, "--format", "json").rows
 
 
-def names(answer) -> list[str]:
-    return [str(row["name"]) for row in answer.rows]
+def names(ask, cache: Path, *words: str) -> list[str]:
+    return [str(row["name"]) for row in rows(ask, cache, "steps", *words)]
 
 
-def test_json_rows_say_everything_about_a_step(finished, ask):
-    rows = ask(finished, "steps", "--format", "json").rows
+def facts(ask, cache: Path, *words: str, code: int = 0) -> dict:
+    return json.loads(ask(cache, *words, "--format", "json", code=code).out)
 
-    assert set(rows[0]) >= LEAST
-    gamma = rows[2]
-    assert gamma["name"] == gamma["function"] == "gamma"
-    assert (gamma["phase"], gamma["status"], gamma["cached"]) == (1, 0, False)
-    assert gamma["key"] == build.digest("gamma", 0).hex()
-    assert (gamma["args"], gamma["kwargs"]) == ("[9, 8]", "{}")
-    assert (gamma["seconds"], gamma["rank"], gamma["host"]) == (1.25, 0, "node1")
+
+def test_rows_have_everything_and_the_formats_agree(finished, failed, ask):
+    gamma = rows(ask, finished, "steps")[2]
+    expected = {
+        "name": "gamma", "function": "gamma", "phase": 1, "status": 0, "cached": False, "args": "[9, 8]",
+        "kwargs": "{}", "seconds": 1.25, "rank": 0, "host": "node1", "key": build.digest("gamma", 0).hex(),
+    }  # fmt: skip
+    assert {name: gamma[name] for name in expected} == expected
     assert Path(str(gamma["result"])).read_bytes() == b"x" * 100_000
-    assert str(rows[0]["result"]).startswith(f"{finished}/ezpyp.sqlite#")
-
-
-def test_the_formats_agree(failed, ask):
-    rows = ask(failed, "steps", "--format", "json").rows
-    table = list(csv.DictReader(io.StringIO(ask(failed, "steps", "--format", "csv").out)))
+    assert str(rows(ask, finished, "steps")[0]["result"]).startswith(f"{finished}/ezpyp.sqlite#")
 
     def as_csv(value: object) -> str:
         return "" if value is None else str(int(value)) if isinstance(value, bool) else str(value)
 
-    assert table == [{name: as_csv(value) for name, value in row.items()} for row in rows]
-    assert [line.split()[0] for line in ask(failed, "steps").lines[1:]] == [row["name"] for row in rows]
-
-
-def test_steps_of_a_cache_never_run_are_pending(declared, ask):
-    rows = ask(declared, "steps", "--format", "json").rows
-
-    assert [row["status"] for row in rows] == [-1, -1, -1]
-    assert {row["result"] for row in rows} == {None}
-
-
-def test_csv_without_rows_has_its_heading(declared, ask):
-    assert ask(declared, "steps", "--status", "done", "--format", "csv").out.startswith("name,phase,status,cached,key")
-    assert ask(declared, "steps", "--status", "done", "--format", "json").rows == []
-    assert ask(declared, "steps", "--status", "done").out == "no such steps\n"
+    steps = rows(ask, failed, "steps")
+    table = list(csv.DictReader(io.StringIO(ask(failed, "steps", "--format", "csv").out)))
+    assert table == [{name: as_csv(value) for name, value in row.items()} for row in steps]
+    assert [line.split()[0] for line in ask(failed, "steps").lines[1:]] == [row["name"] for row in steps]
+    for form, out in (("csv", "name,phase,status,cached,key"), ("json", "[]\n"), ("table", "no such steps\n")):
+        assert ask(failed, "steps", "--status", "pending", "--format", form).out.startswith(out)
 
 
 @pytest.mark.parametrize(
     ("filters", "found"),
     [
-        (["--status", "failed"], ["beta"]),
-        (["--status", "1"], ["beta"]),
-        (["--status", "failed,skipped"], ["beta", "gamma"]),
-        (["--status", "DONE, 2"], ["alpha", "gamma"]),
-        (["--status", "-1"], []),
-        (["--phase", "1"], ["gamma"]),
-        (["--name", "*a"], ["alpha", "beta", "gamma"]),
-        (["--name", "?eta"], ["beta"]),
-        (["--name", "b", "--phase", "0"], []),
-        (["--function", "g*"], ["gamma"]),
-        (["--slower-than", "0.4"], ["alpha", "beta"]),
-        (["--slower-than", "0.5"], []),
-        (["--sort", "name", "--reverse"], ["gamma", "beta", "alpha"]),
-        (["--sort", "rank", "--reverse", "--limit", "1"], ["beta"]),
-        (["--limit", "0"], []),
+        ("--status failed", "beta"),
+        ("--status 1", "beta"),
+        ("--status failed,skipped", "beta gamma"),
+        ("--status 'DONE, 2'", "alpha gamma"),
+        ("--status -1", ""),
+        ("--phase 1", "gamma"),
+        ("--name *a", "alpha beta gamma"),
+        ("--name ?eta", "beta"),
+        ("--name b --phase 0", ""),
+        ("--function g*", "gamma"),
+        ("--slower-than 0.4", "alpha beta"),
+        ("--slower-than 0.5", ""),
+        ("--sort name --reverse", "gamma beta alpha"),
+        ("--sort rank --reverse --limit 1", "beta"),
+        ("--limit 0", ""),
     ],
 )
-def test_filters(failed, ask, filters, found):
-    assert names(ask(failed, "steps", "--format", "json", *filters)) == found
-
-
-def test_every_order_is_known_to_the_index(finished, ask):
-    from ezpyp.inspect.verbs.steps import SORTS
-
+def test_filters_and_orders(failed, ask, filters, found):
+    assert names(ask, failed, *shlex.split(filters)) == found.split()
     for order in SORTS:
-        assert len(ask(finished, "steps", "--sort", order, "--reverse", "--format", "json").rows) == 3
+        assert len(names(ask, failed, "--sort", order, "--reverse")) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--status broken", r"'broken' is no status; there are running \(-2\), pending .*\(2\), killed \(-2\)"),
+        ("--status 3", "is no status"),
+        ("--run 9", "no run 9 at .*; runs 1 to 1 are there"),
+        ("--revision 9", "no revision 9 at .*; revisions 1 to 1 are there"),
+        ("--sort colour", "is not one of"),
+    ],
+)
+def test_a_wrong_filter_says_what_there_is(finished, ask, words, message):
+    assert re.search(message, ask(finished, "steps", *words.split(), code=2).err)
 
 
 def test_brackets_are_literal_in_a_glob(tmp_path, ask):
     cache = build.Cache(tmp_path)
     cache.revision(added=[cache.step(f"alpha[x={x}]") for x in range(12)])
 
-    assert names(ask(cache.close(), "steps", "--name", "alpha[x=1*]", "--format", "json")) == [
-        "alpha[x=1]", "alpha[x=10]", "alpha[x=11]",
-    ]  # fmt: skip
+    found = names(ask, cache.close(), "--name", "alpha[x=1*]")
+
+    assert found == ["alpha[x=1]", "alpha[x=10]", "alpha[x=11]"]
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (
-            ["--status", "broken"],
-            r"'broken' is no status; there are running \(-2\), pending \(-1\), done \(0\), .*\(2\), killed \(-2\)",
-        ),
-        (["--status", "3"], "is no status"),
-        (["--run", "9"], "no run 9 at .*; runs 1 to 1 are there"),
-        (["--revision", "9"], "no revision 9 at .*; revisions 1 to 1 are there"),
-        (["--sort", "colour"], "is not one of"),
-    ],
-)
-def test_wrong_use_says_what_there_is(finished, ask, words, message):
-    answer = ask(finished, "steps", *words, code=2)
-
-    assert answer.out == ""
-    assert re.search(message, answer.err.replace("\n", " "))
-
-
-def rerun(tmp_path):
+def rerun(folder: Path) -> Path:
     """Run 1 as always; beta edited and gamma with it (revision 2), run 2; everything cached in run 3."""
-    cache = build.finished(tmp_path)
+    cache = build.finished(folder)
     old = dict(cache.ids)
     beta = cache.step("beta", salt="edited", args="[2]")
     gamma = cache.step("gamma", salt="edited", phase=1, args="[TMP for alpha, TMP for beta]")
@@ -141,72 +110,26 @@ def rerun(tmp_path):
     return cache.close()
 
 
-def test_a_run_that_took_everything_from_the_cache_shows_it(tmp_path, ask):
-    rows = ask(rerun(tmp_path), "steps", "--format", "json").rows
-
-    assert [(row["name"], row["cached"], row["run"]) for row in rows] == [
-        ("alpha", True, 1), ("beta", True, 2), ("gamma", True, 2),
-    ]  # fmt: skip
-
-
-def test_an_earlier_run_is_shown_as_it_was(tmp_path, ask):
-    folder = rerun(tmp_path)
-
-    first = ask(folder, "steps", "--run", "1", "--format", "json").rows
-    second = ask(folder, "steps", "--run", "2", "--format", "json").rows
-
-    assert [(row["name"], row["args"], row["cached"]) for row in first] == [
-        ("alpha", "[3]", False), ("beta", "[2]", False), ("gamma", "[9, 8]", False),
-    ]  # fmt: skip
-    assert [(row["name"], row["args"], row["cached"]) for row in second] == [
-        ("alpha", "[3]", True), ("beta", "[2]", False), ("gamma", "[9, 16]", False),
-    ]  # fmt: skip
-
-
-def test_an_earlier_revision_has_its_own_keys(tmp_path, ask):
-    folder = rerun(tmp_path)
-
-    assert ask(folder, "steps", "--revision", "1", "--format", "json").rows[1]["key"] == build.digest("beta", 0).hex()
-    assert ask(folder, "steps", "--format", "json").rows[1]["key"] == build.digest("beta", "edited").hex()
-
-
-def test_rows_of_a_live_run_are_visible(tmp_path, ask):
-    cache = build.running(tmp_path)
-
-    assert [line.split()[2] for line in ask(cache.folder, "steps").lines[1:]] == [
-        "done",
-        "running",
-        "pending",
-    ]
-    assert names(ask(cache.folder, "steps", "--status", "running", "--format", "json")) == ["beta"]
-
-
-def test_a_step_that_ran_when_its_run_was_killed_is_not_running(killed, ask):
-    assert [line.split()[2] for line in ask(killed, "steps").lines[1:]] == ["done", "killed", "pending"]
-
-
 @pytest.mark.parametrize(
-    ("status", "found"),
+    ("words", "cached", "gamma_args"),
     [
-        ("killed", ["beta"]),
-        ("KILLED,done", ["alpha", "beta"]),
-        ("running", []),
-        ("-2", ["beta"]),
-        ("running,pending", ["gamma"]),
+        ((), [True, True, True], "[9, 16]"),
+        (("--run", "2"), [True, False, False], "[9, 16]"),
+        (("--run", "1"), [False, False, False], "[9, 8]"),
+        (("--revision", "1"), [False, False, False], "[9, 8]"),
     ],
 )
-def test_what_was_killed_is_found_by_that_word(status, found, killed, ask):
-    assert names(ask(killed, "steps", "--status", status, "--format", "json")) == found
+def test_steps_as_they_stood_after_a_run_or_in_a_revision(words, cached, gamma_args, tmp_path, ask):
+    found = rows(ask, rerun(tmp_path), "steps", *words)
+
+    assert [row["name"] for row in found] == ["alpha", "beta", "gamma"]
+    assert [row["cached"] for row in found] == cached
+    assert found[2]["args"] == gamma_args
+    salt = "edited" if "16" in gamma_args else 0
+    assert found[1]["key"] == build.digest("beta", salt).hex()
 
 
-def test_what_runs_was_not_killed(tmp_path, ask):
-    cache = build.running(tmp_path)
-
-    assert names(ask(cache.folder, "steps", "--status", "running", "--format", "json")) == ["beta"]
-    assert names(ask(cache.folder, "steps", "--status", "killed,pending", "--format", "json")) == ["gamma"]
-
-
-def test_taken_over_results_point_to_the_object_they_share(tmp_path, ask):
+def test_adopted_results_point_to_the_object_they_share(tmp_path, ask):
     cache = build.declared(tmp_path)
     run = cache.run()
     first = cache.result("alpha", run)  # in the index, so a path under objects/ would be wrong for the second, too
@@ -214,7 +137,7 @@ def test_taken_over_results_point_to_the_object_they_share(tmp_path, ask):
     cache.row("alpha", run, result=first)
     cache.row("beta", run, result=taken, cached=1)
 
-    alpha, beta, _ = ask(cache.close(), "steps", "--format", "json").rows
+    alpha, beta, _ = rows(ask, cache.close(), "steps")
 
     assert alpha["result"] == beta["result"]
     assert "ezpyp.sqlite#" in str(beta["result"])
@@ -228,14 +151,228 @@ def test_a_limit_gives_the_first_of_all(tmp_path, ask):
     cache.revision(added=list(cache.ids.values()))
     cache.run()
     cache.row("s3", 1, 1)
-    folder = cache.close()
-    names = ["s1", "s3", "s5", "s0", "s4", "s2"]
-
-    def asked(*words: str) -> list[object]:
-        return [row["name"] for row in ask(folder, "steps", *words, "--format", "json").rows]
+    folder, whole = cache.close(), ["s1", "s3", "s5", "s0", "s4", "s2"]
 
     for limit in range(8):
-        assert asked("--limit", str(limit)) == names[:limit]
-        assert asked("--limit", str(limit), "--reverse") == names[::-1][:limit]
-        assert asked("--limit", str(limit), "--name", "s[!15]") == []
-        assert asked("--limit", str(limit), "--status", "pending") == [n for n in names if n != "s3"][:limit]
+        limited = ("--limit", str(limit))
+        assert names(ask, folder, *limited) == whole[:limit]
+        assert names(ask, folder, *limited, "--reverse") == whole[::-1][:limit]
+        assert names(ask, folder, *limited, "--name", "s[!15]") == []
+        assert names(ask, folder, *limited, "--status", "pending") == [n for n in whole if n != "s3"][:limit]
+
+
+# One step.
+
+
+def test_show_has_everything_about_a_step(finished, ask):
+    out = ask(finished, "show", "gamma").out
+    assert out.startswith("gamma: done in 1.25 s (run 1, ")
+    for part in (
+        "rank 0 of node1", build.digest("gamma", 0).hex(), "gamma, /home/me/script.py:3 (module __main__)", "[9, 8]",
+        "a = TMP for alpha", "alpha  (done, args[0])", "float", "1.125", "97.7 KiB as pickle 1",
+        str(finished / "objects"), "History", "Source as recorded", "    return x ** 2",
+    ):  # fmt: skip
+        assert part in out
+
+    gamma = facts(ask, finished, "show", "gamma")
+    assert gamma["upstream"] == [
+        {"name": "alpha", "kind": "value", "slot": "args[0]", "status": 0, "run": 1},
+        {"name": "beta", "kind": "value", "slot": "args[1]", "status": 0, "run": 1},
+    ]
+    assert gamma["result"]["type"] == "float"
+    assert gamma["result"]["digest"] == build.digest(b"x" * 100_000).hex()
+    assert gamma["function"]["source"] == build.SOURCE
+    assert [entry["run"] for entry in gamma["history"]] == [1]
+    assert [entry["name"] for entry in facts(ask, finished, "show", "alpha")["downstream"]] == ["gamma"]
+
+
+def test_show_of_what_failed_was_skipped_or_never_ran(failed, declared, ask):
+    out = ask(failed, "show", "beta").out
+    assert out.startswith("beta: failed in 500.0 ms")
+    assert "\nZeroDivisionError: division by zero (/home/me/script.py:12)\nTraceback (most recent call last):\n" in out
+    out = ask(failed, "show", "gamma").out
+    assert out.startswith("gamma: skipped (run 1, ")
+    assert "because beta failed" in out
+    assert "beta  (failed, args[1])" in out
+
+    assert ask(declared, "show", "gamma").out.startswith("gamma: pending, never run\n")
+    assert facts(ask, declared, "show", "gamma")["result"] is None
+
+
+KEY = build.digest("gamma", 0).hex()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("gamma", "gamma"), ("gam", "gamma"), ("g*", "gamma"), (KEY, "gamma"), (KEY[:8].upper(), "gamma"),
+        ("alpha x=3", "alpha"),
+    ],
+)  # fmt: skip
+def test_a_step_is_found_by_name_glob_prefix_key_and_parameters(finished, ask, words, found):
+    assert facts(ask, finished, "show", *words.split())["name"] == found
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("gama", "there is no step 'gama'; did you mean 'gamma'?"),
+        ("alpha x=4", "there is no step 'alpha[x=4]'; 'alpha' has 1: alpha"),
+        ("*a", "'*a' fits 3 steps: alpha, beta, gamma; give the whole name"),
+        ("alpha 4", "'4' after the name is no PARAM=VALUE"),
+    ],
+)
+def test_a_name_that_means_nothing_says_what_there_is(finished, ask, words, message):
+    assert message in ask(finished, "show", *words.split(), code=2).err
+
+
+def test_keys_that_start_alike_are_listed(tmp_path, ask):
+    cache = build.Cache(tmp_path)
+    cache.revision(added=[cache.step(f"s{n}", key=bytes([0xAB, 0xCD, n]) + bytes(13)) for n in range(3)])
+
+    answer = ask(cache.close(), "show", "abcd", code=2)
+
+    assert "key abcd... is that of 3 steps: s0, s1, s2; give more of it" in answer.err
+
+
+def test_history_old_keys_and_steps_left_out(tmp_path, ask):
+    cache = build.finished(tmp_path)
+    old, new = cache.ids["beta"], cache.step("beta", salt="edited")
+    cache.revision(added=[new], removed=[old, cache.ids["gamma"]], note="beta changed, gamma left out")
+    cache.run(revision=2)
+    cache.row("beta", 2, seconds=2.0)
+    folder = cache.close()
+    before, after = build.digest("beta", 0).hex(), build.digest("beta", "edited").hex()
+
+    beta = facts(ask, folder, "show", "beta")
+    assert [(row["run"], row["revision"], row["key"]) for row in beta["history"]] == [(1, 1, before), (2, 2, after)]
+    assert [(row["revision"], row["present"]) for row in beta["revisions"]] == [(1, True), (2, False), (2, True)]
+    found = facts(ask, folder, "show", before[:12])
+    assert (found["name"], found["run"], found["revision"], found["present"]) == ("beta", 1, 1, False)
+    assert facts(ask, folder, "show", "gamma")["present"] is False
+    assert "1 was the last that has it" in ask(folder, "show", "gamma").out
+    # Neighbours are those of the same revision.
+    assert facts(ask, folder, "show", "alpha")["downstream"] == []
+    assert [s["name"] for s in facts(ask, folder, "show", "alpha", "--revision", "1")["downstream"]] == ["gamma"]
+
+
+def test_damage_is_shown(tmp_path, ask):
+    cache = build.finished(tmp_path)
+    cache.insert("damages", result=1, found_at=build.START, reason="digest differs")
+
+    assert "digest differs; it runs again" in ask(cache.close(), "show", "alpha").out
+
+
+def test_show_says_who_made_it_with_what(tmp_path, ask):
+    cache = build.declared(tmp_path / "cache")
+    run = cache.run(job="4711", git_commit="ab" * 20, git_dirty=1)
+    result = cache.result("alpha", run)
+    cache.row("alpha", run, rank=1, result=result)
+    parts = [["library", "numpy", "", "2.1.0"], ["environment", "HOME", "00", ""]]
+    cache.insert("circumstances", function=cache.functions["alpha"], run=run, parts=json.dumps(parts))
+    later = cache.run(command="python other.py", user="somebody else")
+    cache.row("alpha", later, cached=1, rank=0, result=result)
+    folder = cache.close()
+
+    page = ask(folder, "show", "alpha").out.partition("\nProvenance\n")[2].partition("\n\n")[0]
+    made = facts(ask, folder, "show", "alpha")["provenance"]
+
+    for line in (
+        "run         1 of revision 1, ",
+        "by          me, rank 1 of 2, host node1, batch job 4711\n",
+        "command     python script.py\n",
+        "directory   /home/me\n",
+        "code        commit abababababab, changed since\n",
+        "python      3.11.7, ezpyp 0.1\n",
+        "libraries   numpy 2.1.0",
+    ):
+        assert line in page
+    assert (made["run"], made["user"], made["rank"], made["host"], made["job"]) == (1, "me", 1, "node1", "4711")
+    assert (made["git_commit"], made["git_dirty"], made["python"]) == ("ab" * 20, True, "3.11.7")
+    assert made["libraries"] == {"numpy": "2.1.0"}
+    assert facts(ask, folder, "show", "beta")["provenance"] is None
+
+
+@pytest.mark.parametrize("is_alive", [False, True])
+def test_each_verb_says_killed_or_running_of_the_same_run(is_alive, tmp_path, ask):
+    """beta was running when run 1 was killed, and when run 2 was, if that does not go on."""
+    owner = current_owner() if is_alive else build.dead_owner()
+    cache = build.running(tmp_path, owner)
+    cache.run("running", host=owner.host, pid=owner.pid, finished_at=None, seconds=None)
+    cache.row("beta", 2, -2, seconds=None)
+    folder, now = cache.folder, "running" if is_alive else "killed"
+
+    first = ask(folder, "why", "beta").lines[0]
+    assert first.startswith("beta: is running in run 2, again: " if is_alive else "beta: was killed with run 2; it ran")
+    assert first.endswith("again: run 1 ended while it was running")
+    assert facts(ask, folder, "why", "beta")["kind"] == now
+    if not is_alive:
+        assert ask(folder, "why", "beta", "--run", "1").lines[0] == (
+            "beta: was killed with run 1; it ran: nothing of that name was known before"
+        )
+    assert ask(folder, "show", "beta").out.startswith(f"beta: {now} (run 2, ")
+    history = ask(folder, "show", "beta").out.partition("History\n")[2].splitlines()
+    assert [line.split()[2] for line in history[1:3]] == ["killed", now]
+    assert f"beta  ({now}, args[1])" in ask(folder, "show", "gamma").out
+    assert f"beta has no result: it is {now}" in ask(folder, "get", "beta", "-o", "-", code=1).err
+
+
+# Lineage.
+
+
+def chains(folder: Path) -> Path:
+    """a -> b -> c -> d, and x -> d for the order only; e is on its own, and gone is not of the newest revision."""
+    cache = build.Cache(folder)
+    above = {"a": [], "x": [], "e": [], "b": ["a"], "c": ["b"], "d": ["c"], "gone": ["c"]}
+    for phase, (name, needs) in enumerate(above.items()):
+        upstream = [(need, "value", "args[0]") for need in needs] + [("x", "order", "")] * (name == "d")
+        cache.step(name, phase=phase, upstream=upstream)
+    cache.revision(added=list(cache.ids.values()))
+    cache.revision(removed=[cache.ids["gone"]], note="gone is left out")
+    return cache.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "edges"),
+    [
+        ("b", "up 1 a b value, down 1 b c value, down 2 c d value"),
+        ("d --up", "up 1 c d value, up 1 x d order, up 2 b c value, up 3 a b value"),
+        ("e", ""),
+    ],
+)
+def test_lineage_has_both_directions_to_their_ends(words, edges, tmp_path, ask):
+    found = rows(ask, chains(tmp_path), "lineage", *words.split())
+
+    columns = ("direction", "depth", "from", "to", "kind")
+    assert [" ".join(str(row[column]) for column in columns) for row in found] == [e for e in edges.split(", ") if e]
+
+
+def test_lineage_as_text(tmp_path, ask):
+    folder = chains(tmp_path)
+
+    assert ask(folder, "lineage", "c").lines == [
+        "c  (pending)",
+        "  <- b  (pending, args[0])",
+        "    <- a  (pending, args[0])",
+        "  -> d  (pending, args[0])",
+    ]
+    assert ask(folder, "lineage", "x", "--down").lines == ["x  (pending)", "  -> d  (pending, order only)"]
+
+
+def test_lineage_of_a_long_chain_and_of_many_ways_goes_through_each_edge_once(tmp_path, ask):
+    cache, width, depth = build.Cache(tmp_path), 10, 12
+    cache.db.execute("BEGIN")
+    for x in range(5_000):
+        cache.step(f"f[x={x}]", phase=x, upstream=[(f"f[x={x - 1}]", "value", "args[0]")] if x else [])
+    for phase in range(depth):
+        needs = [(f"g[p={phase - 1},x={x}]", "value", "args[0]") for x in range(width)] if phase else []
+        for x in range(width):
+            cache.step(f"g[p={phase},x={x}]", phase=phase, upstream=needs)
+    cache.revision(added=list(cache.ids.values()))
+    cache.db.execute("COMMIT")
+    folder = cache.close()
+
+    assert len(rows(ask, folder, "lineage", "f[x=0]", "--down")) == 4_999
+    assert ask(folder, "lineage", "f[x=4999]").lines[-1].strip() == "<- and so on (--format json has all)"
+    for name, way in (("g[p=0,x=0]", "--down"), (f"g[p={depth - 1},x=0]", "--up")):
+        assert len(rows(ask, folder, "lineage", name, way)) == width + (depth - 2) * width * width
