@@ -28,14 +28,11 @@ def test_local_ranks_keep_the_contract(check: Check, size: int) -> None:
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("size", [2, 4])
-def test_mpi_ranks_keep_the_contract(size: int, tmp_path: Path) -> None:
-    job = mpirun(size, SCRIPTS / "contract.py", str(tmp_path))
+def test_mpi_ranks_keep_the_contract(tmp_path: Path) -> None:
+    job = mpirun(4, SCRIPTS / "contract.py", str(tmp_path))
 
     assert (job.returncode, job.stderr) == (0, "")
-    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
-        f"rank{rank}": f"of {size}" for rank in range(size)
-    }
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {f"rank{rank}": "of 4" for rank in range(4)}
 
 
 def test_a_script_without_a_launcher_is_serial(tmp_path: Path) -> None:

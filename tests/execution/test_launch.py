@@ -87,7 +87,7 @@ def test_children_of_ranks_are_serial() -> None:
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("how", ["imports late", "initializes late", "single-threaded", "finalizes"])
+@pytest.mark.parametrize("how", ["initializes late", "finalizes"])
 def test_a_script_may_use_mpi_itself(how: str) -> None:
     job = mpirun(2, SCRIPTS / "own_mpi.py", how, timeout=20)
 

@@ -55,7 +55,6 @@ IN_STEP = [
     Case(4, 0, "SIGKILL", KILLED),
     Case(2, 1, "SIGTERM", TERMINATED, "SIGTERM"),
     Case(2, 1, "os._exit(0)", (1,), "os._exit(0)"),
-    Case(4, 0, "os._exit(3)", (3,), "os._exit(3)"),
     Case(2, 0, "KeyboardInterrupt", INTERRUPTED, "KeyboardInterrupt"),
     Case(2, 1, "MPI.Finalize()", (1,), "MPI.Finalize()"),
 ]
@@ -166,9 +165,7 @@ def test_sigterm_to_all_ranks_as_a_batch_system_sends_it(tmp_path: Path) -> None
     kept(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("size", "where", "who"), [(4, "before declaring", 1), (2, "between two runs", 0), (2, "at the end", 1)]
-)
+@pytest.mark.parametrize(("size", "where", "who"), [(4, "between two runs", 0), (2, "at the end", 1)])
 def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, size: int, where: str, who: int) -> None:
     job = victim(tmp_path, size, where, who, "raises")
 
@@ -195,21 +192,20 @@ def test_mpi_that_one_rank_finalizes_is_a_rank_that_left(tmp_path: Path) -> None
     kept(tmp_path)
 
 
-@pytest.mark.parametrize("how", ["leaves", "SIGKILL"])
-def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path, how: str) -> None:
+def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path) -> None:
     """The others are inside MPI_Init, where only a watchdog helps; its traceback names the setting.
 
     It is the ranks that must be gone. Open MPI's launcher (5.0.11) may itself crash or hang after it has ended them,
     where one was just connecting to it.
     """
-    with started(tmp_path, 2, "before joining", 1, how, EZPYP_JOIN_TIMEOUT_S="1.5") as (process, read):
+    with started(tmp_path, 2, "before joining", 1, "leaves", EZPYP_JOIN_TIMEOUT_S="1.5") as (process, read):
         wait_until(lambda: process.poll() is not None or (read()[1] and not ranks_of(read.mark)))
         with suppress(TimeoutExpired):
             assert process.wait(2) != 0
         out, err = read()
 
     assert "went on" not in out
-    assert how == "SIGKILL" or "every_rank_must_join_within_ezpyp_join_timeout_s" in err
+    assert "every_rank_must_join_within_ezpyp_join_timeout_s" in err
 
 
 def test_a_full_disk_on_a_rank_ends_the_job_and_names_step_rank_and_host(tmp_path: Path) -> None:
@@ -230,7 +226,9 @@ def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> Non
 
     assert job.returncode == 1
     assert "went on" not in job.stdout
+    # An error that every rank raises alike is shown once, and needs no abort.
     assert len(re.findall(r"^ezpyp\.errors\.StoreError: .*", job.stderr, re.MULTILINE)) == 1
+    assert "the job ends" not in job.stderr
     kept(tmp_path)
 
 

@@ -12,8 +12,6 @@ def end(how: str) -> None:
         case "later hook":
             sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"later hook saw {error!r}\n")
             raise ValueError("broken script")
-        case "earlier hook":
-            raise ValueError("broken script")
         case "exit":
             sys.exit(0)
         case "exit handler":
@@ -21,8 +19,6 @@ def end(how: str) -> None:
 
 
 def main(wait: str, victim: int, how: str) -> None:
-    if how == "earlier hook":
-        sys.excepthook = lambda kind, error, trace: sys.stderr.write(f"earlier hook saw {error!r}\n")
     rank = int(os.environ.get("PMI_RANK") or os.environ["OMPI_COMM_WORLD_RANK"])
 
     from ezpyp.execution.mpi.connect import connect
