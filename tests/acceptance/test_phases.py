@@ -1,38 +1,13 @@
 """Phases, transitive reduction of ``depends_on``, and graphs large and random."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ezpyp import Pipeline, Step, as_pickle_step
-
-from .tools import declared, executed
-
-CHAIN = """
-@as_pickle_step(pipeline)
-def alpha(x):
-    return x
-
-@as_pickle_step(pipeline)
-def beta(x):
-    return x
-
-@as_pickle_step(pipeline)
-def gamma(a, b):
-    return a + b
-
-one, two = alpha(1), beta(2)
-three = gamma({arguments})
-
-@as_pickle_step(pipeline, depends_on={depends_on})
-def delta({parameter}):
-    return 4
-
-delta({passed})
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +69,7 @@ class Graph:
         return pipeline, steps
 
 
-def keys(location: Path, **parts: str) -> Mapping[str, str]:
-    """Freeze the chain with these parts and give its keys by name."""
-    source = CHAIN.format(**{"arguments": "one, two", "parameter": "", "passed": "", **parts})
-    pipeline = declared(location, source)
-    pipeline.initialize_schema()
-    return {step.name: step.key for step in pipeline.steps}
-
-
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_phase_is_the_longest_chain_below(tmp_path: Path, seed: int) -> None:
     graph = Graph.random(seed)
 
@@ -111,7 +78,7 @@ def test_a_phase_is_the_longest_chain_below(tmp_path: Path, seed: int) -> None:
     assert [step.phase for step in steps] == graph.phases()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(5))
 def test_lists_that_mean_the_same_after_reduction_give_the_same_keys(tmp_path: Path, seed: int) -> None:
     graph = Graph.random(seed)
 
@@ -133,51 +100,6 @@ def test_a_dependency_that_reduction_keeps_counts(tmp_path: Path, seed: int) -> 
 
     assert before[node].key != after[node].key
     assert [step.key for step in before[:node]] == [step.key for step in after[:node]]
-
-
-def test_naming_the_highest_step_is_enough(tmp_path: Path) -> None:
-    lists = ["[three]", "[three, one, two]", "[two, three]", "[one, two, three, three]"]
-
-    found = [keys(tmp_path / str(number), depends_on=depends_on)["delta"] for number, depends_on in enumerate(lists)]
-
-    assert len(set(found)) == 1
-
-
-def test_an_order_that_a_value_implies_adds_nothing(tmp_path: Path) -> None:
-    lists = ["[]", "[three]", "[one]", "[one, two, three]"]
-
-    found = [
-        keys(tmp_path / str(number), depends_on=depends_on, parameter="g", passed="three")["delta"]
-        for number, depends_on in enumerate(lists)
-    ]
-
-    assert len(set(found)) == 1
-
-
-def test_value_edges_are_never_reduced(tmp_path: Path) -> None:
-    both = keys(tmp_path / "both", depends_on="[]", parameter="g, a=None", passed="three, one")
-    other = keys(tmp_path / "other", depends_on="[]", parameter="g, a=None", passed="three, two")
-    alone = keys(tmp_path / "alone", depends_on="[]", parameter="g, a=None", passed="three")
-
-    assert len({both["delta"], other["delta"], alone["delta"]}) == 3
-
-
-def test_a_value_dependency_is_no_order_dependency(tmp_path: Path) -> None:
-    by_value = keys(tmp_path / "value", depends_on="[]", parameter="g=None", passed="three")
-    by_order = keys(tmp_path / "order", depends_on="[three]", parameter="g=None")
-
-    assert by_value["delta"] != by_order["delta"]
-
-
-def test_phases_of_the_pipeline_hold_every_step_once(location: Path) -> None:
-    source = CHAIN.format(arguments="one, two", parameter="g", passed="three", depends_on="[]")
-    pipeline = executed(location, source)
-
-    assert [[step.name for step in phase] for phase in pipeline.phases] == [
-        ["alpha", "beta"],
-        ["gamma"],
-        ["delta"],
-    ]
 
 
 @pytest.mark.parametrize("edge", ["value", "order"])

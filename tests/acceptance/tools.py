@@ -108,8 +108,8 @@ def executed(location: Path, source: str, *, pipeline_id: str = "study", **optio
 def expanded(source: str) -> str:
     """Write out the steps of a script that are put in short.
 
-    ``step NAME(PARAMETERS): STATEMENT``, or ``step(OPTIONS) NAME(...): ...``, becomes a decorated function that notes its
-    name with `ran` before it does the statement.
+    ``step NAME(PARAMETERS): STATEMENT``, or ``step(OPTIONS) NAME(...): ...``, becomes a decorated function that notes
+    its name with `ran` before it does the statement.
     """
     return SHORT_STEP.sub(r'@step\1\ndef \2(\3):\n    ran("\2")\n    \4\n', source)
 
