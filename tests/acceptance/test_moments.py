@@ -68,7 +68,10 @@ OWN = {
     "an argument": """
 values, table, field = [1], {"a": [1]}, np.zeros(3)
 
-step alpha(n, values, table, field): values.append(n); table["a"].append(n); field += n; return values, table, field.tolist()
+@step
+def alpha(n, values, table, field):
+    values.append(n); table["a"].append(n); field += n
+    return values, table, field.tolist()
 
 parts = [alpha(n, values, table, field) for n in (5, 6)]
 pipeline.execute(output="none")
