@@ -1,4 +1,4 @@
-"""Thirty edits between two runs: a conflict and ``why`` name each exactly, by file, line, name, old and new."""
+"""A conflict and ``why`` name each edit between two runs by place, old and new; `«old|new»` marks what is edited."""
 
 import json
 import os
@@ -11,10 +11,125 @@ import pytest
 from click.testing import CliRunner
 
 from ezpyp.inspect.cli import cli
-from tests.inspect.edits import HELPERS, STUDY, edited, line_of
 
 ROOT = Path(__file__).absolute().parents[2]
 KEY = "a key"
+
+HELPERS = """\
+RATE = «2|3»
+TABLE = {"low": 1, "high": «10|20»}
+
+
+def scale(x):
+    return x * «5|6»
+
+
+class Layer:
+    def __init__(self, width):
+        self.width = width
+"""
+
+STUDY = """\
+import os
+
+import numpy as np
+
+import helpers
+from ezpyp import Pipeline, as_step
+from ezpyp.errors import SchemaConflictError
+
+ONE, TWO = (Pipeline(f"cache{n}", f"study{n}") for n in (1, 2))
+
+
+@as_step(ONE)
+def constant(x, rate=«0.1|0.2»):
+    return x + «100|200»
+
+@as_step(ONE)
+def helper_constant(x):
+    return helpers.scale(x)
+
+@as_step(ONE)
+def global_key(x):
+    return x * helpers.TABLE["high"]
+
+@as_step(ONE)
+def attribute(model):
+    return 1
+
+@as_step(ONE)
+def array_values(a):
+    return 1
+
+@as_step(ONE)
+def more(x«|, y=4»):
+    return x + 1000
+
+@as_step(ONE, version="«1|2»", codec="«pickle|json»", ignore=(«|"y",»))
+def settings(x, y=2):
+    return x
+
+@as_step(ONE)
+def function_argument(f):
+    return f(1)
+
+@as_step(TWO)
+def source(x):
+    return x * «3|4»
+
+@as_step(TWO)
+def below(x):
+    return x
+
+@as_step(TWO)
+def other(x):
+    return x
+
+@as_step(TWO)
+def first(x):
+    return x + 3000
+
+@as_step(TWO, track_versions=("labtools",))
+def tracked(x):
+    return x
+
+@as_step(TWO)
+def environment(x):
+    return os.environ["STUDY_MODE"] and x * helpers.RATE
+
+
+for step in (constant, helper_constant, global_key, more, settings, tracked, environment):
+    step(1)
+attribute(helpers.Layer({"inner": helpers.Layer(«1|2»)}))
+array_values(np.full((3, 4), «0.0|1.0»))
+function_argument(helpers.scale)
+below(source(1))
+earlier, later = other(1), first(1)
+
+@as_step(TWO, depends_on=[«earlier|later»])
+def ordered(x):
+    return x
+
+ordered(1)
+
+for pipeline in (ONE, TWO):
+    try:
+        report = pipeline.execute(output="none")
+    except SchemaConflictError as error:
+        print(error)
+"""
+
+_EDIT = re.compile(r"«([^|»]*)\|([^»]*)»")
+
+
+def edited(template: str, version: int) -> str:
+    """A file before its edits (0), or after them (1)."""
+    return _EDIT.sub(lambda edit: edit[1 + version], template)
+
+
+def line_of(template: str, text: str) -> int:
+    """The line in which a text of a template stands."""
+    return template[: template.index(text)].count("\n") + 1
 
 
 def helpers(text):
@@ -29,45 +144,29 @@ NOWHERE = ("", 0)
 
 # Step -> kind, name, place, old, new of each cause, in order.
 EXPECTED = {
-    "constant": [("constant", "constant", study("x + «100"), "100", "200")],
+    "constant": [
+        ("constant", "constant", study("x + «100"), "100", "200"),
+        ("default", "rate", study("@as_step(ONE)\ndef constant"), "0.1", "0.2"),
+    ],
     "helper_constant": [("constant", "scale", helpers("x * «5"), "5", "6")],
-    "helper_default": [("default", "shift(by)", helpers("def shift"), "1", "2")],
-    "global_scalar": [("global", "helpers.RATE", helpers("RATE ="), "2", "3")],
     "global_key": [("global", "helpers.TABLE['high']", helpers("TABLE ="), "10", "20")],
-    "closure": [("closure", "step", helpers("def inner"), "10", "11")],
-    "method": [("constant", "Machine.run", helpers("x - «7"), "7", "8")],
-    "class_attribute": [("class", "Model.factor", helpers("factor ="), "2", "4")],
-    "field_default": [("class", "Settings.width", helpers("width: int"), "3", "9")],
-    "enum_member": [("class", "Mode.FAST", helpers("FAST ="), "1", "5")],
-    "decorator": [("closure", "n", helpers("@functools.wraps"), "2", "7")],
-    "partial": [("global", "helpers.squared.keywords['exponent']", helpers("squared ="), "2", "3")],
-    "scalar": [("argument", "x", NOWHERE, "3", "4")],
-    "item": [("argument", "x[2]", NOWHERE, "3", "4")],
-    "key": [("argument", "config['lr']", NOWHERE, "0.1", "0.2")],
     "attribute": [("argument", "model.width['inner'].width", NOWHERE, "1", "2")],
     "array_values": [("argument", "a", NOWHERE, "ndarray float64 (3, 4)", "ndarray float64 (3, 4)")],
-    "array_dtype": [("argument", "a", NOWHERE, "ndarray float64 (3,)", "ndarray float32 (3,)")],
-    "array_shape": [("argument", "a", NOWHERE, "ndarray float64 (3,)", "ndarray float64 (4,)")],
-    "type_only": [("argument", "x", NOWHERE, "1", "1.0")],
     "more": [
-        ("signature", "more", study("@as_step(THREE)\ndef more"), "def more(x)", "def more(x, y)"),
+        ("signature", "more", study("@as_step(ONE)\ndef more"), "def more(x)", "def more(x, y)"),
         ("argument", "y", NOWHERE, "", "4"),
     ],
-    "fewer": [
-        ("signature", "fewer", study("@as_step(THREE)\ndef fewer"), "def fewer(x, y)", "def fewer(x)"),
-        ("argument", "y", NOWHERE, "4", ""),
+    "settings": [
+        ("codec", "settings", NOWHERE, "pickle", "json"),
+        ("setting", "ignore", NOWHERE, "", "['y']"),
+        ("setting", "version", NOWHERE, "'1'", "'2'"),
     ],
-    "version": [("setting", "version", NOWHERE, "'1'", "'2'")],
-    "codec": [("codec", "codec", NOWHERE, "pickle", "json")],
-    "ignored": [("setting", "ignore", NOWHERE, "", "['y']")],
-    "source": [("constant", "source", study("x * «3|4»\n\n@as_step(THREE)\ndef below"), "3", "4")],
+    "function_argument": [("argument", "f", helpers("x * «5"), "5", "6")],
+    "source": [("constant", "source", study("x * «3|4»"), "3", "4")],
     "below": [("upstream", "source", NOWHERE, KEY, KEY)],
-    "given": [("argument", "x", NOWHERE, "1", "2")],
-    "below_argument": [("upstream", "given", NOWHERE, KEY, KEY)],
     "ordered": [("dependency", "first", NOWHERE, "other", "first")],
     "tracked": [("version", "labtools", NOWHERE, "1.0", "1.1")],
-    "environment": [("constant", "environment", study('os.environ["STUDY_MODE"]'), "3", "4")],
-    "function_argument": [("argument", "f", helpers("x * «5"), "5", "6")],
+    "environment": [("global", "helpers.RATE", helpers("RATE ="), "2", "3")],
 }  # fmt: skip
 
 
