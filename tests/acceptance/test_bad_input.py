@@ -15,7 +15,6 @@ from ezpyp.errors import (
     NotEvaluatedError,
     OptionError,
     PipelineMismatchError,
-    StepFailedError,
     StoreError,
     UnhashableValueError,
     UnknownStepError,
@@ -135,19 +134,6 @@ def test_two_functions_of_one_name(finished: Path) -> None:
 def test_another_pipeline_id(finished: Path) -> None:
     with pytest.raises(PipelineMismatchError, match="study"):
         executed(finished, GOOD, pipeline_id="another")
-
-
-def test_a_result_that_nothing_can_store_loses_nothing(location: Path, bodies: Bodies) -> None:
-    executed(location, GOOD)
-    source = GOOD + "import threading\nas_pickle_step(pipeline, name='bad')(lambda: [threading.Lock()])()\n"
-    bodies.take()
-
-    pipeline = executed(location, source)
-
-    assert bodies.take() == []
-    assert pipeline.get_result("alpha") == 9
-    with pytest.raises(StepFailedError, match=r"bad[^\0]*UnstorableResultError[^\0]*lock"):
-        pipeline.get_result("bad")
 
 
 @pytest.mark.parametrize("existing", [b"", b"somebody's notes\n", b"SQLite format 3\0 but not really"])

@@ -7,7 +7,7 @@ import pytest
 
 import ezpyp
 from ezpyp import Pipeline, as_pickle_step
-from ezpyp.errors import PipelineFailedError, StepFailedError, StepPendingError, StepSkippedError
+from ezpyp.errors import PipelineFailedError, StepFailedError, StepSkippedError
 
 from .tools import Bodies, declared, edit, executed, query
 
@@ -33,55 +33,31 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
         return executed(folder / "cache", BRANCHES)
 
 
-class TestTenIndependentBranches:
-    """One of ten branches fails at its root."""
+def test_one_of_ten_branches_fails_and_nine_finish(pipeline: Pipeline) -> None:
+    rows = query(pipeline.schema_path.parent, "SELECT status, name FROM current_steps ORDER BY phase")
 
-    def test_nine_finish(self, pipeline: Pipeline) -> None:
-        finished = [n for n in range(10) if pipeline.get_status(f"tip[number={n}]") == 0]
+    assert [name for status, name in rows if status == 1] == ["root[number=3]"]
+    assert [name for status, name in rows if status == 2] == ["leaf[number=3]", "tip[number=3]"]
+    assert {name for status, name in rows if status == 0} == {
+        f"{name}[number={number}]" for name in ("root", "leaf", "tip") for number in range(10) if number != 3
+    }
+    assert pipeline.get_status("root", number=3) == 1
+    assert sorted(step.status for step in pipeline.steps)[-3:] == [1, 2, 2]
 
-        assert finished == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
-    def test_rows_are_done_failed_and_skipped(self, pipeline: Pipeline) -> None:
-        location = pipeline.schema_path.parent
-        rows = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status ORDER BY status")
-        failed = query(location, "SELECT name FROM current_steps WHERE status = 1")
-        skipped = query(location, "SELECT name FROM current_steps WHERE status = 2 ORDER BY phase")
+@pytest.mark.parametrize("opened", [False, True], ids=["pipeline", "cache"])
+def test_a_failed_result_raises_with_the_traceback_and_a_skipped_one_names_the_failed_step(
+    pipeline: Pipeline, opened: bool
+) -> None:
+    source = ezpyp.open_cache(pipeline.schema_path.parent) if opened else pipeline
+    said = r"root\[number=3\][^\0]*Traceback[^\0]*script\.py[^\0]*ZeroDivisionError: division by zero"
 
-        assert rows == [(0, 27), (1, 1), (2, 2)]
-        assert failed == [("root[number=3]",)]
-        assert skipped == [("leaf[number=3]",), ("tip[number=3]",)]
-
-    def test_the_failed_result_raises_with_the_traceback(self, pipeline: Pipeline) -> None:
-        said = r"root\[number=3\][^\0]*Traceback[^\0]*script\.py[^\0]*ZeroDivisionError: division by zero"
-
-        with pytest.raises(StepFailedError, match=said) as caught:
-            pipeline.get_result("root", number=3)
-
-        assert caught.value.step == "root[number=3]"
-
-    def test_a_cache_raises_with_the_traceback_too(self, pipeline: Pipeline) -> None:
-        cache = ezpyp.open_cache(pipeline.schema_path.parent)
-
-        with pytest.raises(StepFailedError, match=r"Traceback[^\0]*ZeroDivisionError"):
-            cache.get_result("root", number=3)
-
-    @pytest.mark.parametrize("name", ["leaf", "tip"])
-    def test_a_skipped_result_raises_and_names_the_failed_step(self, pipeline: Pipeline, name: str) -> None:
+    with pytest.raises(StepFailedError, match=said) as caught:
+        source.get_result("root", number=3)
+    assert caught.value.step == "root[number=3]"
+    for name in ("leaf", "tip"):
         with pytest.raises(StepSkippedError, match=rf"{name}[^\0]*root\[number=3\]"):
-            pipeline.get_result(f"{name}[number=3]")
-
-    def test_statuses_are_one_and_two(self, pipeline: Pipeline) -> None:
-        assert pipeline.get_status("root", number=3) == 1
-        assert sorted(step.status for step in pipeline.steps)[-3:] == [1, 2, 2]
-
-
-def test_a_step_that_never_ran_is_pending(location: Path) -> None:
-    pipeline = declared(location, "as_pickle_step(pipeline, name='alpha')(lambda: 1)()")
-    pipeline.initialize_schema()
-
-    assert pipeline.get_status("alpha") == -1
-    with pytest.raises(StepPendingError, match="alpha"):
-        pipeline.get_result("alpha")
+            source.get_result(f"{name}[number=3]")
 
 
 def test_a_failed_step_and_what_it_skipped_run_again(location: Path, bodies: Bodies) -> None:
@@ -137,12 +113,6 @@ def test_a_checked_run_raises_after_the_summary_is_written(location: Path) -> No
     summary = (location / "pipeline.summary").read_text()
     assert summary.startswith(f"Pipeline Failed @ {location}\n")
     assert query(location, "SELECT count(*) FROM current_steps WHERE status = 0") == [(27,)]
-
-
-def test_a_checked_run_without_a_failure_raises_nothing(location: Path) -> None:
-    pipeline = executed(location, "as_pickle_step(pipeline, name='alpha')(lambda: 1)()", check=True)
-
-    assert pipeline.get_result("alpha") == 1
 
 
 @pytest.mark.parametrize("body", ["sys.exit(0)", "sys.exit(3)", "raise GeneratorExit", "raise Odd(1, 2)"])

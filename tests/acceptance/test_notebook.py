@@ -144,22 +144,6 @@ def test_a_step_declared_later_takes_an_earlier_one_s_result(location: Path, bod
     assert later.phase == 1
 
 
-def test_execute_may_be_called_again(location: Path, bodies: Bodies) -> None:
-    pipeline = Pipeline(location, "again")
-
-    @as_pickle_step(pipeline)
-    def alpha() -> int:
-        ran("alpha")
-        return 1
-
-    step = alpha()
-    pipeline.execute()
-    pipeline.execute()
-
-    assert bodies.take() == ["alpha"]
-    assert step.get_result() == 1
-
-
 def test_nothing_is_added_between_freezing_and_the_end_of_the_run(location: Path) -> None:
     pipeline = Pipeline(location, "frozen")
 
@@ -175,25 +159,10 @@ def test_nothing_is_added_between_freezing_and_the_end_of_the_run(location: Path
     with pytest.raises(InitializationError, match="execute"):
         alpha.map([2, 3])
     pipeline.execute()
+    assert len(pipeline.steps) == 1
     later = alpha(2)
     pipeline.execute()
     assert (step.get_result(), later.get_result()) == (1, 2)
-
-
-def test_a_call_refused_while_frozen_leaves_no_step(location: Path) -> None:
-    pipeline = Pipeline(location, "frozen")
-
-    @as_pickle_step(pipeline)
-    def alpha(x: int) -> int:
-        return x
-
-    alpha(1)
-    pipeline.initialize_schema()
-    with pytest.raises(InitializationError, match="execute"):
-        alpha(2)
-    pipeline.execute()
-
-    assert len(pipeline.steps) == 1
 
 
 def test_inside_a_running_step_a_decorated_function_is_the_plain_one(location: Path, bodies: Bodies) -> None:
@@ -226,19 +195,6 @@ def test_the_plain_function_is_kept(location: Path, bodies: Bodies) -> None:
 
     assert stepped.function is double
     assert stepped.function(4) == 8
-
-
-def test_the_plain_form_decorates_with_options(location: Path) -> None:
-    pipeline = Pipeline(location, "plain")
-
-    @pipeline.step(codec="cloudpickle", name="twice")
-    def double(x: int) -> int:
-        return 2 * x
-
-    step = double(4)
-    pipeline.execute()
-
-    assert pipeline.get_result("twice") == step.get_result() == 8
 
 
 def test_rank_size_and_root_of_a_serial_run(location: Path) -> None:

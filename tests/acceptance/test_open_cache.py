@@ -183,9 +183,10 @@ def test_a_cache_is_read_while_a_run_writes_it(location: Path) -> None:
 
 
 def test_a_frozen_pipeline_that_never_ran_is_pending(location: Path) -> None:
-    declared(location, STUDY).initialize_schema()
-    cache = ezpyp.open_cache(location)
+    pipeline = declared(location, STUDY)
+    pipeline.initialize_schema()
 
-    assert cache.get_status("beta") == -1
-    with pytest.raises(StepPendingError, match="beta"):
-        cache.get_result("beta")
+    for source in (pipeline, ezpyp.open_cache(location)):
+        assert source.get_status("beta") == -1
+        with pytest.raises(StepPendingError, match="beta"):
+            source.get_result("beta")
