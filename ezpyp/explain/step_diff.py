@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ezpyp.explain.function_diff import difference
 from ezpyp.explain.record import FunctionRecord
-from ezpyp.explain.tree import STEP, Node
+from ezpyp.explain.tree import STEP, Node, plain
 from ezpyp.explain.tree_diff import CodeChanges, Difference, differences
 
 
@@ -266,19 +266,6 @@ def _of_default(cause: Cause, new: Recorded) -> Cause:
 def _followed(upstream: Changed) -> Cause:
     place, old, new = upstream
     return Cause("upstream", f"upstream {new.name} changed ({place})", new.name, old=old.key, new=new.key)
-
-
-def plain(text: str | None) -> str:
-    """An argument's text without the digest that may stand beside it.
-
-    Example:
-        >>> plain("[1, 2, 3...] #91d9490aff3114e0")
-        '[1, 2, 3...]'
-    """
-    if text is None:
-        return ""
-    before, mark, digest = text.rpartition(" #")
-    return before if mark and len(digest) in (12, 16) and set(digest) <= set("0123456789abcdef") else text
 
 
 def _plain_changes(old: Recorded, new: Recorded, *, is_reported: bool) -> Iterator[Cause]:

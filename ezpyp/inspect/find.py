@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import click
 
 from ezpyp.errors import DamagedIndexError, UnknownStepError
+from ezpyp.explain.tree import plain
 from ezpyp.graph.lookup import find_names
-from ezpyp.inspect.text import one_line, plain
+from ezpyp.inspect.text import one_line
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
 from ezpyp.store.schema_rows import ALL_PRESENT

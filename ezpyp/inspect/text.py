@@ -9,9 +9,6 @@ from datetime import datetime
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSAFE_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-# Beside the text of an argument that does not say everything stands a digest of the value.
-_DIGEST = re.compile(" #(?:[0-9a-f]{12}|[0-9a-f]{16})$")
-
 
 def _escaped(match: re.Match[str]) -> str:
     return match.group().encode("unicode_escape", "surrogatepass").decode()
@@ -89,16 +86,6 @@ def count(number: int, noun: str) -> str:
         ('1 step', '1200 steps')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def plain(text: str | None) -> str:
-    """An argument's text for people, without the digest that may stand beside it.
-
-    Example:
-        >>> plain("TMP for alpha #40686f6c6573")
-        'TMP for alpha'
-    """
-    return "" if text is None else _DIGEST.sub("", text)
 
 
 def typed(name: str) -> str:

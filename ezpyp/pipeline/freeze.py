@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ezpyp.errors import ArgumentMutatedError, DuplicateNameError, SchemaConflictError, StateChangedError
-from ezpyp.explain.function_diff import state_changes
 from ezpyp.explain.record import FunctionRecord, record_of
-from ezpyp.explain.step_diff import Cause, Upstream, function_causes
 from ezpyp.graph.program import Builder, Program
 from ezpyp.hashing.code.identity import FunctionIdentity, function_identity, innermost, undecorated
 from ezpyp.hashing.files import FILE_DIGESTS
@@ -46,6 +45,10 @@ from ezpyp.store.schema_rows import (
     shared_text,
     steps_of_revision,
 )
+
+if TYPE_CHECKING:
+    # Only what changed is explained: 6 ms at import.
+    from ezpyp.explain.step_diff import Cause, Upstream
 
 SCHEMA_NAME = "pipeline.schema"
 _HERE = "location of pipeline.schema"
@@ -163,12 +166,16 @@ class _Freezing:
         return changes_of(record, old, self._function_causes(old.function, position), (then, now), stored)
 
     def _upstream(self, step: KnownStep | StepRecord) -> Upstream:
+        from ezpyp.explain.step_diff import Upstream
+
         return Upstream(0, step.name, step.key.hex())
 
     def _function_causes(self, old: int, position: int) -> Sequence[Cause]:
         """What changed in a step's function; once for all steps of a sweep."""
         now = self._program.identities[self._program.steps[position].function]
         if (old, now.digest) not in self._causes:
+            from ezpyp.explain.step_diff import function_causes
+
             then = FunctionRecord.from_json(function_record(self._connection, old))
             self._causes[old, now.digest] = function_causes(then, self._function_record(now.digest))
         return self._causes[old, now.digest]
@@ -301,6 +308,8 @@ def check_functions(program: Program) -> None:
     for function, frozen in program.identities.items():
         now = identify(function)
         if now.digest != frozen.digest:
+            from ezpyp.explain.function_diff import state_changes
+
             changes = "; ".join(map(str, state_changes(frozen, now, function.function))) or "its code"
             raise StateChangedError(
                 f"{function.name!r} changed after the schema was frozen: {changes}. Change code and globals before "
@@ -318,6 +327,8 @@ def changed_by_steps(program: Program) -> dict[str, str]:
     for function, frozen in program.identities.items():
         if not frozen.reads:
             continue
+        from ezpyp.explain.function_diff import state_changes
+
         for change in state_changes(frozen, identify(function), function.function):
             # Of a table with many changes one is enough.
             found.setdefault(change.name.partition("[")[0], f"{change}, which {function.name!r} reads")

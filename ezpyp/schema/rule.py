@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ezpyp.errors import OptionError, UnknownStepError
 from ezpyp.explain.record import FunctionRecord
-from ezpyp.explain.step_diff import Cause, Recorded, RecordOf, Upstream, causes_of, upstream_of
 from ezpyp.store.rows import Edge, KnownStep, StepRecord
+
+if TYPE_CHECKING:
+    from ezpyp.explain.step_diff import Cause, Recorded, RecordOf, Upstream
+
+    Edges = Iterable[tuple[str, Upstream]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +236,6 @@ def _fits(name: str, wanted: str) -> bool:
 
 # The words of a conflict: what changed, what it would cost, and the way on.
 
-Edges = Iterable[tuple[str, Upstream]]
 
 _SHOWN = 10
 _SHOWN_UPSTREAMS = 4
@@ -269,6 +272,8 @@ def changes_of(
         upstreams: Upstreams by slot, then and now.
         stored: What is known beside.
     """
+    from ezpyp.explain.step_diff import causes_of  # only what changed is explained: 6 ms at import
+
     codes = dict(record.manifest.shared) if record.manifest else {}
 
     def recorded(digest: str) -> FunctionRecord | None:
@@ -291,6 +296,8 @@ def recorded_of(record: StepRecord, edges: Edges) -> Recorded:
 
 
 def _recorded(row: StepRecord | KnownStep, edges: Edges, trees: Mapping[str, object]) -> Recorded:
+    from ezpyp.explain.step_diff import Recorded, upstream_of
+
     loaded = json.loads(row.params), trees, json.loads(row.settings or "{}")
     # A promise holds one key a Python: two that are compared here are of the same one.
     return Recorded(row.name, row.key.hex(), row.codec, *loaded, "", upstream_of(edges), row.args, row.kwargs)

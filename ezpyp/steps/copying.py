@@ -7,7 +7,6 @@ import mmap
 import os
 import pickle
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from copyreg import dispatch_table
@@ -144,6 +143,8 @@ class _Pages:
 def _nameless_file() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("ezpyp", os.MFD_CLOEXEC)
+    import tempfile  # 1 ms at import, and seldom needed
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

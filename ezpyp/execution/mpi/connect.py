@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -75,6 +74,8 @@ def not_shared(communicator: Communicator, location: Path) -> ParallelError | No
 
 
 def _put_token(location: Path, made: list[Path]) -> str | None:
+    import uuid  # 2 ms at import, which a serial run is spared
+
     token = f".shared-{uuid.uuid4().hex}"
     missing = [folder for folder in (location, *location.parents) if not folder.exists()]
     try:

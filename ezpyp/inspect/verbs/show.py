@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ezpyp.explain.tree import Node, leaves_of
+from ezpyp.explain.tree import Node, leaves_of, plain
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, step_facts
 from ezpyp.inspect.find import find_step, name_words
@@ -21,7 +21,7 @@ from ezpyp.inspect.output import (
     title,
     write_json,
 )
-from ezpyp.inspect.text import duration, moment, plain, size
+from ezpyp.inspect.text import duration, moment, size
 from ezpyp.store.reader import Reader
 
 SHOWN_NEIGHBOURS = 20
