@@ -38,7 +38,7 @@ class Recorder:
         run: Number of the run.
         step_ids: Row id of each step, by position.
         console: Where lines go; None where none are wanted.
-        follow: Gives what says how far the run is; None where nothing does.
+        follow: Gives the progress line; None where there is none.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Recorder:
 
     @contextmanager
     def beside(self, capture: Capture) -> Iterator[None]:
-        """Lines go around what is kept of the steps' output, and above the one that says how far the run is."""
+        """Lines go around the captured output of steps, and above the progress line."""
         with ExitStack() as stack:
             line = self._follow(capture)
             if line is not None:

