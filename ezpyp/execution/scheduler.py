@@ -164,8 +164,9 @@ class Dispatcher:
 
     A message costs as much as a hundred tiny steps, so steps known to be short go in chunks of about ``chunk_s``,
     never more than a rank's fair share of half of what is ready (guided self-scheduling, Polychronopoulos and Kuck
-    1987). A rank whose work is known and below one chunk, the low-water mark, gets its next chunk before it is done,
-    so that it need not wait for the answer (without this, steps of 0.2 ms on two ranks lose 8 % in simulation). A step that is long, or of unknown length, goes alone to an idle rank.
+    1987). A rank whose work is known and below one chunk, the low-water mark, gets its next chunk before it is done, so
+    that it need not wait for the answer: without this, steps of 0.2 ms on two ranks lose 8 % in simulation. A step that
+    is long, or of unknown length, goes alone to an idle rank.
 
     What waits behind a step that takes longer than its function did so far goes on waiting: at most two chunks.
 

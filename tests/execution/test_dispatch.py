@@ -1,4 +1,4 @@
-"""Who gets how many steps: pure, without messages."""
+"""Who gets how many steps, and how long steps are expected to take: pure, without messages."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ezpyp.execution.scheduler import CHUNK_S, MOST, Dispatcher
+from ezpyp.execution.scheduler import CHUNK_S, MOST, Dispatcher, Durations
 
 
 class Ready:
@@ -78,14 +78,6 @@ def test_a_chunk_is_bounded_however_short_its_steps_are() -> None:
     assert len(assigned(dispatcher, ready)[0][1]) == MOST
 
 
-def test_what_is_left_is_shared_fairly() -> None:
-    dispatcher, ready = Dispatcher([3, 2, 1, 0], known(1e-6)), Ready(40)
-    sizes = [len(steps) for _, steps in assigned(dispatcher, ready)]
-
-    assert sizes[:4] == [5, 4, 3, 3]
-    assert sum(sizes) <= 40
-
-
 def test_a_long_step_ends_its_chunk() -> None:
     dispatcher, ready = Dispatcher([0], lambda position: 5.0 if position == 2 else 0.001), Ready(1000)
     assert dispatcher.assign(ready.take, len(ready.left)) == (0, [0, 1, 2])
@@ -154,3 +146,50 @@ def test_a_rank_that_has_ended_is_busy_no_more() -> None:
     dispatcher.ended(0)
     assert not dispatcher.busy
     assert dispatcher.first(0) is None
+
+
+def test_nothing_is_known_of_a_new_function() -> None:
+    durations = Durations(["f", "g"], {})
+
+    assert durations.longest(0) is None
+    assert durations.usual() == [1.0, 1.0]
+
+
+def test_a_step_counts_by_itself_and_a_new_one_by_its_function() -> None:
+    durations = Durations(["f", "f", "f", "g"], {0: 1.0, 1: 3.0})
+
+    assert durations.usual() == [1.0, 3.0, 2.0, 2.0]
+    assert [durations.longest(position) for position in range(4)] == [1.0, 3.0, 3.0, None]
+
+
+def test_the_longest_of_this_run_is_what_may_be_expected_of_new_steps() -> None:
+    durations = Durations(["f"] * 3, {})
+    durations.took(0, 0.5)
+    durations.took(1, 0.1)
+
+    assert durations.longest(2) == pytest.approx(0.4)
+
+
+def test_one_hiccup_is_forgotten_after_some_twenty_steps() -> None:
+    durations = Durations(["f"] * 40, dict.fromkeys(range(38), 1e-5))
+    durations.took(0, 0.5)
+    for position in range(1, 38):
+        durations.took(position, 1e-5)
+
+    assert max(durations.longest(38) or 9, durations.longest(37) or 9) < 2e-4
+
+
+def test_steps_that_take_longer_than_before_warn_of_the_others_of_their_function() -> None:
+    """The machine may be slower today, or the data larger: nothing may wait long behind a step that was short once."""
+    durations = Durations(["f", "f", "g"], {0: 0.001, 1: 0.002, 2: 0.001})
+    durations.took(0, 9.001)
+
+    assert durations.longest(1) == pytest.approx(9.002)
+    assert durations.longest(2) == 0.001
+
+
+def test_a_step_that_takes_less_than_before_changes_nothing() -> None:
+    durations = Durations(["f", "f"], {0: 2.0, 1: 1.0})
+    durations.took(0, 0.1)
+
+    assert durations.longest(1) == 1.0

@@ -1,10 +1,12 @@
-"""When a serial run commits: before every body that is not known to be short."""
+"""A serial run: it commits before every body that is not known to be short, and stands few frames above it."""
 
+import inspect
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
 
+from ezpyp import Pipeline
 from ezpyp.execution.messages import Outcome
 from ezpyp.execution.run import run_serially
 from tests.graph.programs import Study
@@ -59,3 +61,10 @@ def test_commits_come_before_bodies_that_may_be_long(seconds, flushed):
     run = Run(seconds)
     run_serially(study.freeze(), run, run, run)  # type: ignore[arg-type]  # it plays all three
     assert run.flushed == flushed
+
+
+def test_at_most_seven_frames_between_execute_and_a_body(tmp_path):
+    pipeline = Pipeline(tmp_path / "cache", "study")
+    step = pipeline.step(lambda: len(inspect.stack()), name="depth")()
+    pipeline.execute(output="none")
+    assert step.get_result() - 1 - len(inspect.stack()) <= 7
