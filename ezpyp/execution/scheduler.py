@@ -198,8 +198,8 @@ class Dispatcher:
         self._seconds = seconds
         self._chunk_s = chunk_s
         self._coordinator = coordinator
-        # The steps of each rank that have not come back, in the order in which it runs them, and their lengths; one of
-        # unknown length counts as a whole chunk.
+        # The steps of each rank that have not come back, in the order in which it runs them, and their lengths. One of
+        # unknown length counts as two chunks: one chunk, less what rounding takes, would be below the low-water mark.
         self._loads: dict[int, dict[int, float]] = {rank: {} for rank in self._idle}
         self._left_s = dict.fromkeys(self._idle, 0.0)
         self._low: dict[int, None] = {}  # ranks below the low-water mark
@@ -244,7 +244,7 @@ class Dispatcher:
         total_s = 0.0
         while len(steps) < most and (not steps or total_s < self._chunk_s) and (position := take()) is not None:
             seconds = self._seconds(position)
-            steps[position] = self._chunk_s if seconds is None else seconds
+            steps[position] = 2 * self._chunk_s if seconds is None else seconds
             total_s += steps[position]
         return steps
 

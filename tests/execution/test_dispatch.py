@@ -99,6 +99,14 @@ def test_a_free_rank_stays_free_when_nothing_is_ready() -> None:
     assert (dispatcher.first(0), dispatcher.first(1)) == (7, None)
 
 
+def test_nothing_waits_behind_a_step_of_unknown_length_whatever_rounding_leaves() -> None:
+    dispatcher, ready = Dispatcher([0], lambda position: None if position == 1 else 0.001), Ready(100)
+    assert dispatcher.assign(ready.take, 4) == (0, [0, 1])
+
+    dispatcher.returned(0, 0)
+    assert dispatcher.assign(ready.take, len(ready.left)) is None
+
+
 LENGTHS = st.sampled_from([None, 0.0, 1e-4, 0.004, 0.02, 0.5, 3.0])
 
 
