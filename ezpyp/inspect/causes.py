@@ -1,4 +1,4 @@
-"""What differs between two recorded steps, as the rows of an index tell it."""
+"""What differs between two recorded steps, from the rows of an index."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ class Differ:
         return Known(step, function, Recorded(name, key, codec, *made_of, python, upstream, *call))
 
     def causes(self, old: Known, new: Known) -> list[Cause]:
-        """What differs, the most telling first; empty where the keys are the same."""
+        """What differs, the most relevant first; empty where the keys are the same."""
         functions = self._functions(old.function, new.function)
         return causes_of(old.recorded, new.recorded, functions, self._argument_code)
 
@@ -224,33 +224,33 @@ def _more(indent: str, count: int) -> str:
     return f"{indent}and {count - SHOWN_CAUSES} more (--format json has all)"
 
 
-# Many steps that changed, told in few lines: which one cause changed, and which only follow.
+# Many steps that changed, in few lines: which one cause changed, and which only follow.
 
 SHOWN_ALIKE = 3
-"""So many changes of one argument, or of what a function's steps need, are told one by one."""
+"""So many changes of one argument, or of what a function's steps need, have a line each."""
 
 _KEY = re.compile(r"\{.*\}")
 _BRACKETS = re.compile(r"\[[^\[\]]+\]")
 _ROOT = re.compile(r"\w*")
 
-Told = tuple[str, list[str]]
+Line = tuple[str, list[str]]
 """A line, and the steps that it is about."""
 
 
-def by_cause(changed: Mapping[str, Sequence[Cause]], followed: Mapping[str, Sequence[Changed]]) -> list[Told]:
+def by_cause(changed: Mapping[str, Sequence[Cause]], followed: Mapping[str, Sequence[Changed]]) -> list[Line]:
     """Each cause with the steps that it changed, the one with the most first.
 
-    What changed by itself comes before what changed only because of that, of which the steps of one function are told
-    of together: a reduce over 2,000 changed steps is one line.
+    What changed by itself comes before what changed only because of that, and there the steps of one function share a
+    line: a reduce over 2,000 changed steps is one line.
 
     Args:
         changed: Name of a step -> what changed.
         followed: Name of a step -> the upstreams of it that changed.
     """
-    return [told for part in (_own(changed), _above(followed)) for told in sorted(part, key=lambda it: -len(it[1]))]
+    return [line for part in (_own(changed), _above(followed)) for line in sorted(part, key=lambda it: -len(it[1]))]
 
 
-def _own(changed: Mapping[str, Sequence[Cause]]) -> Iterator[Told]:
+def _own(changed: Mapping[str, Sequence[Cause]]) -> Iterator[Line]:
     alike: dict[object, dict[str, dict[str, None]]] = {}
     for name, causes in changed.items():
         for cause in causes:
@@ -265,7 +265,7 @@ def _own(changed: Mapping[str, Sequence[Cause]]) -> Iterator[Told]:
 
 
 def _likeness(step: str, cause: Cause) -> object:
-    """What changes have in common that may be told as one."""
+    """What changes have in common that may share a line."""
     if cause.kind == "dependency":
         return _BRACKETS.sub("[...]", cause.text)
     root = _ROOT.match(cause.name)
@@ -286,7 +286,7 @@ class _Above:
         return f"upstream {f'{function_of(name)}[...]' if more else name} changed ({self.place})"
 
 
-def _above(followed: Mapping[str, Sequence[Changed]]) -> Iterator[Told]:
+def _above(followed: Mapping[str, Sequence[Changed]]) -> Iterator[Line]:
     groups: dict[tuple[str, str], _Above] = {}
     for name, upstreams in followed.items():
         for changed in upstreams:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from ezpyp.inspect.liveness import live_run, state
+from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.svg.picture import FAINT, FILLS, SIGNS, Picture, elided, text_width
 from ezpyp.inspect.text import count, duration, one_line
 from ezpyp.store.reader import FROM_STEPS, Columns, Reader, Value

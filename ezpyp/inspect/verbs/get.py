@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from ezpyp.inspect.command import CommandError, Problem, example, reads
+from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.text import one_line, size
 from ezpyp.store.objects import ObjectStore
 from ezpyp.store.reader import Reader

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import click
 
 from ezpyp.inspect.command import example, reads
+from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import write_json_rows
 from ezpyp.inspect.text import one_line
 from ezpyp.store.reader import Reader

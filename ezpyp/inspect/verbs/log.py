@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.facts import Fact, error_of
+from ezpyp.inspect.facts import Fact, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import code, error_heading, heading, title, write_json_rows
 from ezpyp.inspect.text import block, moment
 from ezpyp.store.reader import Reader

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from ezpyp.inspect.command import example, problem, reads
-from ezpyp.inspect.facts import Fact
-from ezpyp.inspect.liveness import Holder, holder, with_truth
+from ezpyp.inspect.facts import Fact, Holder, holder, with_truth
 from ezpyp.inspect.output import (
     COLOURS,
     Column,

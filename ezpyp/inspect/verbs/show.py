@@ -6,9 +6,8 @@ import click
 
 from ezpyp.explain.tree import Node, leaves_of, plain
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.facts import Fact, step_facts
+from ezpyp.inspect.facts import Fact, live_run, state, step_facts, word_of
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.liveness import live_run, state, word_of
 from ezpyp.inspect.output import (
     Column,
     code,

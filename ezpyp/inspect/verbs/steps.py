@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.liveness import live_run, state
+from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.output import Column, Row, format_option, write_rows
 from ezpyp.inspect.text import duration
 from ezpyp.store.reader import DECLARED, FUNCTION, Reader, Value

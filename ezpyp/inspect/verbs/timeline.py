@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.liveness import Holder, end_of, holder, with_truth
+from ezpyp.inspect.facts import Holder, end_of, holder, with_truth
 from ezpyp.inspect.output import Column, write_rows
 from ezpyp.inspect.svg.timeline import Lane, bars_of, efficiency, lanes_of, merged
 from ezpyp.inspect.text import count, duration, one_line

@@ -11,9 +11,8 @@ from ezpyp.explain.function_diff import changed_sources
 from ezpyp.explain.step_diff import Cause
 from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.facts import blamed_chain, error_of
+from ezpyp.inspect.facts import blamed_chain, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.liveness import live_run, state
 from ezpyp.inspect.output import code, heading, write_json
 from ezpyp.inspect.text import one_line
 from ezpyp.store.reader import Reader
