@@ -1,1 +1,1 @@
-"""What differs, in words: a function or a value as a recorded tree, two trees as a difference."""
+"""What differs: a function or a value as a recorded tree, two trees as a difference."""

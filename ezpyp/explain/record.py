@@ -228,7 +228,7 @@ class FunctionObserver:
             self.parts.append(Part("name", name, self._absolute(place[0]), place[1], label, text))
 
     def options(self, name: str, place: Place, options: object) -> None:
-        """Note what a dataclass was told to be; what comes of it counts, attribute by attribute."""
+        """Note the options of a dataclass; what comes of it counts, attribute by attribute."""
         names = type(options).__slots__  # type: ignore[attr-defined]  # they are dataclasses' own
         tree = Node("dataclass", tuple((f".{option}", Node(repr(getattr(options, option)))) for option in names))
         at = (self._absolute(place[0]), place[1])

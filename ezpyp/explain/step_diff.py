@@ -187,7 +187,7 @@ def function_causes(old: FunctionRecord | None, new: FunctionRecord | None) -> t
 
 
 def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], record_of: RecordOf) -> list[Cause]:
-    """What differs, the most telling first; empty where the keys are the same.
+    """What differs, the function first; empty where the keys are the same.
 
     Args:
         old: The step as it was.
@@ -199,7 +199,7 @@ def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], record_o
         return []
     arguments: list[Cause] = []
     steps: list[Cause] = []
-    for cause in _argument_changes(old, new, code_changes(record_of)):
+    for cause in _argument_changes(old, new, changes_of_code(record_of)):
         (steps if all(map(_is_step_or_nothing, (cause.old, cause.new))) else arguments).append(cause)
     reported = {cause.name for cause in arguments}
     found = [
@@ -243,7 +243,7 @@ def _trees(old: Recorded, new: Recorded, name: str) -> tuple[Node, Node]:
     return was, now
 
 
-def code_changes(record_of: RecordOf) -> CodeChanges:
+def changes_of_code(record_of: RecordOf) -> CodeChanges:
     """Tell what changed in code that an argument brings along; see `differences`."""
 
     def changes(old: str, new: str) -> list[Difference]:
@@ -255,7 +255,7 @@ def code_changes(record_of: RecordOf) -> CodeChanges:
 
 
 def _of_default(cause: Cause, new: Recorded) -> Cause:
-    """A change in what the function's own default gave, which is told by the function's place."""
+    """A change in what the function's own default gave, which stands at the function's place."""
     function, text = new.name.partition("[")[0], f"default{cause.text.removeprefix('argument')}"
     if cause.file or not new.file:
         return replace(cause, kind="default", text=text)

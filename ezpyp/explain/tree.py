@@ -238,10 +238,10 @@ def _seed(value: Any) -> str:
     seeds = getattr(bits, "seed_seq", None) if type(bits).__module__.startswith("numpy.random") else None
     if seeds is None:
         return ""
-    told = [type(bits).__name__] if bits is not value else []
-    told.append(f"seed {describe(seeds.entropy)}")
-    told += [f"spawned as {describe(seeds.spawn_key)}"] if seeds.spawn_key else []
-    return f"({', '.join(told)})"
+    facts = [type(bits).__name__] if bits is not value else []
+    facts.append(f"seed {describe(seeds.entropy)}")
+    facts += [f"spawned as {describe(seeds.spawn_key)}"] if seeds.spawn_key else []
+    return f"({', '.join(facts)})"
 
 
 def _table_text(value: object) -> str:

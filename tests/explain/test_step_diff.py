@@ -67,7 +67,7 @@ def test_changed_argument(before, after, line):
         ("[1...]", "[1...]", "argument tol 3 -> 4"),
     ],
 )
-def test_changed_default_of_the_step_itself_is_told_by_its_place(then, now, line):
+def test_changed_default_of_the_step_itself_is_named_by_its_place(then, now, line):
     new, old = record({"x": "1", "tol": "4"}, args=now), known({"x": "1", "tol": "3"}, args=then)
     assert changes(new, old, place=("/lab/study.py", 7)) == [line]
 
@@ -84,7 +84,7 @@ def test_parameter_that_takes_what_is_left_has_no_default():
     assert changes(new, old) == ["argument more {'a': 1, 'b': 2} -> {'a': 1}"]
 
 
-def test_default_beside_an_argument_given_by_name_is_told_as_one():
+def test_default_beside_an_argument_given_by_name_is_named_as_one():
     then, now = ({"x": "3", "y": "1", "tol": tol} for tol in "45")
     new, old = record(now, args="[3]", kwargs="{'y': 1}"), known(then, args="[3]", kwargs="{'y': 1}")
     assert changes(new, old) == ["default tol 4 -> 5"]
@@ -100,24 +100,24 @@ OLD, NEW = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
         (f"<ndarray> #{NEW}", f"<ndarray> #{NEW[:-1]}c", "argument x changed (<ndarray>)"),
     ],
 )
-def test_argument_recorded_without_a_manifest_is_told_by_its_text(before, after, line):
+def test_argument_recorded_without_a_manifest_is_named_by_its_text(before, after, line):
     assert changes(record({"x": after}), known({"x": before})) == [line]
 
 
-def test_argument_of_both_a_text_and_a_manifest_is_told_by_its_text():
+def test_argument_of_both_a_text_and_a_manifest_is_named_by_its_text():
     manifest = Manifest('{"x":["list of 2",{"[0]":"1","[1]":"3"}]}')
     found = changes(record({"x": f"[1, 3] #{NEW}"}, manifest=manifest), known({"x": f"[1, 2] #{OLD}"}))
     assert found == ["argument x [1, 2] -> [1, 3]"]
 
 
-def test_argument_of_two_manifests_is_told_by_its_leaves():
+def test_argument_of_two_manifests_is_named_by_its_leaves():
     manifest = Manifest(f'"@{NEW}"', ((NEW, '{"x":["list of 2",{"[0]":"1","[1]":"3"}]}'),))
     trees = {"x": ["list of 2", {"[0]": "1", "[1]": "2"}]}
     found = changes(record({"x": f"[1, 3] #{NEW}"}, manifest=manifest), known({"x": f"[1, 2] #{OLD}"}), trees=trees)
     assert found == ["argument x[1] 2 -> 3"]
 
 
-def test_argument_that_is_a_step_is_told_among_the_upstreams():
+def test_argument_that_is_a_step_is_among_the_upstreams():
     upstreams = (
         {"a": ("x", "1"), "b": ("y", "1"), "c": ("z", "1")},
         {"a": ("x", "2"), "b": ("y", "1"), "d": ("z", "1")},
@@ -126,7 +126,7 @@ def test_argument_that_is_a_step_is_told_among_the_upstreams():
     assert found == ["upstream at z: c -> d", "upstream a changed (x)"]
 
 
-def test_value_that_is_a_step_now_is_told_once():
+def test_value_that_is_a_step_now_is_named_once():
     upstreams = ({"b": ("y", "1")}, {"a": ("x", "1"), "b": ("y", "1"), "c": ("y", "1")})
     found = changes(record({"x": "TMP for a"}), known({"x": "3"}), upstreams=upstreams)
     assert found == ["argument x 3 -> TMP for a", "upstream c came to y"]
@@ -139,12 +139,12 @@ def test_value_that_is_a_step_now_is_told_once():
         ("", " -> ['b']", "upstream at x: up -> up['b']"),
     ],
 )
-def test_another_part_of_the_same_upstream_is_told_as_one(then, now, line):
+def test_another_part_of_the_same_upstream_is_named_as_one(then, now, line):
     upstreams = ({"up": (f"x{then}", "1")}, {"up": (f"x{now}", "1")})
     assert changes(record(), known(), upstreams=upstreams) == [line]
 
 
-def test_upstream_that_changed_and_is_picked_from_elsewhere_is_told_twice():
+def test_upstream_that_changed_and_is_picked_from_elsewhere_is_named_twice():
     upstreams = ({"up": ("x -> ['a']", "1")}, {"up": ("x -> ['b']", "2")})
     found = changes(record(), known(), upstreams=upstreams)
     assert found == ["upstream at x: up['a'] -> up['b']", "upstream up changed (x)"]
@@ -165,7 +165,7 @@ def test_changed_constant_is_named_with_its_line():
     assert "study.py:4" in line
 
 
-def test_change_of_code_without_recorded_parts_is_told_by_its_place():
+def test_change_of_code_without_recorded_parts_is_named_by_its_place():
     (line,) = changes(record(), known(), identities=(identity(b"f"), identity(b"g")))
     assert line.startswith("code ")
     assert line.endswith("alpha (study.py:12)")
@@ -222,7 +222,7 @@ def recorded(python, key, **more):
     return Recorded("alpha", key, "pickle", {}, {}, {}, python, more.get("upstream", {}))
 
 
-def test_another_python_is_told_once():
+def test_another_python_is_named_once():
     old, new = recorded("cpython-311", "1"), recorded("cpython-312", "2")
     (found,) = causes_of(old, new, (), lambda digest: None)
     assert (found.kind, found.old, found.new) == ("python", "cpython-311", "cpython-312")
@@ -237,19 +237,19 @@ def in_order(names, key, slot="x[]"):
     return Recorded("alpha", key, "pickle", {"x": f"[...] #{key * 16}"}, trees, {}, "", upstream)
 
 
-def test_steps_in_another_order_are_told_once():
+def test_steps_in_another_order_are_named_once():
     (found,) = causes_of(in_order("abc", "1"), in_order("cba", "2"), (), lambda digest: None)
     assert found.kind == "dependency"
     assert found.text == "another order of the steps at x[]: a, b, c -> c, b, a"
 
 
-def test_step_that_stands_twice_elsewhere_than_before_is_told_as_an_argument():
+def test_step_that_stands_twice_elsewhere_than_before_is_named_as_an_argument():
     found = [cause.text for cause in causes_of(in_order("aab", "1"), in_order("abb", "2"), (), lambda digest: None)]
     assert found == ["argument x[1] TMP for a -> TMP for b"]
 
 
 @pytest.mark.parametrize("slot", ["x{}", "depends_on[]"])
-def test_order_that_means_nothing_is_not_told(slot):
+def test_order_that_means_nothing_is_no_change(slot):
     upstream = [{slot: {name: Upstream(0, name, name) for name in names}} for names in ("ab", "ba")]
     old, new = (recorded("", key, upstream=each) for key, each in zip("12", upstream, strict=True))
     (found,) = causes_of(old, new, (), lambda digest: None)

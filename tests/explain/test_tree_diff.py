@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ezpyp.describe import Hole
 from ezpyp.explain.record import record_of
-from ezpyp.explain.step_diff import code_changes
+from ezpyp.explain.step_diff import changes_of_code
 from ezpyp.explain.tree import TREE_LIMIT, Node, TreeBuilder, leaves_of
 from ezpyp.explain.tree_diff import differences
 
@@ -93,7 +93,7 @@ def named(old, new):
         builder = TreeBuilder()
         trees.append(builder.tree(value))
         codes |= builder.codes
-    found = differences("x", *trees, code_changes(lambda digest: record_of(codes[digest])))
+    found = differences("x", *trees, changes_of_code(lambda digest: record_of(codes[digest])))
     return [f"{it.path} {it.text}" for it in found]
 
 
