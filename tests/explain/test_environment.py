@@ -1,4 +1,4 @@
-"""Environment variables are recorded and told of, and never count."""
+"""Environment variables are recorded, named where they change, and never count."""
 
 import os
 from dataclasses import replace
@@ -85,7 +85,7 @@ def test_what_only_looks_like_the_environment_is_not_recorded():
     assert variables(record_of(looks_alike)) == []
 
 
-def test_variable_that_comes_and_goes_is_told(monkeypatch):
+def test_variable_that_comes_and_goes_is_named(monkeypatch):
     monkeypatch.delenv("EZPYP_ONE", raising=False)
     unset = record_of(subscript)
     monkeypatch.setenv("EZPYP_ONE", "a")
@@ -101,7 +101,7 @@ def test_value_of_a_variable_is_written_nowhere(monkeypatch):
     assert "hunter2hunter2" not in record_of(subscript).to_json()
 
 
-def test_circumstances_are_told_beside_a_change_of_the_code(monkeypatch):
+def test_circumstances_are_named_beside_a_change_of_the_code(monkeypatch):
     monkeypatch.setenv("EZPYP_ONE", "a")
     before = record_of(lambda: os.environ["EZPYP_ONE"] + "1")
     monkeypatch.setenv("EZPYP_ONE", "b")
@@ -116,7 +116,7 @@ def with_version(identity, version):
     return replace(identity, parts=tuple(parts))
 
 
-def test_library_version_that_does_not_count_is_told():
+def test_library_version_that_does_not_count_is_named():
     def cells():
         import numpy as np
 

@@ -188,7 +188,7 @@ def run(folder, version, **environ):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def runs(tmp_path_factory):
     """What the conflicts said of each step, and what ``why`` says after the edits were let through."""
     folder = tmp_path_factory.mktemp("study")
     assert run(folder, 0) == ""
@@ -214,32 +214,32 @@ def _short(cause):
 
 
 @pytest.mark.parametrize("step", EXPECTED)
-def test_why_names_the_edit_exactly(told, step):
-    found = told[1][step]
+def test_why_names_the_edit_exactly(runs, step):
+    found = runs[1][step]
     assert found["kind"] == "changed"
     assert [_short(cause) for cause in found["causes"]] == EXPECTED[step]
 
 
 @pytest.mark.parametrize("step", EXPECTED)
-def test_conflict_says_the_same_before_anything_runs(told, step):
-    said, whys, _ = told
+def test_conflict_says_the_same_before_anything_runs(runs, step):
+    said, whys, _ = runs
     assert said[step] == "; ".join(cause["text"] for cause in whys[step]["causes"])
 
 
-def test_what_does_not_count_is_told_apart(told):
-    (beside,) = told[1]["environment"]["circumstances"]
+def test_what_does_not_count_is_named_apart(runs):
+    (beside,) = runs[1]["environment"]["circumstances"]
     assert (beside["kind"], beside["name"]) == ("environment", "STUDY_MODE")
-    text = why(told[2], "environment")
+    text = why(runs[2], "environment")
     assert "Changed as well, but in no key\n  environment variable STUDY_MODE changed" in text
 
 
-def test_why_shows_the_recorded_sources_that_changed_plain_to_a_pipe(told):
-    text = why(told[2], "helper_constant")
+def test_why_shows_the_recorded_sources_that_changed_plain_to_a_pipe(runs):
+    text = why(runs[2], "helper_constant")
     assert "Recorded source of scale\n--- before\n+++ now\n" in text
     assert "-    return x * 5\n+    return x * 6" in text
     assert "Recorded source of helper_constant" not in text
     assert "\x1b" not in text
 
 
-def test_why_goes_down_to_the_root_of_an_upstream(told):
-    assert re.search(r"\n  upstream source changed \(x\)\n    constant 3 -> 4 in source", why(told[2], "below"))
+def test_why_goes_down_to_the_root_of_an_upstream(runs):
+    assert re.search(r"\n  upstream source changed \(x\)\n    constant 3 -> 4 in source", why(runs[2], "below"))
