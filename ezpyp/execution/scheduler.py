@@ -174,8 +174,8 @@ class Dispatcher:
         ranks: The ranks that compute; the last gets work first.
         seconds: How long a step will take, as far as is known; None where it is not.
         chunk_s: Work of a chunk, s; 0 for single steps, and none before a rank is idle.
-        coordinator: The rank that also keeps the records, and so gets nothing before it is idle: with a chunk ahead
-            it made no-ops on two ranks 4 to 17 % slower.
+        coordinator: The rank that also keeps the records, in another thread of one interpreter, and so gets nothing
+            before it is idle.
 
     Example:
         >>> ready = list(range(12))
