@@ -161,3 +161,16 @@ def test_ready_counts_what_waits_for_nothing():
     assert scheduler.ready == 1
     scheduler.finish(scheduler.take())
     assert scheduler.ready == 2
+
+
+def test_a_step_put_back_for_two_upstreams_waits_for_both():
+    scheduler = Scheduler([(), (), (0, 1)], [2], range(3))
+    scheduler.take()
+    scheduler.reopen(0, ())
+    scheduler.reopen(1, ())
+    scheduler.put_back(2, [0, 1])
+    assert taken(scheduler) == [0, 1]
+    scheduler.finish(0)
+    assert taken(scheduler) == []
+    scheduler.finish(1)
+    assert taken(scheduler) == [2]
