@@ -123,6 +123,42 @@ if pipeline.is_root:
     (stored,) = [path for path in (FOLDER / "cache" / "objects").rglob("*") if path.is_file()]
     stored.unlink()
 """
+HEALED = (
+    HEAD
+    + """
+import os
+
+step draw(seed): return [bytes([seed]) * 40_000]
+step join(parts): return [part[0][:20_000] for part in parts]
+step noise(): return [os.urandom(40_000)]
+step head(x): return x[0][:4]
+
+joined = join(draw.map(range(4)))
+noisy = noise()
+first = head(noisy)
+"""
+)
+HEALED_MORE = (
+    HEALED
+    + """
+step pick(parts, n): return parts[n][0]
+step same(x, start): return x[0][:4] == start
+
+picks = pick.map([joined] * 4, range(4))
+agrees = same(noisy, first)
+report = pipeline.execute()
+assert report.ok, report.failures
+assert picks.results() == [0, 1, 2, 3]
+assert agrees.get_result() is True
+"""
+)
+FLIP = """
+if pipeline.is_root:
+    from tests.acceptance.test_heal import stored
+    from tests.store.objects.tools import flip
+    for name in ("join", "draw[seed=1]", "draw[seed=2]", "noise"):
+        flip(stored(FOLDER / "cache")[name])
+"""
 WATCHED = (
     HEAD
     + """
@@ -173,6 +209,9 @@ STAGES = {
     "drawn/first": DRAWN + TAIL,
     "drawn/damaged": DRAWN_MORE.replace("step = ", f"{DAMAGE}step = ", 1) + TAIL,
     "drawn/again": DRAWN_MORE + TAIL,
+    "healed/first": HEALED + TAIL,
+    "healed/damaged": HEALED_MORE.replace("step = ", f"{FLIP}step = ", 1),
+    "healed/again": HEALED_MORE,
     "watched/first": WATCHED,
     "watched/again": WATCHED,
 }
@@ -405,6 +444,28 @@ def test_another_value_for_an_old_key_runs_what_used_the_older_one(tour: Tour) -
         "more": None,
     }
     assert tour["drawn/again"].stdout.count("[PASS]") == 0
+
+
+def test_damage_met_on_any_rank_is_recovered_from_in_the_middle_of_the_run(tour: Tour) -> None:
+    stage = tour["healed/damaged"]
+
+    assert Counter(stage.words) == Counter(["join", "draw", "draw", "noise", "head", "same", *["pick"] * 4])
+    assert {
+        name: reason
+        for name, reason in query(stage.location, "SELECT name, reason FROM current_steps")
+        if reason is not None
+    } == {
+        "join": "recomputed after damage",
+        "draw[seed=1]": "recomputed after damage",
+        "draw[seed=2]": "recomputed after damage",
+        "noise": "recomputed after damage, with another result than before",
+        "head": "an upstream gave another result than before",
+    }
+    kept = sorted(path.name for path in stage.location.rglob("*.damaged"))
+    assert len(kept) == 4
+    assert all(name in stage.stderr for name in kept)
+    assert query(stage.location, "SELECT count(*) FROM damages") == [(4,)]
+    assert tour["healed/again"].words == []
 
 
 def test_a_global_that_steps_change_is_warned_of_once_by_name(tour: Tour) -> None:
