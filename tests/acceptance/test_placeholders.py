@@ -1,4 +1,7 @@
-"""Steps and PlaceHolders in arguments: wherever they stand, whatever is picked, and never as a value."""
+"""Steps and PlaceHolders in arguments: wherever they stand, whatever is picked, and never as a value.
+
+Their keys are tested in ``tests/graph/test_program.py``.
+"""
 
 import math
 import operator
@@ -12,7 +15,7 @@ from ezpyp import Pipeline, as_pickle_step
 from ezpyp.errors import NotEvaluatedError
 from ezpyp.steps import PlaceHolder
 
-from .tools import declared, executed
+from .tools import executed
 
 STUDY = """
 @as_pickle_step(pipeline)
@@ -82,55 +85,6 @@ def test_a_part_that_is_not_there_fails_the_step_that_asked(location: Path) -> N
 
     assert pipeline.get_status("make") == 0
     assert pipeline.get_status("show") == 1
-
-
-def keys(location: Path, *arguments: str) -> list[str]:
-    """Freeze one call of ``show`` an argument, each under its own name, and give their keys."""
-    calls = [
-        f"as_pickle_step(pipeline, name='call{number}')(show.function)({argument})"
-        for number, argument in enumerate(arguments)
-    ]
-    pipeline = declared(location, STUDY + "\n".join(calls))
-    pipeline.initialize_schema()
-    return [step.key for step in pipeline.steps if step.name.startswith("call")]
-
-
-def test_a_step_and_its_bare_placeholder_have_one_key(location: Path) -> None:
-    assert len(set(keys(location, "one", "PlaceHolder(one)"))) == 1
-
-
-def test_another_step_another_part_another_type_of_part_are_other_keys(location: Path) -> None:
-    arguments = [
-        "one",
-        "two",
-        "made",
-        "made['n']",
-        "made['mean']",
-        "made['mean'][0]",
-        "made[1]",
-        "made[True]",
-    ]
-    arguments += [
-        "made[1.0]",
-        "made['1']",
-        "made[0:1]",
-        "made[(0, 1)]",
-        "[one]",
-        "(one,)",
-        "one, two",
-        "two, one",
-    ]
-
-    found = keys(location, *arguments)
-
-    assert len(set(found)) == len(arguments)
-
-
-def test_a_dependency_by_value_sets_the_phase(location: Path) -> None:
-    pipeline = declared(location, f"{STUDY}\nshow({{'deep': [PlaceHolder(made)['n']]}})")
-    pipeline.initialize_schema()
-
-    assert {step.name: step.phase for step in pipeline.steps}["show"] == 1
 
 
 USES: dict[str, Callable[[object], object]] = {
