@@ -1,6 +1,10 @@
-"""Failing steps: what is skipped, what goes on, what is recorded, and how a failure is mended."""
+"""Failing steps: what is skipped, what goes on, what is recorded, and how a failure is mended.
 
-import threading
+What a step does to itself is in ``tests/execution/contract/test_in_steps.py``, at any number of ranks.
+"""
+
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,35 +119,6 @@ def test_a_checked_run_raises_after_the_summary_is_written(location: Path) -> No
     assert query(location, "SELECT count(*) FROM current_steps WHERE status = 0") == [(27,)]
 
 
-@pytest.mark.parametrize("body", ["sys.exit(0)", "sys.exit(3)", "raise GeneratorExit", "raise Odd(1, 2)"])
-def test_what_a_step_does_to_itself_fails_that_step_alone(location: Path, body: str) -> None:
-    source = f"""
-    import sys
-
-    class Odd(Exception):
-        def __init__(self, left, right):
-            super().__init__(left)
-            self.lock = sys.stdout
-
-    @as_pickle_step(pipeline)
-    def alpha():
-        {body}
-
-    @as_pickle_step(pipeline)
-    def beta():
-        return 2
-
-    alpha(), beta()
-    """
-
-    pipeline = executed(location, source)
-
-    assert pipeline.get_status("alpha") == 1
-    assert pipeline.get_result("beta") == 2
-    with pytest.raises(StepFailedError, match="SystemExit|GeneratorExit|Odd"):  # noqa: RUF043 -- any of them
-        pipeline.get_result("alpha")
-
-
 @pytest.mark.parametrize("text", ["caf\udce9.txt", "nul \0 byte", "two\nlines", "\x1b[31mred", "é" * 100_000, ""])
 def test_an_error_of_any_text_fails_its_step_alone(location: Path, text: str) -> None:
     pipeline = Pipeline(location, "study")
@@ -192,26 +167,6 @@ def test_an_interrupt_ends_the_run_and_keeps_what_was_finished(location: Path, t
     assert query(location, "SELECT status FROM runs ORDER BY run") == [("interrupted",), ("completed",)]
 
 
-def test_a_result_that_nothing_can_store_fails_its_step_alone(location: Path) -> None:
-    pipeline = Pipeline(location, "study")
-
-    @as_pickle_step(pipeline)
-    def locked() -> object:
-        return {"fine": 1, "lock": threading.Lock()}
-
-    @as_pickle_step(pipeline)
-    def other() -> int:
-        return 2
-
-    step, fine = locked(), other()
-    pipeline.execute()
-
-    assert step.status == 1
-    assert fine.get_result() == 2
-    with pytest.raises(StepFailedError, match=r"UnstorableResultError[^\0]*lock"):
-        step.get_result()
-
-
 def test_the_report_counts_and_keeps_the_failures(location: Path, bodies: Bodies) -> None:
     report = declared(location, BRANCHES).execute()
 
@@ -223,3 +178,35 @@ def test_the_report_counts_and_keeps_the_failures(location: Path, bodies: Bodies
     again = declared(location, BRANCHES).execute()
 
     assert (again.total, again.done, again.cached) == (30, 0, 27)
+
+
+@pytest.mark.parametrize("way", ["exit", "raise", "return"])
+def test_a_child_that_a_step_forks_off_ends_by_itself(location: Path, tmp_path: Path, way: str) -> None:
+    pipeline = Pipeline(location, "forking")
+    trace = tmp_path / "trace"
+
+    def note(text: str) -> None:
+        with trace.open("a") as file:
+            file.write(f"{text}\n")
+
+    @pipeline.step
+    def forking(how):
+        if (child := os.fork()) == 0:
+            if how == "exit":
+                sys.exit(3)
+            if how == "raise":
+                raise ValueError(how)
+            return None
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    @pipeline.step
+    def after(status):
+        note("after")
+        return status
+
+    after(forking(way))
+    report = pipeline.execute(output="none")
+
+    assert report.ok
+    assert trace.read_text() == "after\n"
+    assert pipeline.get_result("forking") == {"exit": 3, "raise": 1, "return": 0}[way]
