@@ -206,3 +206,16 @@ def _numpy(value: object, kind: type) -> str:
     if shape is not None and hasattr(value, "dtype"):
         return f"<{kind.__name__} {value.dtype} {shape}>"
     return f"<{kind.__name__}>"
+
+
+def plain(text: str | None) -> str:
+    """An argument's text without the digest that may stand beside it.
+
+    Example:
+        >>> plain("[1, 2, 3...] #91d9490aff3114e0")
+        '[1, 2, 3...]'
+    """
+    if text is None:
+        return ""
+    before, mark, digest = text.rpartition(" #")
+    return before if mark and len(digest) in (12, 16) and set(digest) <= set("0123456789abcdef") else text

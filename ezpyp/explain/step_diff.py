@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from os.path import basename
 from typing import NamedTuple
 
+from ezpyp.describe import plain
 from ezpyp.explain.function_diff import difference
 from ezpyp.explain.record import FunctionRecord
-from ezpyp.explain.tree import STEP, Node, plain
+from ezpyp.explain.tree import STEP, Node
 from ezpyp.explain.tree_diff import CodeChanges, Difference, differences
 
 

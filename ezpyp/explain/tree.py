@@ -419,16 +419,3 @@ def _code_digest(value: object) -> str:
         return function_identity(value).digest.hex()[:16] if is_users_code(value) else ""
     except Exception:  # noqa: BLE001  # code that cannot be read is no error: its name and digest are recorded
         return ""
-
-
-def plain(text: str | None) -> str:
-    """An argument's text without the digest that may stand beside it.
-
-    Example:
-        >>> plain("[1, 2, 3...] #91d9490aff3114e0")
-        '[1, 2, 3...]'
-    """
-    if text is None:
-        return ""
-    before, mark, digest = text.rpartition(" #")
-    return before if mark and len(digest) in (12, 16) and set(digest) <= set("0123456789abcdef") else text

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import click
 
+from ezpyp.describe import plain
 from ezpyp.errors import DamagedIndexError, UnknownStepError
-from ezpyp.explain.tree import plain
 from ezpyp.graph.lookup import find_names
 from ezpyp.inspect.text import one_line
 from ezpyp.store.reader import Reader

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ezpyp.describe import describe, is_secret
+from ezpyp.describe import describe, is_secret, plain
 from ezpyp.errors import OptionError, StepPendingError, UnknownStepError
-from ezpyp.explain.tree import plain, secret_text
+from ezpyp.explain.tree import secret_text
 from ezpyp.graph.lookup import find_names
 from ezpyp.steps.function import Declarations
 from ezpyp.steps.step import Step

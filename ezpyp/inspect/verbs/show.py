@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ezpyp.explain.tree import Node, leaves_of, plain
+from ezpyp.describe import plain
+from ezpyp.explain.tree import Node, leaves_of
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, live_run, state, step_facts, word_of
 from ezpyp.inspect.find import find_step, name_words
