@@ -15,7 +15,7 @@ from ezpyp.errors import DamagedResultError
 from ezpyp.store.objects import ObjectStore
 from tests.store.objects.tools import empty, flip, into_folder, truncate
 
-from .tools import Bodies, declared, executed, query, ran, spoil
+from .tools import Bodies, declared, executed, query, ran, spoil, stored
 
 CHAIN = """
 @as_pickle_step(pipeline)
@@ -51,16 +51,6 @@ def last(x):
 
 last(three)
 """
-
-
-def stored(location: Path) -> dict[str, Path]:
-    """The object of each step that has one."""
-    rows = query(
-        location,
-        "SELECT s.name, lower(hex(r.digest)), r.suffix FROM steps s JOIN results r ON r.key = s.key"
-        " WHERE r.payload IS NULL ORDER BY r.id",
-    )
-    return {str(name): location / "objects" / f"{str(d)[:2]}/{str(d)[2:]}{suffix}" for name, d, suffix in rows}
 
 
 def reasons(location: Path) -> dict[str, str]:

@@ -154,7 +154,7 @@ assert agrees.get_result() is True
 )
 FLIP = """
 if pipeline.is_root:
-    from tests.acceptance.test_heal import stored
+    from tests.acceptance.tools import stored
     from tests.store.objects.tools import flip
     for name in ("join", "draw[seed=1]", "draw[seed=2]", "noise"):
         flip(stored(FOLDER / "cache")[name])

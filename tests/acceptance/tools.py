@@ -135,6 +135,16 @@ def query(location: Path, statement: str, *values: object) -> list[tuple[object,
         return connection.execute(statement, values).fetchall()
 
 
+def stored(location: Path) -> dict[str, Path]:
+    """The object of each step that has one."""
+    rows = query(
+        location,
+        "SELECT s.name, lower(hex(r.digest)), r.suffix FROM steps s JOIN results r ON r.key = s.key"
+        " WHERE r.payload IS NULL ORDER BY r.id",
+    )
+    return {str(name): location / "objects" / f"{str(d)[:2]}/{str(d)[2:]}{suffix}" for name, d, suffix in rows}
+
+
 def snapshot(location: Path) -> dict[str, object]:
     """Give everything that a location holds: its rows, the lock's aside, and the bytes of its files.
 

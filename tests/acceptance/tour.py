@@ -43,8 +43,10 @@ def run_tour(size: int, folder: Path, scripts: Mapping[str, str], timeout_s: flo
         ended = mpirun(size, __file__, *arguments, timeout=timeout_s)
     else:
         ended = python(__file__, *arguments, timeout=timeout_s)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return {name: _stage(path) for name, path in paths.items()}
+    stages = {name: _stage(path) for name, path in paths.items()}
+    begun = [stage.stderr for stage in stages.values() if stage.stdout or stage.stderr]
+    assert ended.returncode == 0, f"{ended.stdout}{ended.stderr}the last stage wrote:\n{begun[-1] if begun else ''}"
+    return stages
 
 
 def _stage(script: Path) -> Stage:
