@@ -19,8 +19,9 @@ from ezpyp.explain.tree import Node, TreeBuilder
 from ezpyp.explain.untracked import Circumstance, circumstances_of, untracked_in
 from ezpyp.hashing.code.bytecode import JUMPS
 from ezpyp.hashing.code.canonical import Form, Operation
+from ezpyp.hashing.code.globals import is_environment
 from ezpyp.hashing.code.identity import FunctionIdentity, function_identity, innermost, undecorated
-from ezpyp.hashing.code.ownership import Ownership
+from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.code.resolve import is_code
 from ezpyp.hashing.framing import digest
 from ezpyp.hashing.registry import REGISTRY
@@ -200,9 +201,9 @@ class FunctionObserver:
         self.parts.append(Part(kind, name, *place, form.digest.hex(), text, None, tokens, source_of(code)))
         self.not_tracked.update(dict.fromkeys(untracked_in(function, form, self.policy)))
 
-    def begin(self, name: str | None) -> None:
-        """A value is walked from here on."""
-        self._reading.append(name)
+    def begin(self, name: str, value: object) -> None:
+        """A value is walked from here on; the environment has no name, since each variable that is read counts."""
+        self._reading.append(None if is_environment(value) else name)
 
     def value(self, read: Read, place: Place) -> None:
         """Note a value that code reads; of one that looks like a secret only the digest."""

@@ -16,7 +16,8 @@ from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, Metho
 from typing import Any, NamedTuple
 
 from ezpyp.describe import SECRET, Hole, describe, is_secret
-from ezpyp.hashing.code.identity import function_identity, is_users_code
+from ezpyp.hashing.code.identity import function_identity
+from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.encode import says_itself, short_digest
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
@@ -415,7 +416,10 @@ def secret_text(value: object) -> str:
 
 
 def _code_digest(value: object) -> str:
+    """A digest of a function or class of the user's; "" of anything else."""
+    if not isinstance(value, FunctionType | type) or not Ownership().owns(value):
+        return ""
     try:
-        return function_identity(value).digest.hex()[:16] if is_users_code(value) else ""
+        return function_identity(value).digest.hex()[:16]
     except Exception:  # noqa: BLE001  # code that cannot be read is no error: its name and digest are recorded
         return ""

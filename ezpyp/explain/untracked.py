@@ -11,7 +11,7 @@ from ezpyp.describe import describe
 from ezpyp.hashing.code.canonical import Form
 from ezpyp.hashing.code.globals import Chain, constant, led_to, takes_variable, thing_of
 from ezpyp.hashing.code.identity import FunctionIdentity
-from ezpyp.hashing.code.ownership import Ownership
+from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.files import File
 from ezpyp.hashing.framing import digest
 

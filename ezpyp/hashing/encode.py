@@ -6,12 +6,11 @@ from xxhash import xxh3_64_hexdigest
 
 from ezpyp.describe import Hole
 from ezpyp.errors import EzpypError, UnhashableValueError
-from ezpyp.hashing.code.ownership import BY_THE_RULE, Ownership, Tracking
-from ezpyp.hashing.code.versions import tracked, versions_as_bytes
+from ezpyp.hashing.code.packages import BY_THE_RULE, Ownership, Tracking, tracked, versions_as_bytes
 from ezpyp.hashing.files import File, name_existing_files
 from ezpyp.hashing.framing import count, digest, dumps, tag
 from ezpyp.hashing.large_arrays import LARGE_BUFFERS, LargeBuffers
-from ezpyp.hashing.plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_of
+from ezpyp.hashing.plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
 from ezpyp.hashing.registry import REGISTRY, leaf_hole
 from ezpyp.hashing.walk import UnwalkableError, Walker, path_of, sum_up
 
@@ -158,7 +157,7 @@ def cutoff_digest(value: object, *, tracking: Tracking = BY_THE_RULE) -> bytes |
     try:
         data = plain_bytes(value)
         if data is not None:
-            texts = texts_of(value)
+            texts = texts_in((value,))
         else:
             walker = Walker(REGISTRY, _ownership(tracking))
             walker.texts = texts = []

@@ -287,7 +287,7 @@ def walk_stand_in(w: Walker, value: object) -> Children:
 
 # Objects in C that no protocol takes apart, but whose content is there to be read where code reads them.
 
-_STATES_STATE = tag("state of")
+_CONTENT = tag("content")
 _UNSET = object()
 # What counts shows its numbers and nothing else; itertools.count(start) may take any object.
 _COUNT = re.compile(r"count\([-+\d., einf()Fractoml'\"]*\)")
@@ -307,7 +307,7 @@ def _node(content: Callable[..., object]) -> Node:
             yield from walk_instance(w, value)
         elif not w.met(value):
             w.keep.append(part)
-            w.emit(_STATES_STATE + text(type(value).__name__))
+            w.emit(_CONTENT + text(type(value).__name__))
             yield part
 
     return walk_content
@@ -327,7 +327,7 @@ def _in_context(variable: "contextvars.ContextVar[object]") -> tuple[object, ...
         return (variable.name,)
 
 
-STATES: dict[type, Node] = {
+READ_IN_C: dict[type, Node] = {
     struct.Struct: _node(lambda value: value.format),
     type({}.keys()): _node(list),
     type({}.values()): _node(list),

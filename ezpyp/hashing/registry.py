@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 from ezpyp.describe import Hole
 from ezpyp.hashing import containers, objects
 from ezpyp.hashing.code import classes, functions
-from ezpyp.hashing.code.functions import walk_rest
+from ezpyp.hashing.code.introspection import walk_rest
 from ezpyp.hashing.framing import count, tag, text
-from ezpyp.hashing.objects import STATES
+from ezpyp.hashing.objects import READ_IN_C
 from ezpyp.hashing.plain import SCALARS
 from ezpyp.hashing.walk import Children, Leaf, Node, Walker, scalar
 
@@ -177,7 +177,7 @@ _NODES: dict[type, Node] = {
     functools.partial: objects.walk_partial,
     functools.cached_property: functions.walk_descriptor,
     type(functools.lru_cache(len)): functions.walk_wrapper,
-    **STATES,
+    **READ_IN_C,
 }
 
 REGISTRY = Registry()

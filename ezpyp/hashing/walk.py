@@ -18,7 +18,7 @@ from ezpyp.hashing.plain import texts_in
 
 if TYPE_CHECKING:
     from ezpyp.hashing.code.canonical import Form
-    from ezpyp.hashing.code.ownership import Ownership
+    from ezpyp.hashing.code.packages import Ownership
     from ezpyp.hashing.large_arrays import LargeBuffers
 
 
@@ -80,8 +80,8 @@ class Observer(Protocol):
     def function(self, function: FunctionType, form: "Form", kind: str) -> None:
         """The code of a function was met."""
 
-    def begin(self, name: str | None) -> None:
-        """What stands under a name is walked from here on; None for the environment, of which each variable counts."""
+    def begin(self, name: str, value: object) -> None:
+        """What stands under a name is walked from here on."""
 
     def value(self, read: Read, place: Place) -> None:
         """The walk over what was begun last is over."""
@@ -153,10 +153,10 @@ class Walker:
         self.role = "helper"
         self.annotated: set[int] = set()
         # The user's functions and classes, the libraries' classes, what code asks of the former, which attributes it
-        # reads of anything: see walk_rest.
-        self.things: dict[int, object] = {}
-        self.kinds: dict[int, type] = {}
-        self.looks: set[str] = set()
+        # reads of anything: see `ezpyp.hashing.code.introspection`.
+        self.user_code: dict[int, object] = {}
+        self.library_classes: dict[int, type] = {}
+        self.asked: set[str] = set()
         self.attributes: set[str] = set()
         self._tuples = 0
         self._owners: list[object] = []
@@ -171,7 +171,7 @@ class Walker:
             self._reset()
             self.shared = True
             self._run(iter(values))
-        if self.things:
+        if self.user_code:
             self._run(self.dispatch.rest(self))
         self._write_bindings()
         return b"".join(self.out)
@@ -244,6 +244,19 @@ class Walker:
         data = b"".join(self.out)
         self.out = outer
         return data
+
+    def part(self, kind: str, name: str, place: Place, value: object) -> Children:
+        """Walk a value that code reads, and note it as a part by itself."""
+        if self.observer is not None:
+            self.observer.begin(name, value)
+        outer = self.begin()
+        yield value
+        data = self.end(outer)
+        self.emit(data)
+        read = Read(kind, name, digest(data), value)
+        self.reads_noted.append(read)
+        if self.observer is not None:
+            self.observer.value(read, place)
 
     def note_texts(self, values: Iterable[object]) -> None:
         """Remember the texts among plain values, where they are wanted."""

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypedDict, Unpack
 
 from ezpyp.errors import DeclarationError, OptionError, UnknownCodecError
-from ezpyp.hashing.code.ownership import Tracking
-from ezpyp.hashing.code.versions import version_of
+from ezpyp.hashing.code.packages import Tracking, version_of
 from ezpyp.steps.function import Declarations, StepFunction
 from ezpyp.steps.step import Options, PlaceHolder, Step, Sweep
 from ezpyp.store.codecs.registry import get_codec

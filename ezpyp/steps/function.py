@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from ezpyp.errors import DeclarationError, DuplicateNameError, InitializationError
-from ezpyp.hashing.code.ownership import BY_THE_RULE, Tracking
+from ezpyp.hashing.code.packages import BY_THE_RULE, Tracking
 from ezpyp.hashing.encode import encode
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.steps.arguments import BARE_TYPES, PLAIN_TYPES, collect

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, overload
 
 from ezpyp.describe import Hole
 from ezpyp.errors import DeclarationError, InitializationError, NotEvaluatedError
-from ezpyp.hashing.code.ownership import BY_THE_RULE, Tracking
+from ezpyp.hashing.code.packages import BY_THE_RULE, Tracking
 from ezpyp.steps.binding import Binder
 
 # What a Step and a PlaceHolder have in common: they stand for a value that is not there yet.

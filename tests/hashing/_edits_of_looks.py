@@ -307,8 +307,8 @@ for title, body in {
 # -- the user's code on a library's classes ----------------------------------------------------------------------------
 
 must(
-    "method hung on a library's class",
-    "hung",
+    "method set on a library's class",
+    "monkeypatches",
     "98",
     "99",
     """
@@ -321,8 +321,8 @@ must(
 """,
 )
 must(
-    "property hung on the class of a library's object",
-    "hung",
+    "property set on the class of a library's object",
+    "monkeypatches",
     "98",
     "99",
     """
@@ -338,7 +338,7 @@ must(
 )
 must(
     "accessor registered with a library",
-    "hung",
+    "monkeypatches",
     "98",
     "99",
     """
@@ -367,7 +367,7 @@ must(
 """,
 )
 must_not(
-    "method hung on a library's class and not read",
+    "method set on a library's class and not read",
     "98",
     "99",
     """

@@ -11,8 +11,8 @@ from ezpyp.hashing import walk as _walk
 from ezpyp.hashing.code import canonical as _code
 from ezpyp.hashing.code import classes as _classes
 from ezpyp.hashing.code import functions as _functions
-from ezpyp.hashing.code import functions as _rest
-from ezpyp.hashing.code import ownership as _ownership
+from ezpyp.hashing.code import introspection as _introspection
+from ezpyp.hashing.code import packages as _packages
 from ezpyp.hashing.code import resolve as _names
 
 
@@ -55,7 +55,7 @@ def _follow_off(name, module, chain, policy):
 
 
 def _compiled_off():
-    _ownership.Ownership.extension_digest = lambda self, name: b""
+    _packages.Ownership.extension_digest = lambda self, name: b""
 
 
 def _nodes_away(module, table):
@@ -75,12 +75,12 @@ def _typing_off():
 
 
 RULES = {
-    "direct url": _set(_ownership, "_comes_from_source", lambda info: False),
-    "installed": _set(_ownership, "_INSTALLED", ()),
-    "places": _set(_ownership, "is_user_file", lambda path: False),
-    "no file": _set(_ownership, "_BUILT_IN", frozenset({"built-in", "frozen", None})),
-    "main": _set(_ownership, "_MAIN", ""),
-    "named packages": _set(_ownership, "_is_within", lambda name, packages: False),
+    "direct url": _set(_packages, "_comes_from_source", lambda info: False),
+    "installed": _set(_packages, "_INSTALLED", ()),
+    "places": _set(_packages, "is_user_file", lambda path: False),
+    "no file": _set(_packages, "_BUILT_IN", frozenset({"built-in", "frozen", None})),
+    "main": _set(_packages, "_MAIN", ""),
+    "named packages": _set(_packages, "_is_within", lambda name, packages: False),
     "compiled": _compiled_off,
     "code": _code_off,
     "constants": _set(_code, "plain_constant", lambda value: None),
@@ -89,13 +89,13 @@ RULES = {
     "local names": _set(_code, "_SEES_LOCALS", frozenset()),
     "asked of one": _set(_functions, "asked_of_one", nothing),
     "asked of any": _set(_functions, "asked_of_any", nothing),
-    "states": _nodes_away("objects", "STATES"),
+    "states": _nodes_away("objects", "READ_IN_C"),
     "iterators": _set(_instances, "_is_readable", lambda w, value: False),
     "made of": _made_of_off,
     "globals that say so": _set(_instances, "_global", nothing),
     "type variables": _typing_off,
     "registered classes": _set(_classes, "_registered", nothing),
-    "hung": _set(_rest, "monkeypatches", nothing),
+    "monkeypatches": _set(_introspection, "monkeypatches", nothing),
     "globals": _set(_names, "_global", nothing),
     "closures": _set(_names, "_free", nothing),
     "imports": _set(_names, "_imported", nothing),

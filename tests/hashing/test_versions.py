@@ -11,7 +11,7 @@ import pytest
 from ezpyp.errors import OptionError
 from ezpyp.explain.function_diff import difference
 from ezpyp.explain.record import FunctionRecord, record_of
-from ezpyp.hashing.code import versions as _versions
+from ezpyp.hashing.code import packages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,7 @@ def site(tmp_path, monkeypatch):
 
 
 def forget():
-    for known in (_versions.version_of, _versions.import_names, _versions._distributions):
+    for known in (packages.version_of, packages.import_names, packages._distributions):
         known.cache_clear()
 
 
@@ -106,16 +106,16 @@ UFUNCS = {"cos": np.cos}
 def test_version_is_found_where_import_and_distribution_have_two_names(site):
     site("scikit-colours", "2.5", "skcolours")
 
-    assert _versions.version_of("skcolours") == "2.5"
-    assert _versions.version_of("scikit-colours") == "2.5"
-    assert _versions.import_names("Scikit_Colours") == {"skcolours"}
-    assert _versions.import_names("skcolours") == {"skcolours"}
+    assert packages.version_of("skcolours") == "2.5"
+    assert packages.version_of("scikit-colours") == "2.5"
+    assert packages.import_names("Scikit_Colours") == {"skcolours"}
+    assert packages.import_names("skcolours") == {"skcolours"}
 
 
 def test_module_that_nobody_installed_says_its_version_itself(site):
     site("folder", None, "plainfolder", dunder="3.1")
 
-    assert _versions.version_of("plainfolder") == "3.1"
+    assert packages.version_of("plainfolder") == "3.1"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_version_is_named_beside_other_changes(site):
 
 
 def test_version_that_is_tracked_from_now_on_is_named():
-    version = _versions.version_of("numpy")
+    version = packages.version_of("numpy")
     changes = difference(record_of(mean), record_of(mean, track_versions=("numpy",)))
 
     assert [str(change) for change in changes] == [f"version of numpy is new: {version}"]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from enum import EnumMeta
 from types import FunctionType
 
-from ezpyp.hashing.code.functions import noted
 from ezpyp.hashing.framing import tag, text
 from ezpyp.hashing.walk import Children, Place, Walker
 
@@ -64,12 +63,12 @@ def walk_class(w: Walker, kind: type) -> Children:
         return
     if kind is not w.root and w.policy.is_library(kind):
         w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}") + w.policy.extension_digest(kind.__module__))
-        w.kinds[id(kind)] = kind
+        w.library_classes[id(kind)] = kind
         w.note_library(kind.__module__)
         return
     if w.met(kind):
         return
-    w.things[id(kind)] = kind
+    w.user_code[id(kind)] = kind
     w.emit(_CLASS + text(_name(kind)) + w.policy.extension_digest(kind.__module__))
     w.in_code += 1
     if w.observer is not None and "__dataclass_params__" in kind.__dict__:
@@ -92,7 +91,7 @@ def _name(kind: type) -> str:
 
 def _ancestry(w: Walker, kind: type) -> Children:
     yield type(kind)
-    yield from noted(w, "class", f"{kind.__qualname__} bases", _place(w, kind, ""), kind.__bases__)
+    yield from w.part("class", f"{kind.__qualname__} bases", _place(w, kind, ""), kind.__bases__)
 
 
 def _enum_members(w: Walker, kind: type) -> Children:
@@ -100,7 +99,7 @@ def _enum_members(w: Walker, kind: type) -> Children:
         for name in kind.__members__:
             value: object = kind.__members__[name]._value_
             w.emit(_ENUM_MEMBER + text(name))
-            yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
+            yield from w.part("class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
 
 
 def _contents(w: Walker, kind: type) -> Children:
@@ -113,7 +112,7 @@ def _contents(w: Walker, kind: type) -> Children:
             w.role, w.direct = "method", value
             yield value
         else:
-            yield from noted(w, "class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
+            yield from w.part("class", f"{kind.__qualname__}.{name}", _place(w, kind, name), value)
 
 
 def _place(w: Walker, kind: type, name: str) -> Place:

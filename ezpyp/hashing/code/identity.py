@@ -6,8 +6,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 
 from ezpyp.describe import describe
-from ezpyp.hashing.code.ownership import Ownership
-from ezpyp.hashing.code.versions import tracked, versions_as_bytes
+from ezpyp.hashing.code.packages import Ownership, tracked, versions_as_bytes
 from ezpyp.hashing.framing import digest, tag
 from ezpyp.hashing.registry import REGISTRY
 from ezpyp.hashing.walk import Read, Walker
@@ -101,16 +100,3 @@ def undecorated(function: object) -> object:
     while getattr(function, "__ezpyp_function__", None) is not None:
         function = function.__ezpyp_function__  # type: ignore[attr-defined]  # just looked
     return function
-
-
-def is_users_code(value: object) -> bool:
-    """Whether a value is a function or class of the user's.
-
-    Example:
-        >>> is_users_code(len)
-        False
-    """
-    policy = Ownership()
-    if isinstance(value, FunctionType):
-        return policy.owns_function(value)
-    return isinstance(value, type) and not policy.is_library(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
 
 from ezpyp.hashing.code.globals import Chain, Use, fields_read
-from ezpyp.hashing.code.ownership import Ownership
+from ezpyp.hashing.code.packages import Ownership
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,7 @@ def _has_of_user(value: object, policy: Ownership) -> bool:
             held.append(cell.cell_contents)
         except ValueError:
             continue
-    return any(_is_of_user(part, policy) for part in held)
-
-
-def _is_of_user(part: object, policy: Ownership) -> bool:
-    if isinstance(part, FunctionType):
-        return policy.owns_function(part)
-    return not policy.is_library(part if isinstance(part, type) else type(part))
+    return any(map(policy.owns, held))
 
 
 # They tell where a script stands, which is no part of what it does.
