@@ -11,67 +11,41 @@ Scenarios that share a script stand as ``> NAME [RULE]: TEXT`` below it: of a ``
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
 
 _MARK = re.compile(r"«(.*?)(‖|\|)(.*?)»", re.DOTALL)
-_LONG_MARK = re.compile(r"«([^»]*)‖([^»]*)»")
 _HEAD = re.compile(r"(.+?)(?: \[([^\]]+)\])?")
 _ROW = re.compile(r"> (.+?)(?: \[([^\]]+)\])?: (.*)")
 _DEFAULTS = ("pass", "THING")
 
+Files = dict[str, str]
+"""The text of each file of a scenario."""
+
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit of a script, or of a file beside it."""
+    """One edit of a script, or of a file beside it; ``rule`` says what makes it count or, of a place, be left out."""
 
     name: str
-    old: str
-    new: str
-    files: dict[str, str]
-    rule: str | None = None
-    numpy: bool = False
-    changed_files: dict[str, str] = field(default_factory=dict)
+    rule: str | None
+    before: Files
+    after: Files
 
-    def before(self) -> dict[str, str]:
-        """Return the files of the unedited version."""
-        return self.files
-
-    def after(self) -> dict[str, str]:
-        """Return the files of the edited version."""
-        if self.changed_files:
-            return self.changed_files
-        edited = {name: text.replace(self.old, self.new) for name, text in self.files.items()}
-        assert edited != self.files, f"{self.name}: {self.old!r} is in no file"
-        return edited
+    @property
+    def numpy(self) -> bool:
+        """Whether the scenario imports NumPy."""
+        return "numpy" in "".join(self.before.values())
 
 
 MUST: list[Edit] = []
 MUST_NOT: list[Edit] = []
 
 
-def _files(script: str, others: dict[str, str]) -> dict[str, str]:
-    named = {name.replace("__slash__", "/") + ".py": dedent(text).lstrip("\n") for name, text in others.items()}
-    return {"script.py": dedent(script).lstrip("\n"), **named}
-
-
-def must(name: str, rule: str, old: str, new: str, script: str, **others: str) -> None:
-    """Add an edit after which the step must run again."""
-    files = _files(script, others)
-    MUST.append(Edit(name, old, new, files, rule, numpy="numpy" in "".join(files.values())))
-
-
-def must_not(name: str, old: str, new: str, script: str, **others: str) -> None:
-    """Add an edit after which the step must not run again."""
-    files = _files(script, others)
-    MUST_NOT.append(Edit(name, old, new, files, numpy="numpy" in "".join(files.values())))
-
-
-def must_not_files(name: str, before: dict[str, str], after: dict[str, str]) -> None:
-    """Add a harmless change of whole files."""
-    MUST_NOT.append(Edit(name, "", "", before, changed_files=after))
+def add(name: str, rule: str | None, before: Files, after: Files, *, counts: bool) -> None:
+    """Add an edit after which the step must run again, or must not."""
+    assert before != after, name
+    (MUST if counts else MUST_NOT).append(Edit(name, rule, before, after))
 
 
 def sides(text: str) -> tuple[str, str]:
@@ -86,49 +60,40 @@ def _split(mark: re.Match[str]) -> tuple[str, str]:
     return old, new
 
 
-def read_table(path: Path) -> Iterator[Edit]:
-    """Return the scenarios of one file."""
+def _read_table(path: Path) -> None:
     for block in re.split(r"^(?==== |--- )", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
-        if block.strip():
-            head, _, rest = block.partition("\n")
-            yield from _shared(head[4:], rest) if head.startswith("===") else [_single(head[4:], rest)]
+        head, _, rest = block.partition("\n")
+        if head.startswith("==="):
+            _add_shared(rest, is_template=head.endswith("template"))
+        elif head:
+            name, rule = _HEAD.fullmatch(head[4:]).groups()
+            marked = {file: sides(part) for file, part in _parts(rest.rstrip("\n") + "\n").items()}
+            before, after = ({file: part[side] for file, part in marked.items()} for side in (0, 1))
+            add(name, rule, before, after, counts=rule is not None)
 
 
-def _single(head: str, text: str) -> Edit:
-    files = _parts(text.rstrip("\n") + "\n")
-    marked = {name: sides(part) for name, part in files.items()}
-    return _edit(head, {n: old for n, (old, _) in marked.items()}, {n: new for n, (_, new) in marked.items()})
-
-
-def _shared(kind: str, text: str) -> Iterator[Edit]:
-    rows = [line for line in text.splitlines() if line.startswith("> ")]
-    files = _parts(
-        "".join(line for line in text.splitlines(keepends=True) if not line.startswith("> ")).rstrip() + "\n"
-    )
-    for row in rows:
+def _add_shared(text: str, *, is_template: bool) -> None:
+    lines = text.splitlines(keepends=True)
+    files = _parts("".join(line for line in lines if not line.startswith("> ")).rstrip() + "\n")
+    for row in (line.rstrip("\n") for line in lines if line.startswith("> ")):
         name, rule, value = _ROW.fullmatch(row).groups()
-        head = f"{name} [{rule}]" if rule else name
-        if kind == "template":
-            pieces = [piece.replace("\\n", "\n") for piece in value.split(" ;; ")]
-            pieces += _DEFAULTS[len(pieces) - 1 :]
-            old, new = (files["script.py"].format(side, *pieces[1:]) for side in sides(pieces[0]))
-            yield _edit(head, {"script.py": old}, {"script.py": new})
+        value = value.replace("\\n", "\n")
+        if is_template:
+            marked, *others = value.split(" ;; ")
+            others += _DEFAULTS[len(others) :]
+            before, after = (
+                {file: part.format(side, *others) for file, part in files.items()} for side in sides(marked)
+            )
         else:
-            old, new = sides(value.replace("\\n", "\n"))
-            yield _edit(head, files, {name: part.replace(old, new) for name, part in files.items()})
+            old, new = sides(value)
+            before, after = files, {file: part.replace(old, new) for file, part in files.items()}
+        add(name, rule, before, after, counts=rule is not None)
 
 
-def _parts(text: str) -> dict[str, str]:
+def _parts(text: str) -> Files:
     script, *others = re.split(r"^@@ (.+)\n", text, flags=re.MULTILINE)
     return {"script.py": script, **dict(zip(others[::2], others[1::2], strict=True))}
 
 
-def _edit(head: str, before: dict[str, str], after: dict[str, str]) -> Edit:
-    name, rule = _HEAD.fullmatch(head).groups()
-    assert before != after, name
-    return Edit(name, "", "", before, rule, "numpy" in "".join(before.values()), after)
-
-
 for _path in sorted((Path(__file__).parent / "edits").glob("*.txt")):
-    for _found in read_table(_path):
-        (MUST if _found.rule else MUST_NOT).append(_found)
+    _read_table(_path)

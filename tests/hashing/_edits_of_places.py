@@ -6,7 +6,7 @@ differs from scenario to scenario.
 
 from textwrap import dedent
 
-from tests.hashing._edits import MUST, MUST_NOT, Edit, must_not_files
+from tests.hashing._edits import add
 
 LAB = "def norm(x):\n    return x - 4\n"
 STEP = "\n\ndef step(x):\n    return lab.norm(x)\n"
@@ -19,8 +19,7 @@ def place(name, rule, script, counts=True, said="", **files):
     """Add a scenario; ``rule`` is the one that makes the edit count, or be left out."""
     before = {"script.py": HERE + dedent(script).lstrip("\n") + STEP + said, **files}
     after = {path: text.replace("x - 4", "x - 5") for path, text in before.items()}
-    assert after != before, name
-    (MUST if counts else MUST_NOT).append(Edit(f"place: {name}", "", "", before, rule, changed_files=after))
+    add(f"place: {name}", rule, before, after, counts=counts)
 
 
 def installed(origin, record="lab.py", **files):
@@ -156,7 +155,8 @@ place(
 
 # A console script, or python -m lab: __main__ is the user's wherever it stands.
 MAIN = LAB + "\n\ndef step(x):\n    return norm(x)\n"
-MUST.append(Edit("place: __main__ inside site-packages", "x - 4", "x - 5", {"site-packages/script.py": MAIN}, "main"))
+MAINS = [{"site-packages/script.py": text} for text in (MAIN, MAIN.replace("x - 4", "x - 5"))]
+add("place: __main__ inside site-packages", "main", *MAINS, counts=True)
 
 # Compiled modules: no code to read, so the file counts.
 COMPILED = """
@@ -199,16 +199,14 @@ place(
     said="\n\noptions = {'track': ('la',)}\n", **{"site-packages/lab.py": LAB},
 )  # fmt: skip
 
-must_not_files(
-    "script renamed and moved",
-    {"script.py": "def step(x):\n    return x + 1\n"},
-    {"deeper/other.py": "def step(x):\n    return x + 1\n"},
-)
-must_not_files(
-    "helper moved to another module",
+ONE = "def step(x):\n    return x + 1\n"
+add("script renamed and moved", None, {"script.py": ONE}, {"deeper/other.py": ONE}, counts=False)
+add(
+    "helper moved to another module", None,
     {"script.py": "def helper(x):\n    return x + 1\n\n\ndef step(x):\n    return helper(x)\n"},
     {
         "script.py": "from tools import helper\n\n\ndef step(x):\n    return helper(x)\n",
         "tools.py": "def helper(x):\n    return x + 1\n",
     },
-)
+    counts=False,
+)  # fmt: skip

@@ -1,7 +1,7 @@
 """Pinned digests: whoever changes the format must raise its number.
 
 ``python -m tests.hashing.test_golden`` writes the digests of the Python that runs it into ``golden.json``, after
-``KEY_FORMAT`` was raised.
+``KEY_FORMAT`` was raised. Those of values and arguments are the same on every Python, those of functions are not.
 """
 
 import json
@@ -76,26 +76,20 @@ def digests():
     values = {name: value_digest(value).hex() for name, value in VALUES.items()}
     arguments = {name: encode([value, 1], ["a", "b"]).hex() for name, value in VALUES.items()}
     functions = {name: function_identity(function).digest.hex() for name, function in FUNCTIONS.items()}
-    return {"format": KEY_FORMAT, "values": values, "arguments": arguments, "functions": functions}
+    return {"format": KEY_FORMAT, "values": values, "arguments": arguments, f"functions {TAG}": functions}
 
 
 def golden():
     return json.loads(GOLDEN.read_text())
 
 
-@pytest.mark.parametrize("part", ["format", "values", "arguments", "functions"])
+@pytest.mark.parametrize("part", ["format", "values", "arguments", f"functions {TAG}"])
 def test_format_is_what_its_number_says(part):
-    assert digests()[part] == golden()[TAG][part], "digests changed: raise KEY_FORMAT and write golden.json anew"
-
-
-def test_values_have_one_digest_on_every_python():
-    versions = golden().values()
-    assert len({json.dumps(version["values"]) for version in versions}) == 1
-    assert len({json.dumps(version["arguments"]) for version in versions}) == 1
+    assert digests()[part] == golden()[part], "digests changed: raise KEY_FORMAT and write golden.json anew"
 
 
 def test_every_python_is_pinned():
-    assert {"cpython-311", "cpython-312", "cpython-313"} <= set(golden())
+    assert {f"functions cpython-3{minor}" for minor in (11, 12, 13)} <= set(golden())
 
 
 if __name__ == "__main__":

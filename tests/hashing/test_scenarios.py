@@ -5,14 +5,10 @@ import sys
 
 import pytest
 
-import tests.hashing._edits_of_looks  # importing fills the table
-import tests.hashing._edits_of_places
-import tests.hashing._edits_of_states  # noqa: F401
+import tests.hashing._edits_of_places  # noqa: F401  # importing it fills the table
 from tests.hashing._edits import MUST, MUST_NOT
 from tests.hashing._harness import ROOT, run, write
 from tests.hashing._rules import RULES
-
-NUMPY = [edit.numpy for edit in (*MUST, *MUST_NOT)]
 
 
 class Runs:
@@ -25,7 +21,7 @@ class Runs:
         for edit in (*MUST, *MUST_NOT):
             for side in ("before", "after"):
                 name = f"{len(self.scripts):03}_{side}"
-                self.scripts[edit.name, side] = write(folder / name, getattr(edit, side)())
+                self.scripts[edit.name, side] = write(folder / name, getattr(edit, side))
 
     def digests(self, way, edits, side, seed, *options, **job):
         """Return what all ``edits`` give when run in one way."""
@@ -137,7 +133,7 @@ def test_forked_scripts_give_what_real_ones_give(runs, tmp_path):
     tail = "\nfrom ezpyp.hashing.code.identity import function_identity\nprint(function_identity(step).digest.hex())\n"
     for edit in MUST[40:140:25]:
         script = write(
-            tmp_path / str(MUST.index(edit)), {n: t + tail * (n == "script.py") for n, t in edit.before().items()}
+            tmp_path / str(MUST.index(edit)), {n: t + tail * (n == "script.py") for n, t in edit.before.items()}
         )
         done = subprocess.run(
             [sys.executable, script],
