@@ -1,4 +1,4 @@
-"""Run one measurement: ``python -m benchmarks NAME [options]``; every NAME has ``--help``."""
+"""Run one measurement: ``python -m benchmarks NAME [options]``; every NAME has ``--help``; without one: everything."""
 
 import sys
 from importlib import import_module
@@ -14,7 +14,7 @@ def names() -> list[str]:
 
 def main() -> None:
     """Hand the rest of the command line to the measurement that was named."""
-    name, rest = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    name, rest = (sys.argv[1:2] or ["everything"])[0], sys.argv[2:]
     if name not in names():
         sys.exit(f"usage: python -m benchmarks NAME [options]\nNAME is one of: {', '.join(names())}")
     import_module(f"benchmarks.{name}").main(rest)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import everything
 from benchmarks._million import build
 from tests.mpi import ROOT, clean_environ
 
@@ -23,6 +24,19 @@ def test_overhead_measures_every_shape(tmp_path: Path) -> None:
     assert titles == [f"{shape}, 5 steps; microseconds a step" for shape in ("independent", "chain", "fan-in")]
     assert "1.00" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_everything_makes_a_table_and_a_picture(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(everything, "two_cores", lambda rounds: {"serial": 1.0})  # a minute of its own
+
+    everything.main(
+        ["--divide", "500", "--rounds", "1", "--only", "sqlite3", "numpy", "ezpyp", "--save", str(tmp_path)]
+    )
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| cold / warm, x floor | floor | ezpyp |"
+    assert [line.split(" |")[0] for line in lines[2:9]] == [f"| {title}" for _, _, title in everything.CASES]
+    assert {file.name for file in tmp_path.iterdir()} == {f"benchmarks.{end}" for end in ("json", "txt", "svg", "png")}
 
 
 def test_hashing_measures_every_kind_of_value() -> None:

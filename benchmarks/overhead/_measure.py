@@ -1,5 +1,6 @@
 """Start the worker processes and take the medians."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
-from benchmarks.overhead._sample import Sample
+from benchmarks.overhead.subjects import SUBJECTS
 
-SHAPES = ("independent", "chain", "fan-in")
-"""How the steps depend on each other; a fan-in is N independent steps and one that takes them all."""
+Sample = dict[str, float]
+"""What one process measured: `seconds`, `process_s` (all of it, imports too), `files`, `size_bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +25,22 @@ class Row:
     tool: str
     shape: str
     steps: int
-    cold_us: float
-    warm_us: float
-    start_ms: float
+    cold_s: float
+    warm_s: float
     files: int
     size_bytes: int
 
 
 def measure(
-    tools: Sequence[str],
-    shapes: Sequence[str],
-    steps: Sequence[int],
-    *,
-    rounds: int = 3,
-    folder: Path | None = None,
+    tools: Sequence[str], shapes: Sequence[str], steps: Sequence[int], *, rounds: int = 3, folder: Path | None = None
 ) -> list[Row]:
-    """Measure every tool on every shape and number of steps."""
+    """Measure every tool on every shape that it is made for; the floor of a shape comes first."""
     with tempfile.TemporaryDirectory(dir=folder or quick_folder(), prefix="ezpyp-bench-") as place:
         rows = []
-        for count, shape in product(steps, shapes):
-            samples: dict[str, list[tuple[Sample, Sample]]] = {tool: [] for tool in tools}
-            for number, tool in product(range(rounds), tools):
+        for shape, count in product(shapes, steps):
+            fit = [tool for tool, (_, shapes_of, _) in SUBJECTS.items() if tool in tools and shape in shapes_of]
+            samples: dict[str, list[tuple[Sample, Sample]]] = {tool: [] for tool in fit}
+            for number, tool in product(range(rounds), fit):
                 location = Path(place, f"{tool}-{shape}-{count}-{number}".replace(" ", "_"))
                 samples[tool].append((work(tool, shape, count, location), work(tool, shape, count, location)))
             rows += [row(tool, shape, count, pairs) for tool, pairs in samples.items()]
@@ -59,32 +56,33 @@ def work(tool: str, shape: str, count: int, location: Path) -> Sample:
     """Put the steps through one tool in a fresh process."""
     location.mkdir(exist_ok=True)
     answer = location / "sample.json"
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.overhead._worker",
-        tool,
-        shape,
-        str(count),
-        str(location),
-        str(answer),
-    ]
+    command = [sys.executable, "-m", "benchmarks.overhead._worker"]
     # What a tool prints goes to a file, as in a batch job: a pipe would keep this very process busy reading.
     with (location / "output.txt").open("w") as output:
-        subprocess.run(command, stdout=output, check=True, cwd=Path(__file__).parents[2])
-    return Sample.from_json(answer.read_text())
+        start = perf_counter()
+        done = subprocess.run(
+            [*command, tool, shape, str(count), str(location), str(answer)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            cwd=Path(__file__).parents[2],
+        )
+        process_s = perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(f"{tool} failed on {shape}, {count} steps:\n{Path(output.name).read_text()[-3000:]}")
+    return {"process_s": process_s, **json.loads(answer.read_text())}
 
 
 def row(tool: str, shape: str, count: int, pairs: list[tuple[Sample, Sample]]) -> Row:
     """The medians of several cold and warm samples."""
     cold, warm = zip(*pairs, strict=True)
+    what = "process_s" if shape == "start-up" else "seconds"
     return Row(
         tool,
         shape,
         count,
-        cold_us=median(sample.seconds for sample in cold) / count * 1e6,
-        warm_us=median(sample.seconds for sample in warm) / count * 1e6,
-        start_ms=median(sample.start_seconds for sample in warm) * 1e3,
-        files=warm[0].files,
-        size_bytes=warm[0].size_bytes,
+        cold_s=median(sample[what] for sample in cold),
+        warm_s=median(sample[what] for sample in warm),
+        files=int(warm[0]["files"]),
+        size_bytes=int(warm[0]["size_bytes"]),
     )

@@ -5,19 +5,21 @@ from itertools import groupby
 
 from benchmarks.overhead._measure import Row
 
-TITLES = ("tool", "cold us", "warm us", "cold ratio", "warm ratio", "start ms", "files", "kB")
+UNITS = {"array": (1e3, "ms; steps are MiB"), "start-up": (1e3, "ms for the whole process")}
+TITLES = ("tool", "cold", "warm", "cold ratio", "warm ratio", "files", "kB")
 
 
 def table(rows: Sequence[Row]) -> str:
-    """One block for each shape and number of steps; ratios are to the first tool of the block."""
+    """One block for each shape and number of steps; ratios are to the first tool of the block, the floor."""
     blocks = []
     for (shape, steps), block in groupby(rows, key=lambda row: (row.shape, row.steps)):
-        blocks.append(f"{shape}, {steps:,} steps; microseconds a step\n{_block(list(block))}")
+        factor, unit = UNITS.get(shape, (1e6 / steps, "microseconds a step"))
+        blocks.append(f"{shape}, {steps:,} steps; {unit}\n{_block(list(block), factor)}")
     return "\n\n".join(blocks)
 
 
-def _block(rows: list[Row]) -> str:
-    cells = [TITLES, *(_cells(row, rows[0]) for row in rows)]
+def _block(rows: list[Row], factor: float) -> str:
+    cells = [TITLES, *(_cells(row, rows[0], factor) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in cells)
 
@@ -27,14 +29,13 @@ def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [first.strip().ljust(widths[0]), *rest]
 
 
-def _cells(row: Row, first: Row) -> tuple[str, ...]:
+def _cells(row: Row, first: Row, factor: float) -> tuple[str, ...]:
     return (
         row.tool,
-        f"{row.cold_us:.1f}",
-        f"{row.warm_us:.1f}",
-        f"{row.cold_us / first.cold_us:.2f}",
-        f"{row.warm_us / first.warm_us:.2f}",
-        f"{row.start_ms:.0f}",
+        f"{row.cold_s * factor:.1f}",
+        f"{row.warm_s * factor:.1f}",
+        f"{row.cold_s / first.cold_s:.2f}",
+        f"{row.warm_s / first.warm_s:.2f}",
         str(row.files),
         f"{row.size_bytes / 1e3:.0f}",
     )

@@ -6,22 +6,19 @@ from typing import Any
 
 from diskcache import Cache
 
+from benchmarks.overhead.subjects import Eager
 
-class Diskcache:
+
+class Diskcache(Eager):
     """One SQLite commit a step."""
 
     def __init__(self, location: Path) -> None:
         self.cache = Cache(str(location))
 
-    def cached(self, function: Callable[[Any], object]) -> Callable[[Any], object]:
+    def cached(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function with its results under its name and arguments."""
         if function.__name__ == "total":
             # Its key would hold the list itself, which cannot be hashed: hand it over as a tuple.
             kept = self.cache.memoize()(function)
             return lambda parts: kept(tuple(parts))
         return self.cache.memoize()(function)  # type: ignore[no-any-return]  # diskcache has no types
-
-    def finish(self, last: Any) -> int:
-        """Everything is stored already."""
-        self.cache.close()
-        return int(last)

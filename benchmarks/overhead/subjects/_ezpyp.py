@@ -7,28 +7,39 @@ from typing import Any
 import ezpyp
 
 
-class Ezpyp:
-    """Declare, freeze, execute, and load the last result."""
+class Run:
+    """Declare, freeze, execute, and load the last result alone."""
 
     def __init__(self, location: Path) -> None:
         self.pipeline = ezpyp.Pipeline(location, "overhead")
 
-    def cached(self, function: Callable[[Any], object]) -> Callable[[Any], object]:
+    def cached(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function as a step."""
         return self.pipeline.step(function)
 
-    def finish(self, last: Any) -> int:
+    def uncached(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as a step that runs each time."""
+        return self.pipeline.step(function, cache=False)
+
+    def finish(self, calls: list[Any]) -> list[Any]:
         """Run what was declared."""
         self.pipeline.execute()
-        return int(last.get_result())
+        return [calls[-1].get_result()]
 
 
-class EzpypRead(Ezpyp):
-    """The same, and then load every result, which the others do by the way in their warm runs."""
+class ReadEach(Run):
+    """The same, and load every value one by one."""
 
-    def finish(self, last: Any) -> int:
+    def finish(self, calls: list[Any]) -> list[Any]:
         """Run what was declared and load all of it."""
-        value = super().finish(last)
-        for step in self.pipeline.steps:
-            step.get_result()
-        return value
+        self.pipeline.execute()
+        return [step.get_result() for step in calls]
+
+
+class ReadAll(Run):
+    """The same, and load every value by one call."""
+
+    def finish(self, calls: list[Any]) -> list[Any]:
+        """Run what was declared and load all of it."""
+        self.pipeline.execute()
+        return self.pipeline.get_results(calls)

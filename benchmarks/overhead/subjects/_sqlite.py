@@ -8,11 +8,11 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
+from benchmarks.overhead.subjects import Eager
 
-class CommitEach:
+
+class CommitEach(Eager):
     """One commit a step."""
-
-    steps_per_commit = 1
 
     def __init__(self, location: Path) -> None:
         location.mkdir(exist_ok=True)
@@ -20,9 +20,8 @@ class CommitEach:
         self.database.execute("PRAGMA journal_mode = WAL")
         self.database.execute("PRAGMA synchronous = NORMAL")
         self.database.execute("CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, payload BLOB)")
-        self.open_steps = 0
 
-    def cached(self, function: Callable[[Any], object]) -> Callable[[Any], object]:
+    def cached(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function with its results under a digest of its name and argument."""
 
         def lookup(argument: Any) -> object:
@@ -31,34 +30,9 @@ class CommitEach:
             if row:
                 return pickle.loads(row[0])
             value = function(argument)
-            self.store(key, pickle.dumps(value, 5))
+            self.database.execute("BEGIN IMMEDIATE")
+            self.database.execute("INSERT INTO results VALUES (?, ?)", (key, pickle.dumps(value, 5)))
+            self.database.execute("COMMIT")
             return value
 
         return lookup
-
-    def store(self, key: bytes, payload: bytes) -> None:
-        """Insert one result, and commit where it is time."""
-        if not self.open_steps:
-            self.database.execute("BEGIN IMMEDIATE")
-        self.database.execute("INSERT INTO results VALUES (?, ?)", (key, payload))
-        self.open_steps += 1
-        if self.open_steps == self.steps_per_commit:
-            self.commit()
-
-    def commit(self) -> None:
-        """Make what was inserted last."""
-        if self.open_steps:
-            self.database.execute("COMMIT")
-        self.open_steps = 0
-
-    def finish(self, last: Any) -> int:
-        """Commit the rest."""
-        self.commit()
-        self.database.close()
-        return int(last)
-
-
-class CommitHundreds(CommitEach):
-    """One commit per hundred steps: cheaper, and a kill loses up to a hundred results."""
-
-    steps_per_commit = 100
