@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ezpyp.execution.capture.capture import Said
+from ezpyp.execution.capture.capture import Captured
 from ezpyp.store.rows import NewResult
 
 DONE, FAILED, SKIPPED, PENDING, RUNNING = 0, 1, 2, -1, -2
@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     kwargs: str | None
     reason: str | None
     damaged: tuple[int, ...] = ()
-    said: Said | None = None
+    captured: Captured | None = None
     no_room: bool = False
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from ezpyp.execution.capture.stream import Aside, not_aside
+from ezpyp.execution.capture.stream import Suspending, not_suspended
 from ezpyp.execution.messages import Failure
 from ezpyp.store.runs import KilledRun
 
@@ -193,29 +193,29 @@ class Console:
 
     def __init__(self) -> None:
         self._stream: TextIO | None = sys.stdout
-        self._aside: Aside = not_aside
+        self._suspended: Suspending = not_suspended
 
     @contextmanager
-    def through(self, stream: TextIO | None, aside: Aside) -> Iterator[None]:
+    def through(self, stream: TextIO | None, suspended: Suspending) -> Iterator[None]:
         """Write to another stream for a while: around what is kept of the steps' own output.
 
         Args:
             stream: Where to.
-            aside: Surrounds each write, see `Aside`.
+            suspended: Surrounds each write, see `Suspending`.
         """
-        before = self._stream, self._aside
-        self._stream, self._aside = stream, aside
+        before = self._stream, self._suspended
+        self._stream, self._suspended = stream, suspended
         try:
             yield
         finally:
-            self._stream, self._aside = before
+            self._stream, self._suspended = before
 
     def write(self, text: str) -> None:
         """Write and flush."""
         if self._stream is None:
             return
         try:
-            with self._aside(b"\n"):
+            with self._suspended(b"\n"):
                 self._stream.write(self._showable(text))
                 self._stream.flush()
         except (OSError, ValueError):

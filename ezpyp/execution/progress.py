@@ -257,7 +257,7 @@ class Screen(Protocol):
     def show(self, fraction: float, parts: Sequence[Part], elapsed_s: float) -> None:
         """Show how far a run is."""
 
-    def aside(self, last: bytes) -> AbstractContextManager[object]:
+    def suspended(self, last: bytes) -> AbstractContextManager[object]:
         """Make way for what is about to be written to the same place, of which this is the last byte."""
 
     def close(self) -> None:
@@ -349,7 +349,7 @@ ERASE = "\r\x1b[2K"
 
 
 class LiveLine:
-    """The last line of a terminal. What else is written there goes through `aside`, which takes the line away first.
+    """The last line of a terminal; what else is written there goes through `suspended`, which takes the line away.
 
     Not rich's own live display: it wants the standard streams for itself, and a thread, and hides the cursor, which a
     kill would leave hidden.
@@ -391,7 +391,7 @@ class LiveLine:
                     self._draw()
 
     @contextmanager
-    def aside(self, last: bytes) -> Iterator[None]:
+    def suspended(self, last: bytes) -> Iterator[None]:
         with self._lock:
             self._erase()
             self._is_mid_line = last != b"\n"
@@ -468,9 +468,9 @@ class PlainLines:
 
     def show(self, fraction: float, parts: Sequence[Part], elapsed_s: float) -> None:  # noqa: ARG002 - Screen's
         self._next_s = elapsed_s + min(max(PLAIN_EVERY_S, elapsed_s / 5), PLAIN_AT_LEAST_EVERY_S)
-        said = "".join(text for text, _ in parts)
+        text = "".join(text for text, _ in parts)
         begin = "\n" * self._is_mid_line  # a step's own progress bar may stand there
-        line = f"{begin}ezpyp {self._time_of_day()}, after {duration(elapsed_s)}: {said}\n"
+        line = f"{begin}ezpyp {self._time_of_day()}, after {duration(elapsed_s)}: {text}\n"
         encoding = self._stream.encoding or "utf-8"
         with contextlib.suppress(OSError, ValueError):
             # One write, so that the lines of several ranks are not torn.
@@ -479,7 +479,7 @@ class PlainLines:
             self._is_mid_line = False
 
     @contextmanager
-    def aside(self, last: bytes) -> Iterator[None]:
+    def suspended(self, last: bytes) -> Iterator[None]:
         self._is_mid_line = last != b"\n"
         yield
 

@@ -221,8 +221,8 @@ class Recorder:
 
     def _row(self, outcome: Outcome, status: int, result: int | None) -> StepRow:
         self._running.pop(outcome.position, None)
-        if outcome.said is not None:
-            self._outputs.append(OutputRow(self._step_ids[outcome.position], self._run, *outcome.said))
+        if outcome.captured is not None:
+            self._outputs.append(OutputRow(self._step_ids[outcome.position], self._run, *outcome.captured))
         reason = outcome.reason
         if not self._program.steps[outcome.position].function.options.cache:
             # It is in no key: the row of a step that was cached once does not have it among its settings.

@@ -203,8 +203,8 @@ class Worker:
             if is_storing and isinstance(error, StoreError) and getattr(error, "code", None) in _NO_ROOM:
                 outcome = outcome._replace(no_room=True)
         self._running = None
-        said = self.capture.end()
-        return outcome if said is None else outcome._replace(said=said)
+        captured = self.capture.end()
+        return outcome if captured is None else outcome._replace(captured=captured)
 
     def _failed(
         self, position: int, error: BaseException, started_at: float, seconds: float,

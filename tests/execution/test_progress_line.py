@@ -50,7 +50,7 @@ class Paper:
     def show(self, fraction: float, parts: Sequence[tuple[str, str]], elapsed_s: float) -> None:
         self.fraction, self.said = fraction, "".join(text for text, _ in parts)
 
-    def aside(self, last: bytes) -> AbstractContextManager[object]:
+    def suspended(self, last: bytes) -> AbstractContextManager[object]:
         return nullcontext()
 
     def close(self) -> None:
@@ -237,7 +237,7 @@ def test_a_plain_line_begins_a_line(clock: Clock) -> None:
     stream = io.StringIO()
     lines = PlainLines(stream, lambda: "")
     run = Run(planned(4, range(4)), lines, clock)
-    with lines.aside(b"%"):
+    with lines.suspended(b"%"):
         stream.write("\r 10%")
     clock.now = 10.0
     run.tick()
@@ -344,7 +344,7 @@ def test_other_lines_go_above_the_live_line(terminal: Terminal, clock: Clock) ->
     run = Run(planned(2, range(2)), live, clock)
     for text in (b"[PASS] 'a'\n", b"two\nlines\n"):
         run.tick()
-        with live.aside(text[-1:]):
+        with live.suspended(text[-1:]):
             os.write(terminal.descriptor, text)
 
     *above, last = screen_lines(terminal.shown())
@@ -355,12 +355,12 @@ def test_other_lines_go_above_the_live_line(terminal: Terminal, clock: Clock) ->
 def test_the_live_line_waits_for_the_end_of_an_unfinished_line(terminal: Terminal, clock: Clock) -> None:
     live = LiveLine(terminal.stream, lambda: 80, clock)
     run = Run(planned(2, range(2)), live, clock)
-    with live.aside(b"."):
+    with live.suspended(b"."):
         os.write(terminal.descriptor, b"working .")
     run.tick()
     assert screen_lines(terminal.shown()) == ["working ."]
 
-    with live.aside(b"\n"):
+    with live.suspended(b"\n"):
         os.write(terminal.descriptor, b".\n")
     assert "0 of 2" in screen_lines(terminal.shown())[-1]
 

@@ -210,7 +210,7 @@ class Line:
     def tick(self, running: dict[int, tuple[float, int, str]]) -> None:
         self.told.append(tuple(running))
 
-    def aside(self, last: bytes) -> AbstractContextManager[None]:
+    def suspended(self, last: bytes) -> AbstractContextManager[None]:
         return nullcontext()
 
     def close(self) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn, Protocol, Self, TextIO
 
 from ezpyp.execution.capture.log_records import Records, Warnings
-from ezpyp.execution.capture.stream import Aside, CBuffer, Kept, Stream, not_aside
+from ezpyp.execution.capture.stream import CBuffer, HeadAndTail, Stream, Suspending, not_suspended
 
 SETTING = "EZPYP_CAPTURE"
 SHOWN_EVERY_S = 0.05
 
 
-class Said(NamedTuple):
+class Captured(NamedTuple):
     """What a step said, as bytes: a step may write what is no text; both ends where it was much.
 
     Attributes:
@@ -30,10 +30,10 @@ class Said(NamedTuple):
     log: bytes
 
 
-class Drawn(Protocol):
+class Display(Protocol):
     """What ezpyp draws below all that is shown."""
 
-    def aside(self, last: bytes) -> contextlib.AbstractContextManager[object]:
+    def suspended(self, last: bytes) -> contextlib.AbstractContextManager[object]:
         """Make way for what is about to be shown, of which this is the last byte."""
 
     def close(self) -> None:
@@ -84,12 +84,12 @@ class Capture:
 
     def _start(self) -> None:
         descriptor = self._mode == "fd"
-        self._c_buffer = CBuffer(is_terminal=os.isatty(1))
+        self._c_buffer = CBuffer()
         self._c_buffer.flush()
         self._stopped = threading.Event()
         self._streams = (
-            Stream("stdout", 1, Kept(), descriptor=descriptor),
-            Stream("stderr", 2, Kept(), descriptor=descriptor),
+            Stream("stdout", 1, HeadAndTail(), descriptor=descriptor),
+            Stream("stderr", 2, HeadAndTail(), descriptor=descriptor),
         )
         self._warnings = Warnings(self._streams[1].keep)
         self._records = Records()
@@ -116,7 +116,7 @@ class Capture:
     def _show(self) -> None:
         while not self._stopped.wait(SHOWN_EVERY_S):
             for stream in self._streams:
-                stream.show_spooled()
+                stream.show_new()
 
     def _exit_at_once(self, status: int) -> NoReturn:
         """What others than Python code wrote just before would be lost with the process."""
@@ -139,26 +139,26 @@ class Capture:
     @property
     def sees_all(self) -> bool:
         """Whether all that this process and its children show passes through here."""
-        return bool(self._streams) and all(stream.has_spool for stream in self._streams)
+        return bool(self._streams) and all(stream.has_memory_file for stream in self._streams)
 
     @property
-    def around_stdout(self) -> Aside:
+    def around_stdout(self) -> Suspending:
         """Surrounds what ezpyp itself writes to `stdout`."""
-        return self._streams[0].aside if self._streams else not_aside
+        return self._streams[0].suspended if self._streams else not_suspended
 
     @contextlib.contextmanager
-    def beside(self, drawn: Drawn) -> Iterator[None]:
+    def beside(self, drawn: Display) -> Iterator[None]:
         """Make way for what is shown of the streams that lead where standard error leads."""
         for stream in self._streams:
             if stream.leads_to(self._streams[-1]):
-                stream.aside = drawn.aside
+                stream.suspended = drawn.suspended
         self._beside.callback(drawn.close)
         try:
             yield
         finally:
             self._beside.close()
             for stream in self._streams:
-                stream.aside = not_aside
+                stream.suspended = not_suspended
 
     def begin(self) -> None:
         """A step begins: what was said between steps is nobody's."""
@@ -168,18 +168,18 @@ class Capture:
             self._warnings.begin()
             self._records.begin()
 
-    def end(self) -> Said | None:
+    def end(self) -> Captured | None:
         """What the step has said; None where it was silent."""
         if not self._streams:
             return None
         self._c_buffer.flush()
         out, err = self._streams[0].take(), self._streams[1].take()
         log = self._records.take(out, err)
-        return Said(out, err, log) if out or err or log else None
+        return Captured(out, err, log) if out or err or log else None
 
 
 def _lead_crash_reports_to(descriptor: int) -> None:
-    """Where a user has Python report crashes: the report would be lost in the spool with the process."""
+    """Where a user has Python report crashes: the report would be lost in the memory file with the process."""
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None and faulthandler.is_enabled():
         with contextlib.suppress(OSError, ValueError):

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from ezpyp.execution.capture.stream import Kept
+from ezpyp.execution.capture.stream import HeadAndTail
 
 if TYPE_CHECKING:
     from logging import LogRecord
@@ -70,7 +70,7 @@ class Records:
 
     def __init__(self) -> None:
         self._lines: list[tuple[str, str]] = []
-        self._kept = Kept()
+        self._buffer = HeadAndTail()
         self._previous: Callable[..., LogRecord] | None = None
 
     def begin(self) -> None:
@@ -85,12 +85,12 @@ class Records:
         """The records since `begin` whose messages stand in none of the streams, a line each."""
         if not self._lines:
             return b""
-        said = b"\n".join(streams)
+        captured = b"\n".join(streams)
         for message, line in self._lines:
-            if message.encode("utf-8", "backslashreplace") not in said:
-                self._kept.add(f"{line}\n".encode("utf-8", "backslashreplace"))
+            if message.encode("utf-8", "backslashreplace") not in captured:
+                self._buffer.add(f"{line}\n".encode("utf-8", "backslashreplace"))
         self._lines.clear()
-        return self._kept.take()
+        return self._buffer.take()
 
     def close(self) -> None:
         """Stop listening."""
@@ -115,7 +115,7 @@ class Records:
         if len(self._lines) < LINES:
             self._lines.append((message, line))
         else:
-            self._kept.add(f"{line}\n".encode("utf-8", "backslashreplace"))
+            self._buffer.add(f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 def _nothing() -> None:

@@ -14,14 +14,14 @@ from contextlib import AbstractContextManager
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import BinaryIO, TextIO, cast
 
-from ezpyp.execution.capture.memory_file import CHUNK_BYTES, Spool, same_file
+from ezpyp.execution.capture.memory_file import CHUNK_BYTES, MemoryFile, same_file
 
 # Both ends of what was said, and how much was left out between them.
 
 LIMIT_BYTES = 65536
 
 
-class Kept:
+class HeadAndTail:
     r"""Keeps the first and the last bytes of a stream, in bounded memory.
 
     A step that prints for hours says what it is at the beginning and what became of it at the end.
@@ -30,7 +30,7 @@ class Kept:
         limit_bytes: How much is kept, half of it from each end.
 
     Example:
-        >>> kept = Kept(limit_bytes=8)
+        >>> kept = HeadAndTail(limit_bytes=8)
         >>> kept.add(b"abcdefgh"), kept.add(b"ijkl")
         (None, None)
         >>> kept.take()
@@ -87,15 +87,15 @@ class Kept:
 
 _NOTHING = contextlib.nullcontext()
 
-Aside = Callable[[bytes], AbstractContextManager[object]]
+Suspending = Callable[[bytes], AbstractContextManager[object]]
 """Called with what is about to be shown: holds back whatever else draws on the same terminal."""
 
 
 class Stream:
     """Keeps what is written to a stream by Python code, and to its descriptor by anything else.
 
-    All that is written to the descriptor goes through a spool. What Python code prints is shown at once, as without
-    this class: a crash loses none of it. What others write is shown by the next `show_spooled`: always before what
+    All that is written to the descriptor goes through a memory file. What Python code prints is shown at once, as ever:
+    a crash loses none of it. What others write is shown by the next `show_new`: always before what
     Python prints later.
 
     Args:
@@ -105,24 +105,24 @@ class Stream:
         descriptor: Whether what others than Python code write is to be kept too.
 
     Attributes:
-        aside: Surrounds each write to the real stream.
+        suspended: Surrounds each write to the real stream.
     """
 
-    def __init__(self, name: str, number: int, kept: Kept, *, descriptor: bool = True) -> None:
+    def __init__(self, name: str, number: int, buffer: HeadAndTail, *, descriptor: bool = True) -> None:
         self.name = name
         self.number = number
-        self._kept = kept
-        self.aside: Aside = not_aside
+        self._buffer = buffer
+        self.suspended: Suspending = not_suspended
         self._owner = os.getpid()
         # A signal handler that prints may interrupt this very thread inside the lock.
         self._lock = threading.RLock()
         self._original: TextIO | None = getattr(sys, name)
         _flush(self._original)
-        self._spool = _redirected(number) if descriptor else None
-        self.target = self._spool.real if self._spool else number
+        self._memory_file = _redirected(number) if descriptor else None
+        self.target = self._memory_file.real if self._memory_file else number
         """Descriptor of where it is shown."""
         self._is_plain = _is_plain(self._original, number)
-        self.console = self._opened() if self._is_plain and self._spool else self._original
+        self.console = self._opened() if self._is_plain and self._memory_file else self._original
         """Where ezpyp itself writes: it is no step's words."""
         self._text = self._installed()
 
@@ -141,32 +141,32 @@ class Stream:
         return text  # type: ignore[return-value]  # _TextTee leaves the rest of TextIO to the original
 
     @property
-    def has_spool(self) -> bool:
+    def has_memory_file(self) -> bool:
         """Whether what others than Python code write is seen here."""
-        return self._spool is not None
+        return self._memory_file is not None
 
     def leads_to(self, other: Stream) -> bool:
         """Whether both are shown in one place."""
         return same_file(self.target, other.target) is True or (os.isatty(self.target) and os.isatty(other.target))
 
     def write(self, data: bytes | memoryview) -> None:
-        """Keep and show; safe in threads, and in children, whose parent then finds it in the spool."""
+        """Keep and show; safe in threads, and in children, whose parent then finds it in the memory file."""
         if os.getpid() != self._owner:
             _write_all(self.number, data)
             return
         with self._lock:
             for start in range(0, len(data), CHUNK_BYTES):
                 piece = data[start : start + CHUNK_BYTES]
-                if not self._spooled(piece):
-                    self._kept.add(piece)
+                if not self._written_through(piece):
+                    self._buffer.add(piece)
                     self._show(piece)
 
-    def _spooled(self, data: bytes | memoryview) -> bool:
+    def _written_through(self, data: bytes | memoryview) -> bool:
         """Write through the descriptor, not past it: a step may have led it elsewhere, to read what is printed.
 
         False where it has yet to be kept and shown.
         """
-        if self._spool is None:
+        if self._memory_file is None:
             return False
         is_open = True
         try:
@@ -175,35 +175,35 @@ class Stream:
             if error.errno != errno.EBADF:
                 raise
             is_open = False  # a step closed it: that is no reason for the next one to lose its words
-        if is_open and self._spool.holds_alone(len(data)):
+        if is_open and self._memory_file.holds_alone(len(data)):
             return False  # the usual case: what is there need not be read back
-        self._show_spooled()
+        self._show_new()
         return is_open
 
     def keep(self, text: str) -> None:
         """Keep without showing."""
         if os.getpid() == self._owner:
             with self._lock:
-                self._show_spooled()
-                self._kept.add(text.encode("utf-8", "backslashreplace"))
+                self._show_new()
+                self._buffer.add(text.encode("utf-8", "backslashreplace"))
 
-    def show_spooled(self) -> bool:
+    def show_new(self) -> bool:
         """Show what others than Python code have written since; returns whether they have."""
         with self._lock:
-            return self._show_spooled()
+            return self._show_new()
 
-    def _show_spooled(self) -> bool:
-        spool = self._spool
-        if spool is None or not spool.has_grown:
+    def _show_new(self) -> bool:
+        memory_file = self._memory_file
+        if memory_file is None or not memory_file.has_grown:
             return False
-        for piece in spool.read():
-            self._kept.add(piece)
+        for piece in memory_file.read():
+            self._buffer.add(piece)
             self._show(piece)
         return True
 
     def _show(self, data: bytes | memoryview) -> None:
         try:
-            with self.aside(bytes(data[-1:])):
+            with self.suspended(bytes(data[-1:])):
                 _write_all(self.target, data)
         except OSError:
             pass  # nobody reads any more, or the disk behind it is full: no reason to lose a result
@@ -219,8 +219,8 @@ class Stream:
             except (OSError, ValueError):
                 self._reopen()
         # No lock where nothing was written: a silent step pays for this look.
-        if self._spool is not None and self._spool.has_grown:
-            self.show_spooled()
+        if self._memory_file is not None and self._memory_file.has_grown:
+            self.show_new()
 
     def _reopen(self) -> None:
         """A step closed the stream: that is no reason for the next one to lose its words."""
@@ -230,16 +230,18 @@ class Stream:
     def take(self) -> bytes:
         """What was said since the last call."""
         self.flush()
-        if not self._kept:
+        if not self._buffer:
             return b""
         with self._lock:
-            return self._kept.take()
+            return self._buffer.take()
 
     def discard(self) -> None:
         """Forget what is kept."""
-        if self._kept:
+        if self._memory_file is not None:
+            self._memory_file.empty()
+        if self._buffer:
             with self._lock:
-                self._kept.take()
+                self._buffer.take()
 
     def close(self) -> None:
         """Put everything back; who still holds the kept stream writes to the real one."""
@@ -247,11 +249,11 @@ class Stream:
         if getattr(sys, self.name) is self._text:
             setattr(sys, self.name, self._original)
         with self._lock:
-            if self._spool is not None:
-                self._spool.restore()
-                self._show_spooled()
-                self._spool.close()
-                self._spool, self.target, self.console = None, self.number, self._original
+            if self._memory_file is not None:
+                self._memory_file.restore()
+                self._show_new()
+                self._memory_file.close()
+                self._memory_file, self.target, self.console = None, self.number, self._original
 
 
 class _Tee(io.BufferedIOBase):
@@ -272,7 +274,7 @@ class _Tee(io.BufferedIOBase):
         return self._stream.number
 
     def isatty(self) -> bool:
-        # The truth for progress bars; the descriptor itself leads into a spool.
+        # The truth for progress bars; the descriptor itself leads into a memory file.
         return os.isatty(self._stream.target)
 
     @property
@@ -302,10 +304,10 @@ class _TextTee:
 
     def _write_first(self, text: str) -> int:
         """See whether the text comes out at the descriptor in the end: it must not be kept twice."""
-        self._stream.show_spooled()
+        self._stream.show_new()
         count = self._inner.write(text)
         self._inner.flush()
-        self._reaches_descriptor = self._stream.show_spooled()
+        self._reaches_descriptor = self._stream.show_new()
         if not self._reaches_descriptor:
             self._stream.keep(text)
         return count
@@ -337,9 +339,9 @@ def _is_plain(stream: object, number: int) -> bool:
         return False  # over memory, or closed
 
 
-def _redirected(number: int) -> Spool | None:
+def _redirected(number: int) -> MemoryFile | None:
     try:
-        return Spool(number).redirect()
+        return MemoryFile(number).redirect()
     except OSError:
         return None  # a daemon has no such descriptor
 
@@ -358,14 +360,13 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
             time.sleep(0.001)  # a descriptor that others have set to non-blocking
 
 
-def not_aside(_: bytes) -> AbstractContextManager[object]:
+def not_suspended(_: bytes) -> AbstractContextManager[object]:
     """Where nothing else is drawn."""
     return _NOTHING
 
 
 # What C code has printed and not written yet: its library keeps it until there is enough for a write.
 
-_LINE_BUFFERED = 1
 _OURS = ("mpi4py", "xxhash")
 """Libraries that we load ourselves, and that print nothing."""
 
@@ -375,13 +376,9 @@ class CBuffer:
 
     Costs a process without C code one look at the number of its modules: ctypes takes 5 ms to import. What Fortran
     buffers in a library of its own is out of reach, and comes when that library writes it.
-
-    Args:
-        is_terminal: Whether standard output really leads to a terminal, where each line is shown at once.
     """
 
-    def __init__(self, *, is_terminal: bool) -> None:
-        self._is_terminal = is_terminal
+    def __init__(self) -> None:
         self._modules = 0
         self._flush: Callable[[], object] | None = None
 
@@ -405,8 +402,6 @@ class CBuffer:
 
         library = ctypes.CDLL(None)
         stdout = ctypes.c_void_p.in_dll(library, "__stdoutp" if sys.platform == "darwin" else "stdout")
-        if self._is_terminal:
-            library.setvbuf(stdout, None, _LINE_BUFFERED, ctypes.c_size_t(0))
         # This stream alone: fflush(NULL) waits for a thread that reads from another.
         return lambda: library.fflush(stdout)
 
