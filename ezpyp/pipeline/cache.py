@@ -11,7 +11,7 @@ from ezpyp.pipeline.reading import find_step, plain_params
 from ezpyp.pipeline.settings import path_text, tersely
 from ezpyp.store.connection import open_as_owner
 from ezpyp.store.reader import Reader
-from ezpyp.store.rows import KnownStep, Status
+from ezpyp.store.rows import KnownStep, Status, StoredValue
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -68,8 +68,11 @@ class Cache:
             ResultUnavailableError: The step failed, was skipped or has not run; the message says which.
             DamagedResultError: What is stored is not what was stored.
         """
-        with self._reader:
-            return self._reader.value(self._reader.stored_of(find_step(self._reader, name, revision, params)))
+        stored = self._reader.at_hand(name) if revision is None and not params else None
+        if stored is None:
+            with self._reader:
+                stored = self._reader.stored_of(find_step(self._reader, name, revision, params))
+        return self._reader.value(stored)
 
     @tersely
     def get_status(self, name: str, /, revision: int | None = None, **params: object) -> int:
@@ -88,7 +91,7 @@ class Cache:
         with self._reader:
             steps = self._steps(revision)
             found = [s for s in steps if s.name.split("[")[0] == name or fnmatchcase(s.name, literal)]
-            return [self._row(step) for step in found]
+            return list(map(self._row, found, self._reader.stored_many(step.id for step in found)))
 
     @property
     def database(self) -> Database:
@@ -120,8 +123,8 @@ class Cache:
     def _steps(self, revision: int | None) -> list[KnownStep]:
         return sorted(self._reader.declared(revision).values(), key=lambda step: (step.phase, step.id))
 
-    def _row(self, step: KnownStep) -> dict[str, object]:
-        stored = self._reader.stored_of(step)
+    def _row(self, step: KnownStep, stored: StoredValue | None) -> dict[str, object]:
+        assert stored is not None, "a known step has a row"
         return {
             **plain_params(step),
             "name": step.name,

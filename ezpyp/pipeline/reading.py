@@ -76,13 +76,16 @@ class Answers:
 
     def result(self, step: Step | str, revision: int | None, params: Mapping[str, object]) -> object:
         """The result of one step."""
-        with self._reader:
-            return self._reader.value(self._recorded(step, revision, params))
+        return self._reader.value(self._recorded(step, revision, params))
 
     def results(self, steps: Sequence[Step]) -> list[object]:
         """The results of several steps, by one opening of the index."""
-        with self._reader:
-            return [self.result(step, None, {}) for step in steps]
+        for step in steps:
+            self._check_own(step)
+        found = self._reader.stored_many(step.known_as for step in steps)
+        return [
+            self._reader.value(row or self._recorded(step, None, {})) for step, row in zip(steps, found, strict=True)
+        ]
 
     def status(self, step: Step | str, revision: int | None, params: Mapping[str, object]) -> int:
         """The status of one step."""
@@ -94,18 +97,17 @@ class Answers:
 
     def table(self, steps: Sequence[Step]) -> list[dict[str, object]]:
         """Parameters, name, status, seconds and result of each step."""
-        with self._reader:
-            return [self._table_row(step) for step in steps]
+        found = self._reader.stored_many(step.known_as for step in steps)
+        return list(map(self._table_row, steps, found))
 
     def close(self) -> None:
         """Close the index; the next question opens it again."""
         self._reader.close()
 
-    def _table_row(self, step: Step) -> dict[str, object]:
+    def _table_row(self, step: Step, recorded: StoredValue | None) -> dict[str, object]:
         function = step.function
         row: dict[str, object] = dict(zip(function.binder.parameters, step.values, strict=True))
         row.update(zip(("name", "status", "seconds", "result"), (None, -1, None, None), strict=True))
-        recorded = self._record_of(step)
         if recorded is not None:
             result = self._reader.value(recorded) if recorded.status == Status.DONE else None
             row.update(name=step.name, status=recorded.status, seconds=recorded.seconds, result=result)
@@ -122,12 +124,12 @@ class Answers:
             raise UnknownStepError(
                 f"a step is asked for by name or as the step itself, not by {step!r}", name=str(step)
             )
-        return self._reader.stored_of(find_step(self._reader, step, revision, params))
+        with self._reader:
+            return self._reader.stored_of(find_step(self._reader, step, revision, params))
 
     def _record_of(self, step: Step) -> StoredValue | None:
-        if not step.is_settled:
-            return None
-        return self._reader.stored(step.name, bytes.fromhex(step.key))
+        known_as = step.known_as
+        return known_as and self._reader.stored(*known_as)
 
     def _check_own(self, step: Step) -> None:
         self._declarations.check_own(step, "get_result")

@@ -335,9 +335,9 @@ class Step(Reference):
         self._name, self._key, self._phase = name, key, phase
 
     @property
-    def is_settled(self) -> bool:
-        """Whether freezing has given it a name and a key."""
-        return self._key is not None
+    def known_as(self) -> tuple[str, bytes] | None:
+        """Name and key, once freezing has given them: what the index finds its row by."""
+        return None if self._key is None or self._name is None else (self._name, self._key)
 
     @property
     def settled_name(self) -> str | None:
