@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xxhash import xxh3_128_digest
 
@@ -11,8 +12,7 @@ from ezpyp.graph.program import Program
 from ezpyp.store.rows import KnownResult, NewResult
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(NamedTuple):
     """One step of a plan.
 
     Attributes:

@@ -11,8 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
 
 from ezpyp.execution.messages import DONE, FAILED, SKIPPED
 
@@ -132,8 +131,7 @@ Part = tuple[str, str]
 """A piece of text and its style."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """What is known of the steps before they run.
 
     Attributes:

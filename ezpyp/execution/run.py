@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from ezpyp.describe import without_secrets
 from ezpyp.errors import StoreError
@@ -136,8 +136,7 @@ def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
 SUMMARY_NAME = "pipeline.summary"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The arguments of `Pipeline` that count at its location.
 
     Attributes:
@@ -155,8 +154,7 @@ class Settings:
     durable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """The arguments of one ``execute()``, with the settings of its pipeline; rank 0's count.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.execution.messages import DONE, PENDING, Ref
@@ -17,8 +17,7 @@ from ezpyp.store.results import payload_of, results_by_id
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 
 
-@dataclass(frozen=True, slots=True)
-class RunStart:
+class RunStart(NamedTuple):
     """What is known when a run begins.
 
     Attributes:
@@ -35,7 +34,7 @@ class RunStart:
     found: Sequence[KnownResult | None]
     rows: Sequence[tuple[int, int | None] | None] | None
     location: str
-    damaged: dict[bytes, KnownResult] = field(default_factory=dict)
+    damaged: dict[bytes, KnownResult]
 
 
 class StepStates:

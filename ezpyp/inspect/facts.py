@@ -4,7 +4,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ezpyp.inspect.find import Found
@@ -55,7 +55,7 @@ def with_truth(runs: list[RunView], holder: Holder | None) -> list[RunView]:
     Nobody can write down that a run was killed: a run is alive only while its own process holds the location.
     """
     return [
-        replace(run, status="killed") if run.status == "running" and not _is_alive(run, holder) else run for run in runs
+        run._replace(status="killed") if run.status == "running" and not _is_alive(run, holder) else run for run in runs
     ]
 
 
@@ -249,7 +249,7 @@ def _provenance(reader: Reader, step: StepView) -> dict[str, object] | None:
         return None
     ranked = reader.one("SELECT rank, host FROM step_rows WHERE step = ? AND run = ?", [step.step, number])
     rank, host = ranked or (None, None)
-    facts: dict[str, object] = asdict(run) | {"rank": rank, "host": host or run.host}
+    facts: dict[str, object] = run._asdict() | {"rank": rank, "host": host or run.host}
     return {field: facts[field] for field in PROVENANCE} | {"libraries": _libraries(reader, step, run.run)}
 
 

@@ -7,9 +7,8 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ezpyp.errors import ArgumentMutatedError, DuplicateNameError, SchemaConflictError, StateChangedError
 from ezpyp.explain.record import FunctionRecord, record_of
@@ -54,8 +53,7 @@ SCHEMA_NAME = "pipeline.schema"
 _HERE = "location of pipeline.schema"
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(NamedTuple):
     """What freezing recorded.
 
     Attributes:

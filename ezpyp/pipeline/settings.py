@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from ezpyp.errors import EzpypError, OptionError, StoreError
 from ezpyp.execution.run import Settings
@@ -66,8 +65,7 @@ _VARIABLES = ("EZPYP_REVISE", "EZPYP_TRUST", "EZPYP_VERIFY")
 _PLAIN = (bool, int, float, str, type(None), list, tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option as a rank was given it.
 
     Attributes:

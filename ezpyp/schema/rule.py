@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     Edges = Iterable[tuple[str, Upstream]]
 
 
-@dataclass(frozen=True, slots=True)
-class Promises:
+class Promises(NamedTuple):
     """What a location has promised so far.
 
     Attributes:
@@ -39,8 +38,7 @@ class Promises:
     name_of: Callable[[int], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A name that has a result and would get another meaning."""
 
     position: int

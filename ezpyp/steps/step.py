@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, Protocol, overload
 
 from ezpyp.describe import Hole
@@ -162,8 +161,7 @@ class ResultSource(Protocol):
         """Parameters, name, status, seconds and result of each step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How the steps of a function are to be treated; see `as_step`."""
 
     depends_on: tuple[Step, ...] = ()

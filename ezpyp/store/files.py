@@ -9,8 +9,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ezpyp.store.codecs.protocol import Buffer
 from ezpyp.store.lock import process_start
@@ -25,8 +25,7 @@ _LOCAL = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
+class FileSystem(NamedTuple):
     """The file system that a folder is on.
 
     Attributes:

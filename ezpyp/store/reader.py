@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -67,7 +66,7 @@ FUNCTION = "(SELECT f.name FROM functions f WHERE f.id = s.function)"
 DECLARED = ("s.phase", "s.id")
 """The order of declaration within each phase."""
 
-_RUNS = f"SELECT {', '.join(field.name for field in fields(RunView))} FROM runs "
+_RUNS = f"SELECT {', '.join(RunView._fields)} FROM runs "
 # The inner query finds and sorts numbers alone, and the outer one looks up everything else for those that are left.
 # LIMIT keeps SQLite from dropping the inner ORDER BY, and CROSS from taking another table first: under a join it may.
 _STEPS = f"""
@@ -537,7 +536,7 @@ def _steps(source: str, order: Sequence[str]) -> str:
 
 def _run(row: Columns) -> RunView:
     found = RunView(*row)
-    return found if found.git_dirty is None else replace(found, git_dirty=bool(found.git_dirty))
+    return found if found.git_dirty is None else found._replace(git_dirty=bool(found.git_dirty))
 
 
 def _range(what: str, last: int) -> str:

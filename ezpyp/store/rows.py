@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -214,8 +213,7 @@ class Manifest(NamedTuple):
     shared: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(NamedTuple):
     """One ``execute()``; the fields are the columns of ``runs``."""
 
     run: int
@@ -243,8 +241,7 @@ class RunView:
     git_dirty: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """One recorded state of the schema."""
 
     revision: int
@@ -253,8 +250,7 @@ class Revision:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What a question is about: the steps of a revision, as they stood after a run.
 
     Args:
@@ -266,8 +262,7 @@ class View:
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepView:
+class StepView(NamedTuple):
     """One step as it stood after a run.
 
     Args:

@@ -7,7 +7,6 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ezpyp.errors import DamagedIndexError
@@ -15,8 +14,7 @@ from ezpyp.store.connection import storable
 from ezpyp.store.rows import ErrorRow, RunRow, StepRow
 
 
-@dataclass(frozen=True, slots=True)
-class RunCounts:
+class RunCounts(NamedTuple):
     """How a run ended: counts of steps by what became of them, and seconds of all bodies together."""
 
     cached: int

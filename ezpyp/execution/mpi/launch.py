@@ -7,7 +7,7 @@ is started without a launcher never waits for one.
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 OWNER = "EZPYP_RANK_OWNER"
 """Set by a rank in its own environment: child processes inherit a launcher's variables, but are no ranks."""
@@ -34,8 +34,7 @@ LAUNCH_IDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """What the environment says of the job that this process is a rank of.
 
     Attributes:

@@ -18,8 +18,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, Protocol, cast
+from typing import NamedTuple, NoReturn, Protocol, cast
 
 from ezpyp.errors import RankLeftError, RanksDisagreeError
 from ezpyp.execution.mpi.communicator import Backoff, Value
@@ -70,8 +69,7 @@ class Kind(enum.IntEnum):
     CLOSED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A message that has arrived whole."""
 
     source: int

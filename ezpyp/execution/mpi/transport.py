@@ -5,9 +5,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from os import _exit
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from ezpyp.errors import LaunchError
 from ezpyp.execution.mpi.communicator import Backoff, host_name
@@ -135,8 +134,7 @@ class MpiTransport:
         _exit(code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A message, or a part of a long one, on its way in."""
 
     source: int

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from opcode import hasconst, hasfree, hasjrel, haslocal, hasname, opmap, opname
 from types import CodeType
+from typing import NamedTuple
 
 _CACHE = opmap.get("CACHE", 0)
 _EXTENDED = opmap["EXTENDED_ARG"]
@@ -91,8 +92,7 @@ def _target(jump: Instruction, raw: bytes) -> int:
     return unit - jump.arg if jump.op in BACKWARD else unit + jump.arg
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(NamedTuple):
     """A stretch of code units and where an exception in it is handled."""
 
     start: int

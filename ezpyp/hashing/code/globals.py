@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Chain = tuple[str, ...]
 _MEMBERS = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
@@ -29,8 +29,7 @@ _IMPORTERS = frozenset({"import_module", "__import__"})
 Follower = tuple[Chain, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One thing that code reads from outside.
 
     Attributes:

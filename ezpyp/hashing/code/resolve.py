@@ -5,15 +5,14 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from types import FunctionType, ModuleType
+from typing import NamedTuple
 
 from ezpyp.hashing.code.globals import Chain, Use, fields_read
 from ezpyp.hashing.code.packages import Ownership
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedName:
+class ResolvedName(NamedTuple):
     """One thing that a name leads to.
 
     Attributes:
@@ -50,7 +49,7 @@ def as_changed(resolved_names: Iterable[ResolvedName], policy: Ownership) -> Ite
         if not _is_as_made(resolved, policy):
             yield resolved
         elif isinstance(resolved.value, type):
-            yield replace(resolved, label="")
+            yield resolved._replace(label="")
 
 
 def _is_as_made(resolved: ResolvedName, policy: Ownership) -> bool:
@@ -183,7 +182,7 @@ def _read(resolved: ResolvedName, chains: tuple[Chain, ...]) -> Iterator[Resolve
         yield resolved
     for attribute, value in values.items():
         below = tuple(chain[1:] for chain in chains if chain[0] == attribute)
-        yield from _read(replace(resolved, name=f"{resolved.name}.{attribute}", value=value), below)
+        yield from _read(resolved._replace(name=f"{resolved.name}.{attribute}", value=value), below)
 
 
 def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tuple[ResolvedName, Chain]:

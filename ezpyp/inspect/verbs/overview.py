@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 
 import click
@@ -75,8 +74,8 @@ def runs(reader: Reader, form: str) -> None:
     A run that is recorded as running while its process is gone was killed. JSON and CSV also have who ran it,
     where, with which Python, and the batch job.
     """
-    rows = map(asdict, with_truth(reader.runs(), holder(reader)))
-    write_rows(rows, RUN_COLUMNS, form, fields=[field.name for field in fields(RunView)], empty="no run yet")
+    rows = (run._asdict() for run in with_truth(reader.runs(), holder(reader)))
+    write_rows(rows, RUN_COLUMNS, form, fields=RunView._fields, empty="no run yet")
 
 
 def overview(reader: Reader, form: str) -> None:
@@ -103,7 +102,7 @@ def _facts(reader: Reader, held: Holder | None) -> Fact:
         "pipeline": reader.meta().get("pipeline_id"),
         "location": str(reader.location),
         "revision": view.revision,
-        "run": asdict(run) if run else None,
+        "run": run._asdict() if run else None,
         "holder": _holder(held) if held and not held.is_dead else None,
         "steps": steps,
         "phases": phases,

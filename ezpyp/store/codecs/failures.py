@@ -6,9 +6,8 @@ import re
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import FunctionType, GeneratorType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_digest
 
@@ -20,8 +19,7 @@ _DEEPEST = 50
 Part = tuple[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Offender:
+class Offender(NamedTuple):
     """The smallest part found that cannot be stored.
 
     Attributes:
