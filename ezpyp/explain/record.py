@@ -23,7 +23,7 @@ from ezpyp.hashing.code.globals import is_environment
 from ezpyp.hashing.code.identity import FunctionIdentity, function_identity, innermost, undecorated
 from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.code.resolve import is_code
-from ezpyp.hashing.framing import digest
+from ezpyp.hashing.plain import digest
 from ezpyp.hashing.registry import REGISTRY
 from ezpyp.hashing.walk import Read, Walker
 

@@ -13,7 +13,7 @@ from ezpyp.hashing.code.globals import Chain, constant, led_to, takes_variable, 
 from ezpyp.hashing.code.identity import FunctionIdentity
 from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.files import File
-from ezpyp.hashing.framing import digest
+from ezpyp.hashing.plain import digest
 
 _COMPUTING = frozenset({"eval", "exec", "globals"})
 _IMPORTING = frozenset({("builtins", "__import__"), ("importlib", "import_module")})

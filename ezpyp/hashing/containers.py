@@ -8,8 +8,7 @@ from typing import Any
 
 from xxhash import xxh3_128
 
-from ezpyp.hashing.framing import count, digest, dumps, tag, text
-from ezpyp.hashing.plain import are_scalars, is_flat, scalars_are_short
+from ezpyp.hashing.plain import are_scalars, count, digest, dumps, is_flat, scalars_are_short, tag, text
 from ezpyp.hashing.walk import Children, Walker
 
 _FLAT = tag("flat")

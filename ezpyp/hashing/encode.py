@@ -8,9 +8,18 @@ from ezpyp.describe import Hole
 from ezpyp.errors import EzpypError, UnhashableValueError
 from ezpyp.hashing.code.packages import BY_THE_RULE, Ownership, Tracking, tracked, versions_as_bytes
 from ezpyp.hashing.files import File, name_existing_files
-from ezpyp.hashing.framing import count, digest, dumps, tag
 from ezpyp.hashing.large_arrays import LARGE_BUFFERS, LargeBuffers
-from ezpyp.hashing.plain import SCALARS, plain_bytes, plain_sequence, scalars_are_short, texts_in
+from ezpyp.hashing.plain import (
+    SCALARS,
+    count,
+    digest,
+    dumps,
+    plain_bytes,
+    plain_sequence,
+    scalars_are_short,
+    tag,
+    texts_in,
+)
 from ezpyp.hashing.registry import REGISTRY, leaf_hole
 from ezpyp.hashing.walk import UnwalkableError, Walker, path_of, sum_up
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from xxhash import xxh3_128
 
-from ezpyp.hashing.framing import count, digest
+from ezpyp.hashing.plain import count, digest
 
 # Digests of files, remembered by what the file system says of them, so that an unchanged file is read once.
 

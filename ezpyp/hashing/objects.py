@@ -14,7 +14,7 @@ from functools import partial
 from types import FunctionType, GenericAlias, MethodType, ModuleType, UnionType
 
 from ezpyp.hashing.containers import dict_items, members
-from ezpyp.hashing.framing import count, tag, text
+from ezpyp.hashing.plain import count, tag, text
 from ezpyp.hashing.walk import Children, Node, Walker
 
 # Objects that say of themselves that they are a global: whether they are, and whose.

@@ -4,10 +4,44 @@ Which road a value takes depends on the value alone (its types, sizes and depth)
 to be one object: equal values take the same road and give the same bytes.
 """
 
-from collections.abc import Collection, Iterable
+import marshal
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from ezpyp.hashing.framing import dumps
+from xxhash import xxh3_128_digest
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+KEY_FORMAT = 1
+"""Number of the encoding; raise it whenever any digest of an unchanged value or function changes."""
+
+dumps: Callable[[object, int], bytes] = marshal.dumps  # type: ignore[assignment]  # callers know what they give it
+"""``marshal.dumps``, with the type that it has where the caller looked at what it gives."""
+
+
+def tag(name: str) -> bytes:
+    """Return the marker that opens a piece of the kind ``name``."""
+    return b"@" + name.encode() + b"\0"
+
+
+def count(number: int) -> bytes:
+    """Return a length as eight bytes; lengths stand before contents, so that splits never collide."""
+    return number.to_bytes(8, "little")
+
+
+def text(value: str) -> bytes:
+    """Return a string after its length; lone surrogates are kept."""
+    data = value.encode("utf-8", "surrogatepass")
+    return count(len(data)) + data
+
+
+def digest(data: "ReadableBuffer") -> bytes:
+    """Return the 128-bit XXH3 of ``data`` as 16 bytes."""
+    return xxh3_128_digest(data)
+
 
 SCALARS: frozenset[type] = frozenset({int, float, complex, bool, type(None), str, bytes})
 _TEXTS = frozenset({str, bytes})

@@ -12,9 +12,8 @@ from ezpyp.describe import Hole
 from ezpyp.hashing import containers, objects
 from ezpyp.hashing.code import classes, functions
 from ezpyp.hashing.code.introspection import walk_rest
-from ezpyp.hashing.framing import count, tag, text
 from ezpyp.hashing.objects import READ_IN_C
-from ezpyp.hashing.plain import SCALARS
+from ezpyp.hashing.plain import SCALARS, count, tag, text
 from ezpyp.hashing.walk import Children, Leaf, Node, Walker, scalar
 
 _HOLE = tag("hole")

@@ -12,9 +12,8 @@ from itertools import pairwise
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ezpyp.hashing.framing import count, digest, dumps, tag, text
 from ezpyp.hashing.large_arrays import LARGE_BYTES
-from ezpyp.hashing.plain import texts_in
+from ezpyp.hashing.plain import count, digest, dumps, tag, text, texts_in
 
 if TYPE_CHECKING:
     from ezpyp.hashing.code.canonical import Form

@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from ezpyp.errors import DamagedIndexError, DamagedResultError, EzpypError
-from ezpyp.inspect.text import one_line
+from ezpyp.inspect.output import one_line
 from ezpyp.store.reader import Reader
 
 PROGRAM = "python -m ezpyp.inspect"

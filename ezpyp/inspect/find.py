@@ -9,7 +9,7 @@ import click
 from ezpyp.describe import plain
 from ezpyp.errors import DamagedIndexError, UnknownStepError
 from ezpyp.graph.lookup import find_names
-from ezpyp.inspect.text import one_line
+from ezpyp.inspect.output import one_line
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
 from ezpyp.store.schema_rows import ALL_PRESENT

@@ -15,14 +15,14 @@ from ezpyp.explain.record import FunctionRecord, record_of
 from ezpyp.graph.program import Builder, Program
 from ezpyp.hashing.code.identity import FunctionIdentity, function_identity, innermost, undecorated
 from ezpyp.hashing.files import FILE_DIGESTS
-from ezpyp.hashing.framing import KEY_FORMAT
 from ezpyp.hashing.large_arrays import LARGE_BUFFERS
+from ezpyp.hashing.plain import KEY_FORMAT
 from ezpyp.schema.exports import schema_text
 from ezpyp.schema.records import records_of
 from ezpyp.schema.rule import Promises, Revise, Stored, Verdict, allowed_changes, changes_of, conflict_message, judge
 from ezpyp.steps.arguments import BARE_TYPES
 from ezpyp.steps.step import Decorated, Step
-from ezpyp.store.codecs.registry import get_codec
+from ezpyp.store.codecs.encoded import get_codec
 from ezpyp.store.damage import record_markers
 from ezpyp.store.index import Index, replace_file, save_file_digests
 from ezpyp.store.rows import FunctionRow, KnownStep, StepRecord

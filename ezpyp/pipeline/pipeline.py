@@ -6,21 +6,20 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Unpack, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 from ezpyp.errors import OptionError
-from ezpyp.execution.output import Report
-from ezpyp.execution.plan import Plan
-from ezpyp.execution.run import SUMMARY_NAME, RunOptions, Settings
 from ezpyp.hashing.files import FILE_DIGESTS
-from ezpyp.pipeline.freeze import SCHEMA_NAME
-from ezpyp.pipeline.reading import Answers
-from ezpyp.pipeline.session import Session
+from ezpyp.pipeline.cache import Answers
 from ezpyp.pipeline.settings import checked_id, resolved, tersely
 from ezpyp.steps.decorators import AllStepOptions, as_step, tracking_of
 from ezpyp.steps.function import Declarations, StepFunction
 from ezpyp.steps.step import Step
 from ezpyp.store.index import load_file_digests
+
+if TYPE_CHECKING:
+    from ezpyp.execution.output import Report
+    from ezpyp.execution.plan import Plan
 
 _OUTPUTS = ("steps", "summary", "none")
 
@@ -79,6 +78,10 @@ class Pipeline:
         no_track: Iterable[str] = (),
         track_versions: Iterable[str] = (),
     ) -> None:
+        # What runs steps is imported by the first pipeline: half of what `import ezpyp` would take otherwise.
+        from ezpyp.execution.run import Settings
+        from ezpyp.pipeline.session import Session
+
         self.pipeline_id = checked_id(pipeline_id)
         self.location = resolved(cache_location)
         tracking = tracking_of(track, no_track, versions_where_used=track_versions)
@@ -106,12 +109,12 @@ class Pipeline:
     @property
     def schema_path(self) -> Path:
         """Where ``pipeline.schema`` is, the promise as JSON."""
-        return self.location / SCHEMA_NAME
+        return self.location / "pipeline.schema"
 
     @property
     def summary_path(self) -> Path:
         """Where ``pipeline.summary`` is, the last run as a table."""
-        return self.location / SUMMARY_NAME
+        return self.location / "pipeline.summary"
 
     @property
     def steps(self) -> list[Step]:
@@ -228,6 +231,8 @@ class Pipeline:
             ArgumentMutatedError: An argument changed in place since its step was declared.
             SchemaConflictError: As for `initialize_schema`, whose other errors it raises too.
         """
+        from ezpyp.execution.run import RunOptions
+
         output = _checked_output(os.environ.get("EZPYP_OUTPUT") or output)
         _check_progress(progress)
         options = RunOptions(self._settings, revise, output, progress, barrier, wait_s)

@@ -15,6 +15,7 @@ from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan, found_results, plan_of
 from ezpyp.execution.run import Run, RunOptions, Settings, worker_of
 from ezpyp.graph.program import Program
+from ezpyp.pipeline.cache import Answers
 from ezpyp.pipeline.collective import Ranks
 from ezpyp.pipeline.freeze import (
     Frozen,
@@ -26,7 +27,6 @@ from ezpyp.pipeline.freeze import (
     freeze,
     step_ids_of,
 )
-from ezpyp.pipeline.reading import Answers
 from ezpyp.pipeline.settings import options_of
 from ezpyp.schema.rule import asked_for
 from ezpyp.steps.function import RUNNING, Declarations

@@ -6,10 +6,12 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from ezpyp.errors import EzpypError, OptionError, StoreError
-from ezpyp.execution.run import Settings
+
+if TYPE_CHECKING:
+    from ezpyp.execution.run import Settings
 
 
 def checked_id(pipeline_id: object) -> str:

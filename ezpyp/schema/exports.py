@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
-from ezpyp.store.codecs.registry import get_codec
+from ezpyp.store.codecs.encoded import get_codec
 from ezpyp.store.rows import KnownStep, StepRecord
 
 # Which steps an export for people lists: of a hundred thousand nobody reads the last.

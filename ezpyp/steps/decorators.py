@@ -10,7 +10,7 @@ from ezpyp.errors import DeclarationError, OptionError, UnknownCodecError
 from ezpyp.hashing.code.packages import Tracking, version_of
 from ezpyp.steps.function import Declarations, StepFunction
 from ezpyp.steps.step import Options, PlaceHolder, Step, Sweep
-from ezpyp.store.codecs.registry import get_codec
+from ezpyp.store.codecs.encoded import get_codec
 
 # The packages that the options of a pipeline or a step name.
 

@@ -1,7 +1,6 @@
 """Records that go between the index and the layers above it; those that are read have the names of the columns."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: a named tuple compiles each annotation that is a text, 2 ms here in all.
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -114,6 +113,13 @@ class FunctionRow(NamedTuple):
     source: str | None
 
 
+class Manifest(NamedTuple):
+    """What stands in a step's row, and what must stand in the table of shared ones, by digest."""
+
+    row: str
+    shared: tuple[tuple[str, str], ...] = ()
+
+
 class StepRecord(NamedTuple):
     """What is recorded of a step's identity when a schema holds it for the first time."""
 
@@ -204,13 +210,6 @@ class RunRow(NamedTuple):
     job: str | None
     total: int
     git_commit: str | None = None
-
-
-class Manifest(NamedTuple):
-    """What stands in a step's row, and what must stand in the table of shared ones, by digest."""
-
-    row: str
-    shared: tuple[tuple[str, str], ...] = ()
 
 
 class RunView(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp.execution.mpi.launch import OWNER, Launch, detect, owner_mark
+from ezpyp.execution.mpi.communicator import OWNER, Launch, detect, owner_mark
 from tests.mpi import mpirun, python
 
 SCRIPTS = Path(__file__).parent / "scripts"

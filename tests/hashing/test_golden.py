@@ -21,7 +21,7 @@ import pytest
 from ezpyp.describe import Hole
 from ezpyp.hashing.code.identity import function_identity
 from ezpyp.hashing.encode import encode, value_digest
-from ezpyp.hashing.framing import KEY_FORMAT
+from ezpyp.hashing.plain import KEY_FORMAT
 from tests.hashing._samples import Model, branches, everything, helper
 
 GOLDEN = Path(__file__).with_name("golden.json")

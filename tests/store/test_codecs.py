@@ -22,10 +22,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ezpyp.errors import CodecError, EzpypError, UnknownCodecError
-from ezpyp.store.codecs import registry as codecs
-from ezpyp.store.codecs.encoded import decode_result, encode_result
+from ezpyp.store.codecs import encoded as codecs
+from ezpyp.store.codecs.encoded import decode_result, encode_result, get_codec, register_codec
 from ezpyp.store.codecs.protocol import Codec
-from ezpyp.store.codecs.registry import get_codec, register_codec
 
 
 class ParquetCodec:

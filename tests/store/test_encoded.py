@@ -18,8 +18,7 @@ import pytest
 from xxhash import xxh3_128_digest
 
 from ezpyp.errors import CodecError, DamagedResultError, UnstorableResultError
-from ezpyp.store.codecs.encoded import decode_result, encode_result
-from ezpyp.store.codecs.registry import get_codec
+from ezpyp.store.codecs.encoded import decode_result, encode_result, get_codec
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ezpyp.errors import ParallelError
-from ezpyp.execution.mpi.communicator import Communicator, SerialCommunicator
-from ezpyp.execution.mpi.launch import OWNER, detect, owner_mark
+from ezpyp.execution.mpi.communicator import OWNER, Communicator, SerialCommunicator, detect, owner_mark
 
 
 def connect() -> Communicator:

@@ -9,8 +9,7 @@ from os import _exit
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from ezpyp.errors import LaunchError
-from ezpyp.execution.mpi.communicator import Backoff, host_name
-from ezpyp.execution.mpi.launch import Launch
+from ezpyp.execution.mpi.communicator import Backoff, Launch, host_name
 from ezpyp.execution.mpi.ranks import Arrival, Kind, RankCommunicator
 from ezpyp.execution.mpi.shutdown import Shutdown
 

@@ -23,7 +23,7 @@ from ezpyp.hashing.code.bytecode import (
     in_order_of_control,
 )
 from ezpyp.hashing.code.globals import Use, Uses
-from ezpyp.hashing.framing import digest, dumps
+from ezpyp.hashing.plain import digest, dumps
 
 Operation = tuple[str, object, object, int]
 """Kind ("constant", "keyword", "name", "variable", "op"), two facts, line: for whoever puts code into words."""

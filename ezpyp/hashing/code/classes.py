@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import EnumMeta
 from types import FunctionType
 
-from ezpyp.hashing.framing import tag, text
+from ezpyp.hashing.plain import tag, text
 from ezpyp.hashing.walk import Children, Place, Walker
 
 _CLASS = tag("class")

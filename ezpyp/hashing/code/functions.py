@@ -9,7 +9,7 @@ from ezpyp.hashing.code.globals import variables_read
 from ezpyp.hashing.code.introspection import asked_of_any, asked_of_one, fact
 from ezpyp.hashing.code.resolve import ResolvedName, is_code, resolved_names
 from ezpyp.hashing.containers import dict_items
-from ezpyp.hashing.framing import count, tag, text
+from ezpyp.hashing.plain import count, tag, text
 from ezpyp.hashing.walk import Children, Place, Walker
 
 _FUNCTION = tag("function")

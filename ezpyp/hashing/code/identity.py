@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 
 from ezpyp.describe import describe
 from ezpyp.hashing.code.packages import Ownership, tracked, versions_as_bytes
-from ezpyp.hashing.framing import digest, tag
+from ezpyp.hashing.plain import digest, tag
 from ezpyp.hashing.registry import REGISTRY
 from ezpyp.hashing.walk import Read, Walker
 

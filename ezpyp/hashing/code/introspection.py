@@ -13,7 +13,7 @@ from types import CodeType, FunctionType, MethodType
 from ezpyp.hashing.code.canonical import Form, canonical
 from ezpyp.hashing.code.globals import led_to, thing_of
 from ezpyp.hashing.code.packages import Ownership
-from ezpyp.hashing.framing import count, digest, tag, text
+from ezpyp.hashing.plain import count, digest, tag, text
 from ezpyp.hashing.walk import Children, Walker
 
 _OF_FUNCTIONS = ("__name__", "__qualname__", "__module__", "__doc__", "__annotations__")

@@ -18,7 +18,7 @@ from importlib import import_module, util
 from types import FunctionType, ModuleType
 
 from ezpyp.errors import OptionError
-from ezpyp.hashing.framing import digest, tag, text
+from ezpyp.hashing.plain import digest, tag, text
 
 _INSTALLED = ("site-packages", "dist-packages")
 _OWN = __name__.partition(".")[0]

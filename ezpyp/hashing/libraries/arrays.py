@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from xxhash import xxh3_128
 
-from ezpyp.hashing.framing import count, digest, tag, text
 from ezpyp.hashing.objects import holder, walk_instance
+from ezpyp.hashing.plain import count, digest, tag, text
 from ezpyp.hashing.walk import Children, Node, Walker
 
 _ARRAY = tag("ndarray")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # its types are another package
 from pandas.api.extensions import ExtensionArray  # type: ignore[import-untyped]  # the same
 
-from ezpyp.hashing.framing import count, tag, text
+from ezpyp.hashing.plain import count, tag, text
 from ezpyp.hashing.walk import Children, Node, Walker
 
 _FRAME = tag("pandas frame")

@@ -9,7 +9,7 @@ import polars as pl
 from xxhash import xxh3_128
 
 from ezpyp.hashing.files import Anything
-from ezpyp.hashing.framing import count, digest, tag, text
+from ezpyp.hashing.plain import count, digest, tag, text
 from ezpyp.hashing.walk import Children, Node, Walker
 
 _FRAME = tag("polars frame")

@@ -5,7 +5,7 @@ from pyarrow import ipc
 from xxhash import xxh3_128
 
 from ezpyp.hashing.files import Anything
-from ezpyp.hashing.framing import count, tag, text
+from ezpyp.hashing.plain import count, tag, text
 from ezpyp.hashing.walk import Children, Node, Walker
 
 _TABLE = tag("arrow table")

@@ -6,8 +6,8 @@ import pathlib
 import sys
 import typing
 
-from ezpyp.hashing.framing import tag, text
 from ezpyp.hashing.objects import walk_instance
+from ezpyp.hashing.plain import tag, text
 from ezpyp.hashing.walk import Children, Node, Walker
 
 _PATH = tag("path")

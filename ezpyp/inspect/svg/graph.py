@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 from ezpyp.inspect.facts import live_run, state
+from ezpyp.inspect.output import count, duration, one_line
 from ezpyp.inspect.svg.picture import FAINT, FILLS, SIGNS, Picture, elided, text_width
-from ezpyp.inspect.text import count, duration, one_line
 from ezpyp.store.reader import FROM_STEPS, Columns, Reader, Value
 from ezpyp.store.rows import Edge, Status, View
 from ezpyp.store.schema_rows import ALL_PRESENT, PRESENT

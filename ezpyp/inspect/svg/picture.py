@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 
-from ezpyp.inspect.output import width
-from ezpyp.inspect.text import one_line
+from ezpyp.inspect.output import one_line, width
 
 # In a monospaced font a text is as wide as it has cells, whoever shows it; 0.6 of the size is the widest in use.
 MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Noto Sans Mono', monospace"

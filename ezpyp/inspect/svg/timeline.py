@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import log10
 from operator import itemgetter
 
+from ezpyp.inspect.output import duration, one_line
 from ezpyp.inspect.svg.picture import FAINT, FILLS, OTHERS, SERIES, Picture, elided, text_width
-from ezpyp.inspect.text import duration, one_line
 from ezpyp.store.reader import Reader, Value
 from ezpyp.store.rows import RunView, Status
 

@@ -8,8 +8,7 @@ import click
 from ezpyp.explain.step_diff import Cause, Changed
 from ezpyp.inspect.causes import Differ, by_cause
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import heading, write_json
-from ezpyp.inspect.text import count, one_line
+from ezpyp.inspect.output import count, heading, one_line, write_json
 from ezpyp.store.reader import Reader
 from ezpyp.store.schema_rows import ALL_PRESENT
 

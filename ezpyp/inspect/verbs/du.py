@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import Column, Row, format_option, write_rows
-from ezpyp.inspect.text import count, size
+from ezpyp.inspect.output import Column, Row, count, format_option, size, write_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.schema_rows import PRESENT
 

@@ -8,7 +8,7 @@ import click
 from ezpyp.inspect.command import CommandError, Problem, example, reads
 from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.text import one_line, size
+from ezpyp.inspect.output import one_line, size
 from ezpyp.store.objects import ObjectStore
 from ezpyp.store.reader import Reader
 from ezpyp.store.results import check_payload

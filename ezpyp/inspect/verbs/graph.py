@@ -7,10 +7,9 @@ from html import escape
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import fitted, write_json
+from ezpyp.inspect.output import count, fitted, one_line, write_json
 from ezpyp.inspect.svg.graph import BY, Box, Boxes, boxes_of
 from ezpyp.inspect.svg.picture import FILLS
-from ezpyp.inspect.text import count, one_line
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import View
 

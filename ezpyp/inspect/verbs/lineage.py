@@ -9,8 +9,7 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import write_json_rows
-from ezpyp.inspect.text import one_line
+from ezpyp.inspect.output import one_line, write_json_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import Edge, StepView, View
 from ezpyp.store.schema_rows import PRESENT

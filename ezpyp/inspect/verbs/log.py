@@ -7,8 +7,7 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import code, error_heading, heading, title, write_json_rows
-from ezpyp.inspect.text import block, moment
+from ezpyp.inspect.output import block, code, error_heading, heading, moment, title, write_json_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
 from ezpyp.store.runs import output_of

@@ -12,16 +12,21 @@ from ezpyp.inspect.output import (
     COLOURS,
     Column,
     commit,
+    count,
+    duration,
     entry,
     format_option,
     heading,
+    moment,
+    one_line,
+    size,
     table_lines,
     terminal_width,
     title,
+    typed,
     write_json,
     write_rows,
 )
-from ezpyp.inspect.text import count, duration, moment, one_line, size, typed
 from ezpyp.inspect.verbs.du import index_size, tree_size
 from ezpyp.store.reader import FROM_ROWS, Reader
 from ezpyp.store.rows import RunView, Status, View

@@ -13,15 +13,17 @@ from ezpyp.inspect.output import (
     Column,
     code,
     commit,
+    duration,
     entry,
     error_heading,
     heading,
+    moment,
+    size,
     table_lines,
     terminal_width,
     title,
     write_json,
 )
-from ezpyp.inspect.text import duration, moment, size
 from ezpyp.store.reader import Reader
 
 SHOWN_NEIGHBOURS = 20

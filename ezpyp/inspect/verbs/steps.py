@@ -7,8 +7,7 @@ import click
 
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import live_run, state
-from ezpyp.inspect.output import Column, Row, format_option, write_rows
-from ezpyp.inspect.text import duration
+from ezpyp.inspect.output import Column, Row, duration, format_option, write_rows
 from ezpyp.store.reader import DECLARED, FUNCTION, Reader, Value
 from ezpyp.store.rows import Status, StepView
 

@@ -8,9 +8,8 @@ import click
 
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Holder, end_of, holder, with_truth
-from ezpyp.inspect.output import Column, write_rows
+from ezpyp.inspect.output import Column, count, duration, one_line, write_rows
 from ezpyp.inspect.svg.timeline import Lane, bars_of, efficiency, lanes_of, merged
-from ezpyp.inspect.text import count, duration, one_line
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import RunView
 

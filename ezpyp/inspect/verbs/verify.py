@@ -12,8 +12,7 @@ import click
 
 from ezpyp.errors import EzpypError, StoreError
 from ezpyp.inspect.command import example, problem, reads
-from ezpyp.inspect.output import Column, format_option, write_rows
-from ezpyp.inspect.text import one_line
+from ezpyp.inspect.output import Column, format_option, one_line, write_rows
 from ezpyp.store.connection import check_there
 from ezpyp.store.damage import mark_damage
 from ezpyp.store.objects import ObjectStore

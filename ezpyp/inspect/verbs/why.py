@@ -13,8 +13,7 @@ from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import blamed_chain, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import code, heading, write_json
-from ezpyp.inspect.text import one_line
+from ezpyp.inspect.output import code, heading, one_line, write_json
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import Status, StepView
 
