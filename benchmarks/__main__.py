@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 def names() -> list[str]:
     """The measurements there are: the modules and folders of this package."""
     found = (module.name for module in iter_modules([str(Path(__file__).parent)]))
-    return sorted(name for name in found if not name.startswith("_"))
+    return sorted(name for name in found if not name.startswith(("_", "test_")))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 ``python -m tests.acceptance.flipping`` tries as many bytes as one likes.
 """
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from ezpyp.errors import EzpypError
 
 from .flipping import VALUES, Spoil, asked, flips, template_in, trial, whole_files
 
-SAMPLE = 40
+SAMPLE = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 20
 
 
 @pytest.fixture(scope="module")
