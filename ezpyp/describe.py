@@ -125,10 +125,10 @@ def describe(value: object, limit: int = 60) -> str:
         '[0, 1, 2, 3, 4, 5...'
     """
     kind = type(value)
-    if kind in _NUMBERS and kind is not int:
-        text = repr(value)
-    elif kind is int:
+    if kind is int:
         text = repr(value) if -_BIG < value < _BIG else f"<int of {value.bit_length()} bits>"  # type: ignore[operator,attr-defined]  # an int
+    elif kind in _NUMBERS:
+        text = repr(value)
     else:
         text = _text(value, limit + 1, _DEPTH)
     return text if len(text) <= limit else text[: max(limit - 3, 0)] + "..."

@@ -46,6 +46,8 @@ class Adoption:
 
     def adopt(self, position: int) -> bool:
         """Use a result of this step, or of another of the same code, where there is one."""
+        if self._is_empty and not self.duplicates:
+            return False
         if not self._program.steps[position].function.options.cache or self._recovery.must_run(position):
             return False
         states = self._states
@@ -212,12 +214,11 @@ class Coordinator:
         return None
 
     def _must_run(self, position: int) -> bool:
-        upstreams = self._program.upstreams(position)
-        blame = next((up for up in upstreams if self._status[up] != DONE), None)
-        if blame is not None:
-            self._do_without(position, blame)
-            return False
-        if upstreams:
+        if upstreams := self._program.upstreams(position):
+            blame = next((up for up in upstreams if self._status[up] != DONE), None)
+            if blame is not None:
+                self._do_without(position, blame)
+                return False
             self._states.inputs[position] = self._program.input_key(position, self._states.token)
         if not self._adoption.adopt(position):
             return True
@@ -269,10 +270,10 @@ class Coordinator:
 
     def _had_other_inputs(self, position: int) -> bool:
         """Whether a step has a result under its very key, computed from other values of its upstreams."""
-        if not self._program.steps[position].function.options.cache:
-            return False
         known = self._start.known.get(self._program.keys[position])
-        return known is not None and known.input_key != self._states.inputs.get(position)
+        if known is None or not self._program.steps[position].function.options.cache:
+            return False
+        return known.input_key != self._states.inputs.get(position)
 
     def _failed(self, outcome: Outcome) -> None:
         assert outcome.failure is not None

@@ -26,6 +26,8 @@ from ezpyp.store.runs import OutputRow, insert_errors, insert_outputs, insert_st
 
 GROUP_S = 0.02
 LONG_S = 1.0
+# Bytes of small results that stay at hand after a run: reading them back would take 4 us each.
+_KEPT_BYTES = 64 * 1024 * 1024
 _NEVER_CACHED = "cache=False, so it runs in every run"
 
 
@@ -60,6 +62,7 @@ class Recorder:
         self._outputs: list[OutputRow] = []
         self._lines: list[str] = []
         self._oldest = 0.0
+        self._room = _KEPT_BYTES
         self._running: dict[int, tuple[float, int, str]] = {}
         self._announced: set[int] = set()
         row = index.connection.execute("SELECT coalesce(max(id), 0) + 1 FROM results").fetchone()
@@ -95,6 +98,9 @@ class Recorder:
             id_ = self._add_result(result)
             self._add_row(self._row(outcome, DONE, id_))
             self._ended(outcome.position, DONE, outcome.seconds)
+            if result.codec == "pickle" and result.payload is not None and self._room > 0:
+                self._room -= result.size
+                self._program.steps[outcome.position].kept = result.payload
             if self._verbose:
                 name = self._program.names[outcome.position]
                 self._begin(outcome.position, outcome.rank)

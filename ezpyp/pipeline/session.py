@@ -169,6 +169,7 @@ class Session:
             self._declarations.frozen = False
             self._answers.close()  # first: the last to close takes SQLite's helper files away
             self._root.close()
+        self._answers.leave()
         if report.done or report.failed:
             self._tell_changed(program)
         if check and not report.ok:

@@ -84,6 +84,8 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def _upstreams(record: StepRecord, records: Sequence[StepRecord]) -> str:
+    if not record.edges:
+        return "[]"
     below = [records[up] for up in dict.fromkeys(up for up, _, _ in record.edges)]
     return f"[{', '.join(f'{get_codec(up.codec).title} Step Object {up.name!r}' for up in below)}]"
 

@@ -153,12 +153,14 @@ _Texts = tuple[str, str, str, Manifest | None]
 def _bare_texts(program: Program, position: int, manifests: Manifests) -> _Texts:
     """The same as `_texts` for plain values and whole results, given by position."""
     step, upstreams = program.steps[position], program.values[position]
-    texts = [
-        f"TMP for {program.names[upstreams[value.index]]}" if type(value) is Hole else describe(value)
-        for value in step.values
-    ]
+    texts = []
+    says_all = True
+    for value in step.values:
+        text = f"TMP for {program.names[upstreams[value.index]]}" if type(value) is Hole else describe(value)
+        says_all = says_all and text[-3:] != "..." and text[:1] != "<"
+        texts.append(text)
     args = _shortened(f"[{', '.join(texts[: step.given[0]])}]")
-    if any(text[-3:] == "..." or text[:1] == "<" for text in texts):
+    if not says_all:
         return args, "{}", *_recorded(program, position, texts, manifests)
     # By hand: json.dumps takes 2 us a step, this half of one.
     pairs = zip(step.function.binder.parameters, map(quoted, texts), strict=True)

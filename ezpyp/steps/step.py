@@ -259,6 +259,7 @@ class Step(Reference):
         "encoding",
         "function",
         "given",
+        "kept",
         "slots",
         "twin",
         "values",
@@ -280,6 +281,7 @@ class Step(Reference):
         self.slots = slots
         self.bracketed = bracketed
         self.twin: Step | None = None  # the earlier step that the very same call made
+        self.kept: bytes | None = None  # the pickle that the last run stored, if it was small: not to be read back
         self._name: str | None = None
         self._key: bytes | None = None
         self._phase = -1
@@ -331,6 +333,7 @@ class Step(Reference):
     def settle(self, name: str, key: bytes, phase: int) -> None:
         """Take what freezing found out."""
         self._name, self._key, self._phase = name, key, phase
+        self.kept = None
 
     @property
     def known_as(self) -> tuple[str, bytes] | None:

@@ -99,7 +99,7 @@ WHERE w.step > ? AND w.step <= ? ORDER BY w.step, w.run
 # Values are mostly asked for in the order of declaration: from the second on so many rows are read at a time, which
 # takes 1.5 us a row in place of 8. A row that was read ahead holds for so long without a look at the index, 4 us each.
 _AHEAD = 512
-_HOLDS_S = 0.001
+HOLDS_S = 0.001
 
 
 class Reader:
@@ -172,19 +172,23 @@ class Reader:
         if version != self._version:
             self._forget()
             self._version = version
-        self._fresh_until = time.monotonic() + _HOLDS_S
+        self._fresh_until = time.monotonic() + HOLDS_S
 
     def _current_mark(self) -> object:
         """What an open connection belongs to: the file that lies there now, and whose it is."""
+        mark = self.file_mark()
+        if mark is None or (self._index is not None and (self._index.is_frozen or self._index.copy)):
+            return mark  # what is written later is not seen through this connection
+        return mark[:4]
+
+    def file_mark(self) -> tuple[int | None, ...] | None:
+        """What changes when the index is written or replaced; None where there is none."""
         try:
             status = os.stat(self.file)
         except OSError:
             return None
-        mark = (status.st_dev, status.st_ino, status.st_uid, status.st_mode)
-        if self._index is not None and (self._index.is_frozen or self._index.copy):
-            # What is written later is not seen through this connection.
-            return *mark, status.st_mtime_ns, status.st_size, _size_of(f"{self.file}-wal")
-        return mark
+        which = (status.st_dev, status.st_ino, status.st_uid, status.st_mode)
+        return *which, status.st_mtime_ns, status.st_size, _size_of(f"{self.file}-wal")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._depth -= 1
