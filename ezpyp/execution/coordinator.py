@@ -121,14 +121,7 @@ def _duplicates(program: Program, pending: Sequence[int]) -> dict[int, int]:
 
 
 class Coordinator:
-    """Gives ready steps to whoever asks, and records their outcomes.
-
-    Args:
-        start: What is known when the run begins.
-        recorder: Writes rows and lines.
-        connection: The index, for lookups.
-        make_scheduler: Makes the ready queue from upstreams and pending steps.
-    """
+    """Gives ready steps to whoever asks, and records their outcomes."""
 
     def __init__(
         self,

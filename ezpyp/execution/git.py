@@ -24,11 +24,7 @@ CLEAN, CHANGED = 0, 1
 
 
 class Repository:
-    """The repository that a script lies in, if it does in one.
-
-    Args:
-        script: The script, or a folder.
-    """
+    """The repository that a script lies in, if it does in one."""
 
     def __init__(self, script: Path) -> None:
         self._folder = _top(script)

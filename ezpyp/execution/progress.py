@@ -152,9 +152,6 @@ class Planned(NamedTuple):
 class Tally:
     """Counts the ends of steps.
 
-    Args:
-        planned: The steps.
-
     Example:
         >>> tally = Tally(Planned(["a", "b", "c"], ["f"] * 3, [None] * 3, [1, 2], 1))
         >>> tally.ended(1, DONE, 30.0)
@@ -448,12 +445,7 @@ def _takes_writes(descriptor: int) -> bool:
 
 
 class PlainLines:
-    """Whole lines, every ten seconds at first; later whenever a run is a fifth older than it was.
-
-    Args:
-        stream: Where they go.
-        time_of_day: Gives the time of day as text.
-    """
+    """Whole lines, every ten seconds at first; later whenever a run is a fifth older than it was."""
 
     def __init__(self, stream: TextIO, time_of_day: Callable[[], str] = lambda: time.strftime("%H:%M:%S")) -> None:
         self._stream = stream

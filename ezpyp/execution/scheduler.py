@@ -214,12 +214,7 @@ class Dispatcher:
         return next(iter(self._loads[rank]), None)
 
     def assign(self, take: Callable[[], int | None], ready: int) -> tuple[int, list[int]] | None:
-        """The next rank to be given something, and the steps; None where there is neither.
-
-        Args:
-            take: Gives the next step.
-            ready: About how many steps it could give.
-        """
+        """The next rank to be given something, and the steps; None where there is neither."""
         rank = self._next_rank(ready)
         if rank is None:
             return None

@@ -26,10 +26,6 @@ _ANNOTATION = ".__annotations__['"
 def difference(old: FunctionRecord, new: FunctionRecord) -> tuple[Change, ...]:
     """Return what changed from one record to another.
 
-    Args:
-        old: The earlier record.
-        new: The later one.
-
     Returns:
         One entry a change, another Python first, then in the order in which the code meets them; empty where
         digests and Pythons are equal.
@@ -54,10 +50,6 @@ def difference(old: FunctionRecord, new: FunctionRecord) -> tuple[Change, ...]:
 
 def changed_sources(old: FunctionRecord, new: FunctionRecord) -> list[tuple[str, str, str]]:
     """Return the name, the earlier source and the later one of each piece of code that is written otherwise now.
-
-    Args:
-        old: The earlier record.
-        new: The later one.
 
     Example:
         >>> from os.path import basename
@@ -251,13 +243,7 @@ def circumstances(
 
 
 def state_changes(frozen: FunctionIdentity, now: FunctionIdentity, function: object) -> list[Change]:
-    """What of the values that a function reads is not what it was, in this process.
-
-    Args:
-        frozen: What the function was.
-        now: What it is.
-        function: The function, to look up where the values are bound.
-    """
+    """What of the values that a function reads is not what it was, in this process."""
     was = {(read.kind, read.name): read for read in frozen.reads}
     changed = [read for read in now.reads if (read.kind, read.name) in was]
     changed = [read for read in changed if was[read.kind, read.name].digest != read.digest]

@@ -90,12 +90,7 @@ def _by_place(slots: _Slots) -> dict[str, dict[str, Upstream]]:
 
 
 def changed_upstreams(old: _Slots, new: _Slots) -> Iterator[Changed]:
-    """The upstreams that are the same steps by name, and other ones by key.
-
-    Args:
-        old: What a step needed, by slot and name.
-        new: What it needs.
-    """
+    """The upstreams that are the same steps by name, and other ones by key."""
     was, now = _by_place(old), _by_place(new)
     for place, needed in now.items():
         before = {upstream.name: upstream for upstream in was.get(place, {}).values()}

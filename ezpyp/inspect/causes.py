@@ -147,13 +147,7 @@ class _Group:
 
 
 def chain(differ: Differ, old: Known, new: Known) -> Iterator[str]:
-    """The lines of one step.
-
-    Args:
-        differ: Compares.
-        old: The step as it was.
-        new: The step as it is.
-    """
+    """The lines of one step."""
     return _lines(differ, [(old, new)], "  ", {new.step})
 
 

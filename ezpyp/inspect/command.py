@@ -73,11 +73,7 @@ def problem() -> NoReturn:
 
 
 def exit_code(command: Callable[[], object]) -> int:
-    """Run the command, and return its exit code; what went wrong is one line on stderr.
-
-    Args:
-        command: Writes to standard output.
-    """
+    """Run the command, and return its exit code; what went wrong is one line on stderr."""
     # Python has no such stream then; and a file that is opened next would get its number.
     if sys.stdout is None:
         return _report("standard output is closed: there is nowhere to write to", WRONG_USE)

@@ -62,11 +62,6 @@ def with_truth(runs: list[RunView], holder: Holder | None) -> list[RunView]:
 def end_of(reader: Reader, run: RunView, holder: Holder | None) -> float:
     """Until when a run is known to have gone on, in seconds since 1970.
 
-    Args:
-        reader: The open cache.
-        run: With the truth about its status.
-        holder: Who holds the location.
-
     Returns:
         Its end; now, while it runs; of one that was killed the last thing that was heard of it, be it a row or a
         heartbeat: it may have lived on for some seconds, but nobody knows.

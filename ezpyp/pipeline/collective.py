@@ -35,11 +35,7 @@ class _Report(NamedTuple):
 
 
 class Ranks:
-    """The ranks of a job as the pipeline sees them.
-
-    Args:
-        communicator: How they talk.
-    """
+    """The ranks of a job as the pipeline sees them."""
 
     def __init__(self, communicator: Communicator) -> None:
         self.communicator = communicator

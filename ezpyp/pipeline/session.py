@@ -40,11 +40,7 @@ from ezpyp.store.trust import check_trust
 
 
 class Root:
-    """Rank 0 at its location; the index stays open from freezing to the end of a run.
-
-    Args:
-        settings: What the pipeline was told.
-    """
+    """Rank 0 at its location; the index stays open from freezing to the end of a run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

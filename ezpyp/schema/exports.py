@@ -22,12 +22,6 @@ LISTED = 2_000
 def excerpt(phases: Sequence[int], *, first: Sequence[int] = (), limit: int = LISTED, whole: int = WHOLE) -> list[int]:
     """Positions of the steps to list, in order: those that come first anyhow, and the beginning of each phase.
 
-    Args:
-        phases: The phase of each step.
-        first: Positions that are listed whatever the limit.
-        limit: How many to list.
-        whole: How many steps at most are all listed.
-
     Example:
         >>> excerpt([0, 0, 0, 0, 1], limit=3, whole=4)  # the step that gathers a sweep is not lost behind it
         [0, 1, 4]

@@ -284,12 +284,7 @@ def changes_of(
 
 
 def recorded_of(record: StepRecord, edges: Edges) -> Recorded:
-    """What the key of a declared step is made of.
-
-    Args:
-        record: The step.
-        edges: Its upstreams by slot.
-    """
+    """What the key of a declared step is made of."""
     return _recorded(record, edges, _trees(record))
 
 

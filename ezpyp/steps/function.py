@@ -120,11 +120,6 @@ class StepFunction:
     """A function whose calls declare steps of a pipeline.
 
     Inside a running step it is the plain function, which `function` always is.
-
-    Args:
-        declarations: Where its steps are declared.
-        function: The plain function.
-        options: How its steps are treated.
     """
 
     def __init__(self, declarations: Declarations, function: Callable[..., object], options: Options) -> None:

@@ -75,12 +75,7 @@ def translated(location: Path) -> Iterator[None]:
 
 
 def index_error(location: Path, error: Exception) -> StoreError:
-    """What a failed statement means: the index is damaged, or cannot be used at the moment.
-
-    Args:
-        location: Folder of the cache.
-        error: What SQLite raised, or what a value of a row could not be.
-    """
+    """What a failed statement means: the index is damaged, or cannot be used at the moment."""
     # The low byte is the kind. An error without a code is of texts and values: of what the file holds.
     kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     if kind in _OF_CONTENT:
@@ -243,9 +238,6 @@ class OpenIndex:
 
 def open_index(cache: str | Path) -> OpenIndex:
     """Open the index of a cache; never creates anything beside it.
-
-    Args:
-        cache: Folder of the cache.
 
     Raises:
         CacheNotFoundError: There is no such folder, it is a file, or no index is in it.

@@ -140,11 +140,6 @@ def living_owner(owner: str, heartbeat: float | None) -> Owner | None:
 def wait_for_holder(holder_of: Callable[[], Owner | None], location: Path, wait_s: float) -> None:
     """Wait until a location has no holder.
 
-    Args:
-        holder_of: Asks for the holder.
-        location: Folder of the cache, for the message.
-        wait_s: How long to wait.
-
     Raises:
         CacheBusyError: It has one still; the message names it, and what to do.
     """
@@ -175,12 +170,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class RunLock:
-    """The lock as its holder sees it.
-
-    Args:
-        connection: The writing connection.
-        location: Folder of the cache, for messages.
-    """
+    """The lock as its holder sees it."""
 
     def __init__(self, connection: sqlite3.Connection, location: Path) -> None:
         self._connection = connection

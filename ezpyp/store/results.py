@@ -119,12 +119,7 @@ def files_of(connection: sqlite3.Connection, result: int) -> tuple[tuple[str, by
 
 
 def changed_files(connection: sqlite3.Connection, results: Collection[int]) -> dict[int, str]:
-    """What is wrong with the files that results name, by result; unchanged files are not read again.
-
-    Args:
-        connection: To an index.
-        results: Row ids of the results that are to be used.
-    """
+    """What is wrong with the files that results name, by result; unchanged files are not read again."""
     changed = {}
     for result, path, digest in connection.execute("SELECT result, path, digest FROM result_files"):
         if result in results and (what := _change(path, digest)):

@@ -26,9 +26,6 @@ class HeadAndTail:
 
     A step that prints for hours says what it is at the beginning and what became of it at the end.
 
-    Args:
-        limit_bytes: How much is kept, half of it from each end.
-
     Example:
         >>> kept = HeadAndTail(limit_bytes=8)
         >>> kept.add(b"abcdefgh"), kept.add(b"ijkl")

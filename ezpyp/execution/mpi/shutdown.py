@@ -33,9 +33,6 @@ class Signals:
     recorded, and the message can say which step was running. Python's handlers wait for the main thread, which may be
     inside C code for hours; a thread that the signal reaches through a pipe ends the rank then. Handlers that the user
     has installed stay.
-
-    Args:
-        give_up: Ends the job at once, with the name of the signal.
     """
 
     def __init__(self, give_up: Callable[[str], object]) -> None:

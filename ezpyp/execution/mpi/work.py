@@ -30,11 +30,7 @@ ENDS = "The job ends; what was printed as [PASS] is kept."
 
 
 class TaskQueue:
-    """Tasks in, outcomes out: one thread runs the tasks, another may take the outcomes.
-
-    Args:
-        worker: Runs the bodies.
-    """
+    """Tasks in, outcomes out: one thread runs the tasks, another may take the outcomes."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker

@@ -184,10 +184,6 @@ class _Graph:
 def layered(layers: Sequence[int], edges: Sequence[tuple[int, int]]) -> Layout:
     """Lay a graph out.
 
-    Args:
-        layers: Column of each node, shape (n,), without an empty column.
-        edges: Pairs of nodes, each to a later column.
-
     Example:
         >>> layout = layered([0, 0, 1], [(0, 2), (1, 2)])
         >>> layout.columns, layout.centres

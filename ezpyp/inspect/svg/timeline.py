@@ -188,13 +188,7 @@ HATCH = (
 
 
 def picture(lanes: Sequence[Lane], wall: float, title: str) -> Iterable[str]:
-    """The lines of an SVG file.
-
-    Args:
-        lanes: One a rank.
-        wall: Seconds from left to right.
-        title: What stands above.
-    """
+    """The lines of an SVG file."""
     shown = merged(lanes, MOST_LANES)
     pitch = min(HIGHEST_LANE, max(LOWEST_LANE, ROOM_FOR_LANES / max(1, len(shown))))
     labels = [elided(one_line(lane.label), LONGEST_NAME) for lane in shown]
