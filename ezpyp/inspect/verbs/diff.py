@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import click
 
@@ -53,17 +54,39 @@ def compare(reader: Reader, first: int, second: int) -> RevisionDifference:
     before, after = _steps(reader, first), _steps(reader, second)
     differ = Differ(reader)
     found = RevisionDifference([n for n in after if n not in before], [n for n in before if n not in after])
-    for name, step in after.items():
-        if before.get(name, step) != step:
-            pair = differ.recorded(before[name]), differ.recorded(step)
-            found.changed[name] = differ.causes(*pair)
-            found.followed[name] = differ.followed(*pair)
+    of_functions: dict[tuple[int, int], list[Cause]] = {}
+    for name, new in after.items():
+        old = before.get(name, new)
+        if old.id == new.id:
+            continue
+        # Of a sweep whose function alone was edited one step says it for all: 0.1 ms for each of 100,000 would be 10 s.
+        functions = (old.function, new.function) if old.rest == new.rest and not (old.edges or new.edges) else None
+        if functions in of_functions:
+            found.changed[name], found.followed[name] = of_functions[functions], []
+            continue
+        pair = differ.recorded(old.id), differ.recorded(new.id)
+        found.changed[name], found.followed[name] = differ.causes(*pair), differ.followed(*pair)
+        if functions and all(cause.kind != "unknown" for cause in found.changed[name]):  # that names the step
+            of_functions[functions] = found.changed[name]
     return found
 
 
-def _steps(reader: Reader, revision: int) -> dict[str, int]:
-    query = f"SELECT s.name, s.id FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id"
-    return dict(row[:2] for row in reader.ask(query, {"revision": revision}))
+class _Step(NamedTuple):
+    """A step of a revision; `rest` is what its key holds besides its function and its upstreams."""
+
+    id: int
+    function: int
+    edges: int
+    rest: tuple[str, ...]
+
+
+def _steps(reader: Reader, revision: int) -> dict[str, _Step]:
+    query = (
+        "SELECT s.name, s.id, s.function, EXISTS (SELECT 1 FROM step_edges e WHERE e.step = s.id), s.codec, s.params,"
+        f" s.settings FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id"
+    )
+    rows = reader.ask(query, {"revision": revision})
+    return {name: _Step(step, function, edges, tuple(rest)) for name, step, function, edges, *rest in rows}
 
 
 def _facts(found: RevisionDifference) -> dict[str, object]:
