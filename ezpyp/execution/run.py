@@ -31,7 +31,7 @@ from ezpyp.execution.scheduler import FADING, Durations, Scheduler, in_phases, l
 from ezpyp.execution.state import RunStart
 from ezpyp.execution.worker import Worker
 from ezpyp.explain.untracked import circumstances_of
-from ezpyp.graph.program import Program
+from ezpyp.graph.program import Program, collection_paused
 from ezpyp.schema.exports import excerpt, rest_of
 from ezpyp.steps.step import Decorated
 from ezpyp.store.damage import damaged_results, record_changed_files, record_missing
@@ -78,9 +78,10 @@ def run_serially(program: Program, coordinator: Coordinator, recorder: Recorder,
 
 def _learn(coordinator: Coordinator, worker: Worker, position: int) -> bool:
     """Whether a step's upstream results are there; it was put back otherwise."""
-    worker.forget(coordinator.renewed())
+    if renewed := coordinator.renewed():
+        worker.forget(renewed)
     refs = coordinator.refs_for(position, worker.knows)
-    if refs is not None:
+    if refs:
         worker.learn(refs)
     return refs is not None
 
@@ -325,7 +326,8 @@ class Run:
     def _write_summary(self, *, ok: bool, changed: bool) -> None:
         path = Path(self._index.location) / SUMMARY_NAME
         if changed or not path.is_file():
-            replace_file(path, summary_text(self._index.connection, self._index.location, ok=ok))
+            with collection_paused():
+                replace_file(path, summary_text(self._index.connection, self._index.location, ok=ok))
 
     def _report(self, run: int, coordinator: Coordinator) -> Report:
         counts = coordinator.counts()

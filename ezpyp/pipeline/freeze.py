@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -356,18 +354,3 @@ def _check(step: Step, name: str) -> None:
 
 
 # Garbage collection, paused while many records are made.
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Pause the cyclic collector: freezing makes a dozen records a step, and no cycles.
-
-    It would look at all of them again and again; at 100,000 steps that is a third of the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

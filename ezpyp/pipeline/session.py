@@ -14,7 +14,7 @@ from ezpyp.execution.mpi.work import work
 from ezpyp.execution.output import Report
 from ezpyp.execution.plan import Plan, found_results, plan_of
 from ezpyp.execution.run import Run, RunOptions, Settings, worker_of
-from ezpyp.graph.program import Program
+from ezpyp.graph.program import Program, collection_paused
 from ezpyp.pipeline.cache import Answers
 from ezpyp.pipeline.collective import Ranks
 from ezpyp.pipeline.freeze import (
@@ -23,7 +23,6 @@ from ezpyp.pipeline.freeze import (
     changed_by_steps,
     check_arguments,
     check_functions,
-    collection_paused,
     freeze,
     step_ids_of,
 )
