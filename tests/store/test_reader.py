@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ezpyp import Pipeline, open_cache
+from ezpyp.errors import DamagedResultError
 
 
 def square(x: int) -> int:
@@ -92,6 +95,24 @@ def test_what_is_written_later_is_seen_and_another_index_too(location: Path, tmp
     shutil.rmtree(location)
     written(location, 3)
     assert len(cache.names()) == 3
+
+
+def listed(x: int) -> list[int]:
+    return [x]
+
+
+def test_what_a_run_keeps_at_hand_is_ones_own_and_holds_until_somebody_writes(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path / "cache", "study")
+    step = pipeline.step(listed)(3)
+    pipeline.execute(output="none")
+    value = step.get_result()
+    value.append(4)
+    assert step.get_result() == [3]
+    assert pipeline._answers._reader._index is None  # nothing was opened for it
+    with closing(sqlite3.connect(tmp_path / "cache" / "ezpyp.sqlite")) as connection:
+        connection.executescript("DROP TRIGGER results_no_update; UPDATE results SET payload = x'00'")
+    with pytest.raises(DamagedResultError, match="the stored result of 'listed' is damaged"):
+        step.get_result()
 
 
 def test_a_forked_child_reads_by_a_connection_of_its_own(location: Path) -> None:
