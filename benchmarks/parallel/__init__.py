@@ -78,7 +78,17 @@ def _noop(rounds: int) -> list[Row]:
         ("2,000 no-op steps, 2 ranks over serial", statistics.median(a / b for a, b in pairs), 1.0, "x serial"),
         ("2,000 no-op steps, serial", statistics.median(b / 2000 * 1e6 for _, b in pairs), None, "us a step"),
         ("dealing no-op steps in chunks, store excluded", job(0, "dealing")["us"], 10, "us a step"),
+        ("the coordinator, rows and messages too", job(2, "coordinator")["us"], 25, "us a step"),
     ]
+
+
+def _short(rounds: int) -> list[Row]:
+    rows: list[Row] = []
+    for microseconds, count, goal in (("200", "2000", 1.7), ("5000", "300", 1.9)):
+        walls = [[job(ranks, "short", microseconds, count)["wall_s"] for ranks in (0, 2)] for _ in range(rounds)]
+        ratio = statistics.median(serial / two for serial, two in walls)
+        rows.append((f"{count} steps of {int(microseconds) / 1000:g} ms, 2 ranks", ratio, goal, "x serial"))
+    return rows
 
 
 def two_cores(rounds: int) -> dict[str, float]:
@@ -120,6 +130,7 @@ CASES: dict[str, Callable[[int], list[Row]]] = {
     "slow": _slow,
     "mixed": _mixed,
     "noop": _noop,
+    "short": _short,
     "cpu": _cpu,
     "idle": _idle,
     "fan": _fan,

@@ -80,6 +80,42 @@ def noop(pipeline: Pipeline) -> dict[str, Any]:
     return {"wall_s": _wall(pipeline)}
 
 
+def coordinator(pipeline: Pipeline) -> dict[str, Any]:
+    """Processor time of rank 0's coordinator for a step that does nothing: to assign it, to record it, messages too."""
+    from ezpyp.execution.mpi.work import Loop
+
+    spent = [0.0]
+    run = Loop.run
+
+    def timed(self: Loop) -> None:
+        started = time.thread_time()
+        run(self)
+        spent[0] = time.thread_time() - started
+
+    @as_step(pipeline)
+    def nothing(number: int) -> int:
+        return number
+
+    nothing.map(range(20_000))
+    Loop.run = timed  # type: ignore[method-assign]
+    _wall(pipeline)
+    return {"us": spent[0] / 20_000 * 1e6}
+
+
+def short(pipeline: Pipeline, microseconds: str, count: str) -> dict[str, Any]:
+    """Steps that spin for so long."""
+
+    @as_step(pipeline)
+    def spin(number: int) -> int:
+        until = time.perf_counter() + float(microseconds) / 1e6
+        while time.perf_counter() < until:
+            pass
+        return number
+
+    spin.map(range(int(count)))
+    return {"wall_s": _wall(pipeline)}
+
+
 def dealing(_: Pipeline) -> dict[str, Any]:
     """What the scheduler's part of the coordinator takes for a step, without messages, rows and results."""
     from ezpyp.execution.scheduler import Dispatcher, Durations, Scheduler, longest_first
@@ -187,7 +223,7 @@ def _of_all(pipeline: Pipeline, value: float) -> list[float]:
 
 
 CASES: dict[str, Callable[..., dict[str, Any]]] = {
-    case.__name__: case for case in (chains, slow, mixed, noop, dealing, cpu, idle, fan)
+    case.__name__: case for case in (chains, slow, mixed, noop, coordinator, short, dealing, cpu, idle, fan)
 }
 
 

@@ -2,7 +2,8 @@
 
 No rank is started: ranks, messages and time are simulated; `ezpyp.execution`'s own ready queue and dispatcher decide
 who runs what. A run's efficiency is the bound that no scheduler can beat, max(work / ranks, longest path), over the
-time that it took. The costs of the coordinator are those measured over MPI: see ``--message-us`` and ``--step-us``.
+time that it took. The costs of the coordinator are those that ``python -m benchmarks parallel noop`` measures: ``--message-us``
+and ``--step-us``.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--unknown", action="store_true", help="no durations are recorded")
     options.add_argument("--latency-us", type=float, default=50.0, help="from one rank to another")
     options.add_argument("--message-us", type=float, default=40.0, help="the coordinator's work for each message")
-    options.add_argument("--step-us", type=float, default=45.0, help="the coordinator's work for each step")
+    options.add_argument("--step-us", type=float, default=16.0, help="the coordinator's work for each step")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--json", action="store_true", help="print the numbers for programs")
     return options
