@@ -2,7 +2,7 @@
 
 No rank is started: ranks, messages and time are simulated; `ezpyp.execution`'s own ready queue and dispatcher decide
 who runs what. A run's efficiency is the bound that no scheduler can beat, max(work / ranks, longest path), over the
-time that it took. The costs of the coordinator are those that ``python -m benchmarks parallel noop`` measures: ``--message-us``
+time that it took. The costs of the coordinator are those that ``benchmarks parallel noop`` measures: ``--message-us``
 and ``--step-us``.
 """
 
