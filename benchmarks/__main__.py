@@ -14,7 +14,10 @@ def names() -> list[str]:
 
 def main() -> None:
     """Hand the rest of the command line to the measurement that was named."""
-    name, rest = (sys.argv[1:2] or ["everything"])[0], sys.argv[2:]
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0].startswith("-"):
+        arguments.insert(0, "everything")
+    name, *rest = arguments
     if name not in names():
         sys.exit(f"usage: python -m benchmarks NAME [options]\nNAME is one of: {', '.join(names())}")
     import_module(f"benchmarks.{name}").main(rest)

@@ -25,7 +25,7 @@ CASES: tuple[tuple[str, int, str], ...] = (
     ("start-up", 1, "one step, whole process"),
 )
 SLOW = {"redun", "hamilton", "joblib", "jug", "pipefunc-map"}
-"""Left out of 100,000 steps: they would take minutes, or leave 300,000 files."""
+"""Left out from 10,000 steps on: they would take minutes, or leave 300,000 files."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser().parse_args(arguments)
     rows: dict[str, list[Row]] = {}
     for shape, steps, title in CASES:
-        tools = [tool for tool in asked.only if not (steps >= 100_000 and tool in SLOW)]
+        tools = [tool for tool in asked.only if not (steps >= 10_000 and tool in SLOW)]
         rows[title] = measure(tools, [shape], [max(1, steps // asked.divide)], rounds=asked.rounds)
     ranks = two_cores(asked.rounds)
     text = "\n".join([*_table(rows), "", *_ranks_table(ranks)])
