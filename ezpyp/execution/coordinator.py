@@ -208,10 +208,10 @@ class Coordinator:
 
     def _must_run(self, position: int) -> bool:
         if upstreams := self._program.upstreams(position):
-            blame = next((up for up in upstreams if self._status[up] != DONE), None)
-            if blame is not None:
-                self._do_without(position, blame)
-                return False
+            for up in upstreams:
+                if self._status[up] != DONE:
+                    self._do_without(position, up)
+                    return False
             self._states.inputs[position] = self._program.input_key(position, self._states.token)
         if not self._adoption.adopt(position):
             return True

@@ -107,6 +107,8 @@ class StepStates:
         """What stands for a result in the input keys of its consumers."""
         result = self.results[position]
         assert result is not None
+        if result.value_digest is not None:
+            return result.value_digest
         cached = self.program.steps[position].function.options.cache
         return token_of(result, cached=cached, id_=self.ids[position])
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 from xxhash import xxh3_128_digest
 
-from ezpyp.describe import Hole, describe, is_secret
+from ezpyp.describe import Hole, describe
 from ezpyp.errors import DuplicateNameError
 from ezpyp.hashing.encode import short_digest
 from ezpyp.steps.arguments import BARE_TYPES
@@ -31,13 +30,12 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
     """
     parts: list[str] = []
     binder, ignored = step.function.binder, step.function.options.ignore
-    secret = _secret_ones(binder.parameters)
     for parameter, default, value in zip(binder.parameters, binder.defaults, step.values, strict=True):
         if value is default or (type(value) in _NUMBERS and type(default) is type(value) and value == default):
             continue
         if parameter in ignored or (type(value) in (tuple, dict) and not value):
             continue
-        if secret and parameter in secret and type(value) is not Hole:
+        if parameter in binder.secret and type(value) is not Hole:
             # Names stand in logs and file listings.
             text: str | None = f"{parameter}={short_digest(value)[:8]}"
         else:
@@ -47,11 +45,6 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
         if text:
             parts.append(text)
     return ",".join(parts)
-
-
-@lru_cache(maxsize=256)
-def _secret_ones(parameters: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(filter(is_secret, parameters))
 
 
 def _part(parameter: str, value: object, upstreams: Sequence[tuple[Step, str | None]]) -> str | None:

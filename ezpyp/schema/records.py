@@ -143,7 +143,7 @@ def _is_plainly_called(function: Decorated) -> bool:
     binder = function.binder
     if any(kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD) for kind in binder.kinds):
         return False
-    return not any(map(is_secret, binder.parameters))
+    return not binder.secret
 
 
 _Texts = tuple[str, str, str, Manifest | None]
@@ -185,7 +185,7 @@ def _recorded(program: Program, position: int, texts: list[str], manifests: Mani
 def argument_texts(step: Step, values: tuple[object, ...]) -> tuple[str, str]:
     """Bound values as the lists ``args`` and ``kwargs`` that the call had, as text; secrets are not shown."""
     binder = step.function.binder
-    if any(map(is_secret, binder.parameters)):
+    if binder.secret:
         values = tuple(map(_hidden, binder.parameters, binder.kinds, values))
     if not step.given[1] and binder.only_positional:
         return _shortened(f"[{', '.join(map(describe, values[: step.given[0]]))}]"), "{}"

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 
-from ezpyp.describe import describe
+from ezpyp.describe import describe, is_secret
 from ezpyp.errors import DeclarationError
 
 # Parameter.empty is a class, hence ``type``.
@@ -29,6 +29,8 @@ class Binder:
         self.kinds = tuple(parameter.kind for parameter in parameters)
         self.defaults: tuple[object, ...] = tuple(parameter.default for parameter in parameters)
         self.only_positional = all(kind in _POSITIONAL for kind in self.kinds)
+        self.secret = frozenset(filter(is_secret, self.parameters))
+        """Parameters whose values are not shown."""
         self._count = len(parameters)
         self._defaults_are_plain = all(type(default) in _PLAIN_DEFAULTS for default in self.defaults)
         self._required = sum(default is Parameter.empty for default in self.defaults)
