@@ -64,7 +64,17 @@ def _shown(word: str) -> str:
     if whole and is_secret(whole[1]):
         return f"{whole[1]}{whole[2]}{SECRET}"
     inside = _INSIDE.sub(lambda found: f"{found[1]}{found[2]}{SECRET}" if is_secret(found[1]) else found[0], word)
-    return _IN_URL.sub(rf"\1{SECRET}@", inside)
+    return without_password(inside)
+
+
+def without_password(text: str) -> str:
+    """A text with the passwords of its URLs hidden.
+
+    Example:
+        >>> without_password("https://me:abc@host/x"), without_password("me:abc@host")
+        ('https://me:<secret>@host/x', 'me:abc@host')
+    """
+    return _IN_URL.sub(rf"\1{SECRET}@", text) if "://" in text else text
 
 
 @lru_cache(maxsize=4096)
@@ -103,6 +113,8 @@ _BRACKETS: dict[type, tuple[str, str]] = {
 }
 _NAMED = (FunctionType, BuiltinFunctionType, type)
 _DEPTH = 6
+# Characters beyond those that are shown in which a URL's password may end.
+_URL_ROOM = 256
 # str() refuses integers of more than 4,300 digits, and is slow long before that.
 _BIG = 1 << 2000
 
@@ -138,8 +150,10 @@ def _text(value: object, room: int, depth: int) -> str:
     kind = type(value)
     if kind in _NUMBERS:
         return describe(value, max(room, 40))
-    if kind is str or kind is bytes:
-        return repr(value[:room])  # type: ignore[index]  # a string
+    if kind is str:
+        return repr(without_password(value[: room + _URL_ROOM])[:room])  # type: ignore[index]  # a string
+    if kind is bytes:
+        return repr(value[:room])  # type: ignore[index]  # bytes
     if kind in _BRACKETS or kind is dict:
         return _container(value, room, depth) if depth and room > 0 else "..."
     if kind is Hole:
@@ -203,6 +217,8 @@ def _numpy(value: object, kind: type) -> str:
     if shape == () and hasattr(value, "item") and kind.__name__ != "ndarray":
         item = value.item()
         return describe(item) if type(item) in _NUMBERS or type(item) in (str, bytes) else f"<{kind.__name__}>"
+    if kind.__name__.endswith("DType") and getattr(value, "fields", 0) is None:
+        return f"dtype({value.str!r})"  # type: ignore[attr-defined]  # a dtype
     if shape is not None and hasattr(value, "dtype"):
         return f"<{kind.__name__} {value.dtype} {shape}>"
     return f"<{kind.__name__}>"

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ezpyp.describe import describe
 from ezpyp.errors import ArgumentMutatedError, DamagedResultError, StoreError
@@ -188,6 +188,8 @@ class Worker:
             args, kwargs = step.function.binder.arguments(values, step.given)
             with RUNNING:
                 value = step.function.function(*args, **kwargs)
+                if step.function.is_async:
+                    value = _awaited(value)
             seconds = time.perf_counter() - started
             if os.getpid() != self._pid:
                 end_forked_child(None)
@@ -292,6 +294,19 @@ class Worker:
         self._refs[position] = Ref(
             encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, payload
         )
+
+
+def _awaited(coroutine: Any) -> object:
+    """What an ``async def`` gives, run to its end; in a thread of its own where this one has a loop: a notebook's."""
+    import asyncio  # 30 ms at import, for those that use it
+    from concurrent.futures import ThreadPoolExecutor
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def _check_files(step: Step) -> None:

@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from ezpyp.describe import SECRET, Hole, describe, is_secret
+from ezpyp.describe import SECRET, Hole, describe, is_secret, without_password
 from ezpyp.hashing.code.identity import function_identity
 from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.encode import says_itself, short_digest
@@ -230,7 +230,7 @@ def _array_text(value: object) -> tuple[str, bool] | None:
 
 def _is_fortran(value: object) -> bool:
     flags = getattr(value, "flags", None) if _package(value) == "numpy" else None
-    return bool(flags is not None and flags.f_contiguous and not flags.c_contiguous)
+    return getattr(flags, "f_contiguous", False) and not flags.c_contiguous  # type: ignore[union-attr]  # a dtype's are a number
 
 
 def _seed(value: Any) -> str:
@@ -344,7 +344,8 @@ class TreeBuilder:
         text = describe(value)
         if says_all(text):
             return self._leaf(text)
-        if isinstance(value, str | bytes) and len(value) <= self._longest:
+        is_shown = not isinstance(value, str) or without_password(value) == value
+        if isinstance(value, str | bytes) and len(value) <= self._longest and is_shown:
             return self._leaf(repr(value))
         return self._leaf(text, self._digest(value))
 
@@ -402,7 +403,7 @@ def _header(value: object) -> str:
 
 def says_all(text: str) -> bool:
     """Whether the text of a plain value says all of it."""
-    return not text.endswith("...") and text[0] != "<"
+    return not text.endswith("...") and text[0] != "<" and SECRET not in text
 
 
 def _step_text(name: str, hole: Hole) -> str:

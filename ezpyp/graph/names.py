@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from xxhash import xxh3_128_digest
 
-from ezpyp.describe import Hole, describe
+from ezpyp.describe import Hole, describe, without_password
 from ezpyp.errors import DuplicateNameError
 from ezpyp.hashing.encode import short_digest
 from ezpyp.steps.arguments import BARE_TYPES
@@ -39,7 +39,10 @@ def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | 
             # Names stand in logs and file listings.
             text: str | None = f"{parameter}={short_digest(value)[:8]}"
         else:
-            text = f"{parameter}={value!r}" if type(value) in _NUMBERS else _part(parameter, value, upstreams)
+            try:
+                text = f"{parameter}={value!r}" if type(value) in _NUMBERS else _part(parameter, value, upstreams)
+            except ValueError:
+                return None  # an integer of more than 4,300 digits has no text
         if text is None:
             return None
         if text:
@@ -59,7 +62,7 @@ def _text(value: object) -> str | None:
     if type(value) in _NUMBERS:
         return repr(value)
     if type(value) is str:
-        return value if _SIMPLE_TEXT.fullmatch(value) else None
+        return value if _SIMPLE_TEXT.fullmatch(value) and without_password(value) == value else None
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         if len(value) <= _SEQUENCE_LIMIT and all(type(member) in _NUMBERS for member in value):
             text = repr(value).replace(" ", "")

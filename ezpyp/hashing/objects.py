@@ -297,10 +297,12 @@ class _NoContentError(Exception):
     """There is nothing to be read."""
 
 
-def _node(content: Callable[..., object]) -> Node:
+def _node(content: Callable[..., object], *, is_constant: bool = False) -> Node:
+    """What counts of a type that says nothing by itself: what can change is no argument, and no data in a shelter."""
+
     def walk_content(w: Walker, value: object) -> Children:
         try:
-            part = content(value) if w.in_code and not w.is_sheltered() else _UNSET
+            part = content(value) if is_constant or (w.in_code and not w.is_sheltered()) else _UNSET
         except (_NoContentError, ValueError):
             part = _UNSET
         if part is _UNSET:
@@ -328,7 +330,7 @@ def _in_context(variable: "contextvars.ContextVar[object]") -> tuple[object, ...
 
 
 READ_IN_C: dict[type, Node] = {
-    struct.Struct: _node(lambda value: value.format),
+    struct.Struct: _node(lambda value: value.format, is_constant=True),
     type({}.keys()): _node(list),
     type({}.values()): _node(list),
     type({}.items()): _node(list),

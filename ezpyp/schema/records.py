@@ -157,7 +157,7 @@ def _bare_texts(program: Program, position: int, manifests: Manifests) -> _Texts
     says_all = True
     for value in step.values:
         text = f"TMP for {program.names[upstreams[value.index]]}" if type(value) is Hole else describe(value)
-        says_all = says_all and text[-3:] != "..." and text[:1] != "<"
+        says_all = says_all and text[-3:] != "..." and text[:1] != "<" and SECRET not in text
         texts.append(text)
     args = _shortened(f"[{', '.join(texts[: step.given[0]])}]")
     if not says_all:

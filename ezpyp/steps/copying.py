@@ -243,6 +243,10 @@ class Copier:
             way = _itself
         elif kind.__module__ == "numpy" and kind.__name__ in {"ndarray", "memmap"}:
             way = self._array
+        elif kind is memoryview:
+            way = _view_copy
+        elif (kind.__module__, kind.__name__) == ("_struct", "Struct"):
+            way = _itself
         self._ways[kind] = way
         return way
 
@@ -311,8 +315,15 @@ class Copier:
 
 
 def _itself(value: object) -> object:
-    """A class, or one of ezpyp's own objects, such as a pipeline."""
+    """A class, one of ezpyp's own objects, such as a pipeline, or what cannot be changed."""
     return value
+
+
+def _view_copy(view: memoryview) -> memoryview:
+    """A view of bytes of its own, of the same format and shape."""
+    data = view.tobytes()
+    made: memoryview = memoryview(data if view.readonly else bytearray(data)).cast("B")
+    return made.cast(view.format, view.shape)  # type: ignore[call-overload,no-any-return]  # of any format
 
 
 def _set_state(made: Any, state: Any) -> None:

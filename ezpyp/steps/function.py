@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterable
@@ -133,6 +134,12 @@ class StepFunction:
         self._ignored = self._ignored_positions()
         self._adopted = False
         self.takes_files = False  # whether a call was given an ezpyp.File
+        self.is_async = inspect.iscoroutinefunction(function)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise DeclarationError(
+                f"{self.name!r} of {self.place} is a generator function, which gives its items once, and a step gives "
+                "one value for ever: return a list of them, or let map() make a step of each"
+            )
         for upstream in options.depends_on:
             declarations.check_own(upstream, self.name)
         declarations.redefine(self)

@@ -198,6 +198,7 @@ class Decorated(Protocol):
     options: Options
     binder: Binder
     takes_files: bool
+    is_async: bool
 
     @property
     def declarations(self) -> Home:

@@ -1,0 +1,110 @@
+"""Kinds of steps and of arguments that are not plain: taken, told apart, kept; or refused where they are declared."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ezpyp import Pipeline
+from ezpyp.errors import DeclarationError, StepFailedError
+
+PAIRS = {
+    "dtypes": (np.dtype("f4"), np.dtype("f8")),
+    "byte orders": (np.dtype("<i4"), np.dtype(">i4")),
+    "records": (np.dtype([("a", "i4")]), np.dtype([("b", "i4")])),
+    "types of numpy": (np.float32, np.float64),
+    "views of bytes": (memoryview(b"abc"), memoryview(b"abd")),
+    "views of an array": (memoryview(np.arange(6).reshape(2, 3)), memoryview(np.arange(6).reshape(3, 2))),
+    "layouts": (struct.Struct("<i"), struct.Struct("<q")),
+    "huge integers": (10**5000, 10**5000 + 1),
+    "huge integers in a list": ([10**5000], [10**5000 + 1]),
+    "huge negative integers": (-(10**5000), -(10**5000) - 1),
+}
+
+
+def is_given(value: object) -> str:
+    return type(value).__name__
+
+
+def ran(location: Path, *values: object) -> tuple[Pipeline, int]:
+    pipeline = Pipeline(location, "study")
+    pipeline.step(is_given).map(values)
+    report = pipeline.execute(output="none", check=True)
+    return pipeline, report.cached
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_an_argument_is_taken_and_told_apart(tmp_path: Path, pair: tuple[object, object]) -> None:
+    pipeline, _ = ran(tmp_path / "cache", *pair)
+    assert [step.get_result() for step in pipeline.steps] == [type(value).__name__ for value in pair]
+    assert len({step.name for step in pipeline.steps}) == 2
+    assert ran(tmp_path / "cache", *pair)[1] == 2
+
+
+def test_a_view_is_the_step_s_own(tmp_path: Path) -> None:
+    def spoil(view: memoryview) -> bytes:
+        view[0] = 9
+        return bytes(view)
+
+    data = bytearray(b"abc")
+    pipeline = Pipeline(tmp_path / "cache", "study")
+    step = pipeline.step(spoil)(memoryview(data))
+    pipeline.execute(output="none", check=True)
+    assert (step.get_result(), data) == (b"\tbc", b"abc")
+
+
+async def doubled(x: int) -> int:
+    await asyncio.sleep(0)
+    if x < 0:
+        raise ValueError(x)
+    return 2 * x
+
+
+def test_an_async_function_is_run_to_its_end(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path / "cache", "study")
+    two, failing = pipeline.step(doubled).map([1, -1])
+    four = pipeline.step(doubled, name="again")(two)
+    report = pipeline.execute(output="none")
+    assert (report.done, four.get_result()) == (2, 4)
+    with pytest.raises(StepFailedError, match="failed with ValueError: -1"):
+        failing.get_result()
+
+
+def test_an_async_function_runs_where_a_loop_runs_already(tmp_path: Path) -> None:
+    async def cell() -> object:
+        pipeline = Pipeline(tmp_path / "cache", "study")
+        step = pipeline.step(doubled)(4)
+        pipeline.execute(output="none", check=True)
+        return step.get_result()
+
+    assert asyncio.run(cell()) == 8
+
+
+def items(count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+async def later_items(count: int) -> AsyncIterator[int]:
+    yield count
+
+
+@pytest.mark.parametrize("function", [items, later_items])
+def test_a_generator_function_is_refused_where_it_is_made_a_step(tmp_path: Path, function: object) -> None:
+    with pytest.raises(DeclarationError, match=r"is a generator function.* return a list of them"):
+        Pipeline(tmp_path / "cache", "study").step(function)  # type: ignore[call-overload]  # that is the point
+
+
+def test_the_password_of_a_url_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    urls = [f"https://user:pa55w0rd{n}@host/x" for n in range(2)]
+    pipeline = Pipeline(tmp_path / "cache", "study")
+    pipeline.step(len, name="alone")(urls[0])
+    pipeline.step(is_given, name="many").map([*urls, {"url": urls[0]}, [urls[1]], "x" * 40 + urls[0]])
+    assert pipeline.execute(check=True).done == 6  # two passwords are two steps
+    shown = "".join(capfd.readouterr()) + "".join(step.name for step in pipeline.steps)
+    for file in (tmp_path / "cache").iterdir():
+        shown += file.read_bytes().decode("latin-1")
+    assert "pa55w0rd" not in shown
+    assert "https://user:<secret>@host/x" in shown
