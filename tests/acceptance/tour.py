@@ -89,6 +89,15 @@ def _redirect(path: Path, descriptor: int) -> None:
     os.close(opened)
 
 
+def _copy(location: Path, copy: Path) -> None:
+    """Copy a cache, in a process of its own: to close a file of an index would drop this process's locks."""
+    # Another rank may still close the index that it has read, which takes SQLite's helper files away under our hands.
+    for attempt in range(5):
+        subprocess.run(["rm", "-rf", copy], check=True)
+        if subprocess.run(["cp", "-r", location, copy], check=attempt == 4).returncode == 0:
+            break
+
+
 def main(scripts: list[str]) -> None:
     """Run all scripts on this rank."""
     from ezpyp import Pipeline
@@ -98,8 +107,7 @@ def main(scripts: list[str]) -> None:
         _run(script)
         location = script.parent / "cache"
         if is_root and location.exists():
-            # In a process of its own: to close a file of an index would drop this process's locks.
-            subprocess.run(["cp", "-r", location, _file(script, "cache")], check=True)
+            _copy(location, _file(script, "cache"))
 
 
 if __name__ == "__main__":
