@@ -25,13 +25,7 @@ from ezpyp.store.runs import RunCounts
 
 
 class Adoption:
-    """Finds earlier results for steps whose upstreams are done.
-
-    Args:
-        states: The steps of the run.
-        recovery: Which results must not be used again.
-        recorder: Writes rows and lines.
-    """
+    """Finds earlier results for steps whose upstreams are done."""
 
     def __init__(self, states: StepStates, recovery: Recovery, recorder: Recorder) -> None:
         self._states = states

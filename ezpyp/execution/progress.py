@@ -348,11 +348,6 @@ class LiveLine:
 
     Not rich's own live display: it wants the standard streams for itself, and a thread, and hides the cursor, which a
     kill would leave hidden.
-
-    Args:
-        stream: The terminal, as text.
-        width: Gives the number of columns.
-        clock: Seconds that only ever grow.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ from ezpyp.execution.state import RunStart
 from ezpyp.execution.worker import Worker
 from ezpyp.explain.untracked import circumstances_of
 from ezpyp.graph.program import Program, collection_paused
-from ezpyp.schema.exports import excerpt, rest_of
+from ezpyp.schema.records import excerpt, rest_of
 from ezpyp.steps.step import Decorated
 from ezpyp.store.damage import damaged_results, record_changed_files, record_missing
 from ezpyp.store.index import Index, replace_file

@@ -91,13 +91,7 @@ class _Bodies:
 
 
 def code_changes(old: Part, new: Part, is_renamed: IsRenamed) -> Iterator[Change]:
-    """Return what changed between two versions of code, of one Python.
-
-    Args:
-        old: The earlier one.
-        new: The later one.
-        is_renamed: Whether two names lead to the same thing, which is no change.
-    """
+    """Return what changed between two versions of code, of one Python."""
     bodies = _Bodies(old, new, is_renamed)
     if old.digest == new.digest:
         yield from _names_exchanged(bodies)

@@ -214,11 +214,6 @@ def circumstances(
 ) -> tuple[Change, ...]:
     """Return what changed around a function from one run to another and counts in no key.
 
-    Args:
-        old: What was around it.
-        new: What is around it.
-        counted: Packages whose version is in the key.
-
     Returns:
         Changes of kind "environment" (a variable that the code reads by a constant name; ``old`` and ``new`` are
         digests of its values, "" where it was not set) and "library" (the version of a library that the code leads to).

@@ -134,11 +134,6 @@ def record_of(
 ) -> FunctionRecord:
     """Record a function: a second walk over it, for a digest of which no record is there yet.
 
-    Args:
-        function: A function, or anything else that can be called.
-        identity: What it is, where that is known.
-        tracking: As for `ezpyp.hashing.code.identity.function_identity`.
-
     Example:
         >>> def area(r):
         ...     return 3 * r * r
@@ -174,11 +169,7 @@ def _recorded_only(identity: FunctionIdentity) -> list[Part]:
 
 
 class FunctionObserver:
-    """Collects the parts of one walk, in the order in which it meets them; see `ezpyp.hashing.walk.Observer`.
-
-    Args:
-        policy: Whose code is whose.
-    """
+    """Collects the parts of one walk, in the order in which it meets them; see `ezpyp.hashing.walk.Observer`."""
 
     def __init__(self, policy: Ownership) -> None:
         self.policy = policy

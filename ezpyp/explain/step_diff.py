@@ -100,13 +100,7 @@ def changed_upstreams(old: _Slots, new: _Slots) -> Iterator[Changed]:
 
 
 def _dependency_causes(old: _Slots, new: _Slots, reported: Collection[str]) -> Iterator[Cause]:
-    """What a step needs otherwise than before: other steps, other parts of their results, another order.
-
-    Args:
-        old: What it needed, by slot and name.
-        new: What it needs.
-        reported: Places of which an argument's difference says it.
-    """
+    """What a step needs otherwise than before: other steps, other parts of their results, another order."""
     was, now = _by_place(old), _by_place(new)
     for place in dict.fromkeys([*was, *now]):
         before, after = was.get(place, {}), now.get(place, {})
@@ -183,14 +177,7 @@ def function_causes(old: FunctionRecord | None, new: FunctionRecord | None) -> t
 
 
 def causes_of(old: Recorded, new: Recorded, functions: Sequence[Cause], record_of: RecordOf) -> list[Cause]:
-    """What differs, the function first; empty where the keys are the same.
-
-    Args:
-        old: The step as it was.
-        new: The step as it is.
-        functions: What `function_causes` says of its function.
-        record_of: Gives the record of code that an argument brings along.
-    """
+    """What differs, the function first; empty where the keys are the same."""
     if old.key == new.key:
         return []
     arguments: list[Cause] = []

@@ -22,12 +22,7 @@ _SEQUENCE_LIMIT = 24
 
 
 def label_of(step: Step, upstreams: Sequence[tuple[Step, str | None]]) -> str | None:
-    """The parameters that differ from their defaults, in order; None where an argument has no short text.
-
-    Args:
-        step: The step.
-        upstreams: Upstream and its own label for each slot: a label is handed down.
-    """
+    """The parameters that differ from their defaults, in order; None where an argument has no short text."""
     parts: list[str] = []
     binder, ignored = step.function.binder, step.function.options.ignore
     for parameter, default, value in zip(binder.parameters, binder.defaults, step.values, strict=True):

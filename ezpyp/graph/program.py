@@ -26,12 +26,6 @@ def reduced(
 ) -> tuple[int, ...]:
     """Leave out the candidates that another candidate, or one of the others, depends on anyway.
 
-    Args:
-        candidates: Positions that may be left out.
-        others: Positions that stay whatever happens (value edges).
-        phases: Phase of every position.
-        upstreams: Direct upstreams of a position.
-
     Returns:
         The candidates that remain, in order.
 
@@ -103,12 +97,7 @@ class Program:
         return self.values[position] + self.orders[position]
 
     def input_key(self, position: int, token: Callable[[int], bytes]) -> bytes:
-        """The key with what upstreams gave in place of their keys.
-
-        Args:
-            position: The step.
-            token: Gives 16 bytes for the result of an upstream.
-        """
+        """The key with what upstreams gave in place of their keys."""
         step = self.steps[position]
         material = b"input" + self.prefixes[step.function] + _framed(step.encoding)
         material += slot_material(step.slots, [token(up) for up in self.values[position]])

@@ -21,10 +21,12 @@ _REGISTERED = tag("registered")
 
 # Modules of ezpyp that know the types of a package; imported only when such a type is met.
 _NORMALISERS = {
+    "numba": "compiled",
     "numpy": "arrays",
     "pandas": "labelled",
     "polars": "polars",
     "pyarrow": "pyarrow",
+    "pydantic": "compiled",
     "scipy": "arrays",
     "xarray": "labelled",
     "torch": "arrays",

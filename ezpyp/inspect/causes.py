@@ -236,10 +236,6 @@ def by_cause(changed: Mapping[str, Sequence[Cause]], followed: Mapping[str, Sequ
 
     What changed by itself comes before what changed only because of that, and there the steps of one function share a
     line: a reduce over 2,000 changed steps is one line.
-
-    Args:
-        changed: Name of a step -> what changed.
-        followed: Name of a step -> the upstreams of it that changed.
     """
     return [line for part in (_own(changed), _above(followed)) for line in sorted(part, key=lambda it: -len(it[1]))]
 

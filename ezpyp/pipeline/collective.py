@@ -73,12 +73,6 @@ class Ranks:
     ) -> None:
         """Do something on every rank, and make sure that it came to the same everywhere.
 
-        Args:
-            operation: What the script called, for the case that ranks call different things.
-            act: Gives a digest.
-            program: The steps, for the message where digests differ.
-            options: What the call was given.
-
         Raises:
             RanksDisagreeError: The digests differ; the message names ranks, steps and what differs in them.
         """

@@ -15,8 +15,7 @@ from ezpyp.hashing.code.identity import FunctionIdentity, function_identity, inn
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.hashing.large_arrays import LARGE_BUFFERS
 from ezpyp.hashing.plain import KEY_FORMAT
-from ezpyp.schema.exports import schema_text
-from ezpyp.schema.records import records_of
+from ezpyp.schema.records import records_of, schema_text
 from ezpyp.schema.rule import Promises, Revise, Stored, Verdict, allowed_changes, changes_of, conflict_message, judge
 from ezpyp.steps.arguments import BARE_TYPES
 from ezpyp.steps.step import Decorated, Step

@@ -40,13 +40,7 @@ RUNNING = RunningFlag()
 
 
 class Declarations:
-    """The steps of one pipeline, in order of declaration.
-
-    Args:
-        source: Where results come from.
-        label: The pipeline's id, for messages.
-        tracking: How packages count, unless a step says otherwise.
-    """
+    """The steps of one pipeline, in order of declaration."""
 
     def __init__(self, source: ResultSource, label: str, tracking: Tracking = BY_THE_RULE) -> None:
         self.source = source

@@ -250,12 +250,7 @@ class Revision(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a question is about: the steps of a revision, as they stood after a run.
-
-    Args:
-        revision: Number of the revision, 0 when none is recorded.
-        run: Number of the run, 0 when none was made.
-    """
+    """What a question is about: the steps of a revision, as they stood after a run."""
 
     revision: int
     run: int

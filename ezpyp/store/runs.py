@@ -202,13 +202,7 @@ _NEWEST = "SELECT parts FROM circumstances WHERE function = ? AND run <= ? ORDER
 def record_circumstances(
     connection: sqlite3.Connection, run: int, circumstances: Mapping[bytes, Sequence[Sequence[str]]]
 ) -> None:
-    """Write down what is around the functions of a run, where it is not as it was; inside a transaction.
-
-    Args:
-        connection: The index.
-        run: Number of the run.
-        circumstances: Digest of a function -> kind, name, digest and text of each fact.
-    """
+    """Write down what is around the functions of a run, where it is not as it was; inside a transaction."""
     for function, facts in circumstances.items():
         row = connection.execute("SELECT id FROM functions WHERE digest = ?", (function,)).fetchone()
         if row is None:

@@ -208,10 +208,6 @@ _BATCH = 500
 def packed_manifest(trees: Mapping[str, str], codes: Mapping[str, str]) -> Manifest:
     """A manifest that keeps within a row.
 
-    Args:
-        trees: Parameter -> its tree as JSON.
-        codes: Digest -> identity of a function or class, as JSON.
-
     Example:
         >>> packed_manifest({"x": '"1"'}, {})
         Manifest(row='{"x":"1"}', shared=())

@@ -30,6 +30,17 @@ def test_ten_thousand_levels(kind):
     assert value_digest(nested(kind, DEEP)) != value_digest(nested(kind, DEEP + 1))
 
 
+@pytest.mark.parametrize("make", [lambda text: text, lambda text: text.encode(), lambda text: [text.encode()]])
+def test_of_long_texts_and_bytes_every_character_counts(make):
+    assert value_digest(make("a" * 100_000)) != value_digest(make("a" * 99_999 + "b"))
+
+
+@pytest.mark.parametrize("make", [lambda: [1], lambda: {1: 2}, lambda: {1}])
+def test_one_object_given_twice_is_not_two_equal_ones(make):
+    one = make()
+    assert encode((one, one), ("a", "b")) != encode((make(), make()), ("a", "b"))
+
+
 def test_long_chain_of_instances():
     class Link:
         def __init__(self, after):

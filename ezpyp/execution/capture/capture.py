@@ -25,9 +25,6 @@ class Warnings:
 
     Python shows a warning once for each line of code: the second of two steps would be without it, and over
     several ranks it would be a matter of luck which one has it.
-
-    Args:
-        keep: Keeps a text with the step's standard error.
     """
 
     def __init__(self, keep: Callable[[str], None]) -> None:

@@ -19,9 +19,6 @@ EMPTIED_AFTER_BYTES = 16 << 20
 class MemoryFile:
     """What is written to a descriptor, between `redirect` and `restore`.
 
-    Args:
-        number: The descriptor: 1 or 2.
-
     Attributes:
         real: A descriptor of where it led before.
 

@@ -63,12 +63,7 @@ class TaskQueue:
 
 
 class RemoteRank:
-    """Any rank but rank 0 during a run.
-
-    Args:
-        communicator: Leads to rank 0.
-        worker: Runs the bodies.
-    """
+    """Any rank but rank 0 during a run."""
 
     def __init__(self, communicator: Communicator, worker: Worker) -> None:
         self._communicator = communicator
@@ -152,15 +147,7 @@ class RemoteRank:
 
 
 class Loop:
-    """Assigns what is ready, and records what comes back, until nothing is left.
-
-    Args:
-        communicator: Leads to the other ranks.
-        coordinator: Decides what runs.
-        recorder: Writes rows and lines.
-        durations: How long steps take.
-        local: Rank 0's own share of the steps.
-    """
+    """Assigns what is ready, and records what comes back, until nothing is left."""
 
     def __init__(
         self,

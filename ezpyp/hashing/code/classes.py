@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from enum import EnumMeta
 from types import FunctionType
 
+from ezpyp.hashing.libraries.compiled import OF_PYDANTIC, is_generated
 from ezpyp.hashing.plain import tag, text
 from ezpyp.hashing.walk import Children, Place, Walker
 
@@ -12,6 +13,7 @@ _NAMED = tag("named class")
 _END = tag("end of class")
 _ENUM_MEMBER = tag("enum member")
 _REGISTERED = tag("registered")
+_GENERATED = tag("generated method")
 
 _LEFT_OUT = frozenset(
     [
@@ -108,7 +110,9 @@ def _contents(w: Walker, kind: type) -> Children:
         if _is_left_out(kind, name, value):
             continue
         w.emit(text(str(name)))
-        if isinstance(value, FunctionType):
+        if isinstance(value, FunctionType) and is_generated(value):
+            w.emit(_GENERATED)
+        elif isinstance(value, FunctionType):
             w.role, w.direct = "method", value
             yield value
         else:
@@ -120,7 +124,7 @@ def _place(w: Walker, kind: type, name: str) -> Place:
 
 
 def _is_left_out(kind: type, name: str, value: object) -> bool:
-    if name in _LEFT_OUT or type(value).__name__ in _SLOT_TYPES:
+    if name in _LEFT_OUT or name in OF_PYDANTIC or type(value).__name__ in _SLOT_TYPES:
         return True
     if name == "__annotations__" and not value:
         return True  # Python writes it when somebody asks a class without annotations for them

@@ -381,10 +381,6 @@ _PLAIN_READING: tuple[object, ...] = (object.__getattribute__, SimpleNamespace._
 def fields_read(value: object, chains: tuple[Chain, ...]) -> dict[str, object]:
     """Return the attributes that code reads of a configuration object, with their values.
 
-    Args:
-        value: Anything.
-        chains: Attributes that are read of it.
-
     Returns:
         Nothing where the whole must count: it is no configuration, is used as a thing, or has code that answers.
 

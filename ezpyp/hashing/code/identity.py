@@ -62,13 +62,6 @@ def function_identity(
 ) -> FunctionIdentity:
     """Return what ``function`` is: its code, and all of the user's that the code leads to.
 
-    Args:
-        function: A function, or anything else that can be called.
-        track: Libraries that count by content.
-        no_track: Packages of the user's that count by name.
-        track_versions: Packages whose installed version counts.
-        versions_where_used: Packages whose installed version counts if the code leads to them.
-
     Returns:
         The identity; its digest does not depend on the function's own name, place, comments, docstring, annotations or
         defaults (defaults come in with the bound arguments of a call).

@@ -121,13 +121,7 @@ def _source(value: object) -> str | None:
 
 
 def monkeypatches(kind: type, names: set[str], policy: Ownership) -> Iterator[tuple[str, object]]:
-    """Return the user's functions and classes among attributes of a library's class.
-
-    Args:
-        kind: The class.
-        names: Names of attributes that code reads, of anything.
-        policy: Whose code is whose.
-    """
+    """Return the user's functions and classes among attributes of a library's class."""
     for base in kind.__mro__:
         if policy.is_library(base):
             for name in sorted(names & vars(base).keys()):

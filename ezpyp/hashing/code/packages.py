@@ -29,12 +29,7 @@ _VERSION = tag("version")
 
 
 class Ownership:
-    """Decides for one function whose code it reads.
-
-    Args:
-        track: Packages or modules that count by content although they are libraries.
-        no_track: Packages or modules that count by name although they are the user's.
-    """
+    """Decides for one function whose code it reads."""
 
     def __init__(self, track: tuple[str, ...] = (), no_track: tuple[str, ...] = ()) -> None:
         self.track = track
@@ -303,13 +298,7 @@ def _plain(name: str) -> str:
 
 
 def tracked(always: tuple[str, ...], where_used: tuple[str, ...], used: frozenset[str]) -> dict[str, str]:
-    """Return package -> version of those that count in one function's digest, in the order of their names.
-
-    Args:
-        always: Packages whose version counts.
-        where_used: Packages whose version counts where the function's code leads to them.
-        used: Import names of the libraries that the code leads to.
-    """
+    """Return package -> version of those that count in one function's digest, in the order of their names."""
     known = {name: version_of(name) for name in sorted({*_checked(always), *_checked(where_used)})}
     return {name: known[name] for name in known if name in always or not used.isdisjoint(import_names(name))}
 

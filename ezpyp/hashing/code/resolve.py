@@ -39,12 +39,7 @@ def is_code(value: object) -> bool:
 
 
 def as_changed(resolved_names: Iterable[ResolvedName], policy: Ownership) -> Iterator[ResolvedName]:
-    """Of what was found in a loaded library, what is not as the library was made.
-
-    Args:
-        resolved_names: What the chains of a body lead to.
-        policy: Whose code is whose.
-    """
+    """Of what was found in a loaded library, what is not as the library was made."""
     for resolved in resolved_names:
         if not _is_as_made(resolved, policy):
             yield resolved
