@@ -32,7 +32,12 @@ class Frozen:
     a: int
 
 
+class Signal(np.ndarray):
+    """An array of the user's own class."""
+
+
 DIFFERENT = {
+    "class of an array": (np.arange(3), np.arange(3).view(Signal)),
     "frame value": (FRAME, FRAME.assign(a=[1.0, 2.5])),
     "frame dtype": (FRAME, FRAME.astype({"b": "float64"})),
     "frame column name": (FRAME, FRAME.rename(columns={"a": "z"})),
