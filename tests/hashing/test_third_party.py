@@ -33,7 +33,7 @@ class Frozen:
 
 
 class Signal(np.ndarray):
-    """An array of the user's own class."""
+    __slots__ = ()
 
 
 DIFFERENT = {
