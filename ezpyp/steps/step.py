@@ -17,72 +17,12 @@ _PLAIN_VALUES = (int, float, complex, str, bytes, type(None))
 
 # Every way in which Python asks an object for its value. `__iter__` stands here although it looks needless:
 # `__getitem__` alone would let `for part in step` count up for ever.
-_VALUE_USES = [
-    "bool",
-    "len",
-    "iter",
-    "next",
-    "reversed",
-    "contains",
-    "call",
-    "int",
-    "float",
-    "complex",
-    "index",
-    "round",
-    "trunc",
-    "floor",
-    "ceil",
-    "abs",
-    "neg",
-    "pos",
-    "invert",
-    "array",
-    "array_ufunc",
-    "array_function",
-    "add",
-    "radd",
-    "sub",
-    "rsub",
-    "mul",
-    "rmul",
-    "matmul",
-    "rmatmul",
-    "truediv",
-    "rtruediv",
-    "floordiv",
-    "rfloordiv",
-    "mod",
-    "rmod",
-    "divmod",
-    "rdivmod",
-    "pow",
-    "rpow",
-    "lshift",
-    "rlshift",
-    "rshift",
-    "rrshift",
-    "and",
-    "rand",
-    "or",
-    "ror",
-    "xor",
-    "rxor",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "iadd",
-    "isub",
-    "imul",
-    "itruediv",
-    "setitem",
-    "delitem",
-    "enter",
-    "aenter",
-    "await",
-    "aiter",
-]
+_VALUE_USES = """
+    bool len iter next reversed contains call int float complex index round trunc floor ceil abs neg pos
+    invert array array_ufunc array_function add radd sub rsub mul rmul matmul rmatmul truediv rtruediv
+    floordiv rfloordiv mod rmod divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or ror xor rxor
+    lt le gt ge iadd isub imul itruediv setitem delitem enter aenter await aiter
+""".split()
 
 
 class Reference:

@@ -21,7 +21,7 @@ _LOCAL = frozenset(
     """
     aufs bcachefs btrfs ecryptfs erofs exfat ext2 ext3 ext4 f2fs fuseblk hfsplus iso9660 jfs nilfs2
     ntfs ntfs3 overlay ramfs reiserfs rootfs squashfs tmpfs ubifs vfat xfs zfs
-    """.split()  # noqa: SIM905 - thirty names in quotes and commas are harder to read
+    """.split()
 )
 
 

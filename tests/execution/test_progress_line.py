@@ -16,7 +16,6 @@ import pytest
 from ezpyp.execution.messages import DONE, FAILED, SKIPPED
 from ezpyp.execution.progress import (
     CACHED,
-    Estimate,
     LiveLine,
     PlainLines,
     Planned,
@@ -26,6 +25,7 @@ from ezpyp.execution.progress import (
     is_wanted,
     screen_for,
 )
+from ezpyp.execution.scheduler import Estimate
 from tests.mpi import clean_environ
 
 

@@ -15,43 +15,19 @@ _ENUM_MEMBER = tag("enum member")
 _REGISTERED = tag("registered")
 _GENERATED = tag("generated method")
 
+# copyreg writes `__slotnames__` when an instance is first copied or pickled.
 _LEFT_OUT = frozenset(
-    [
-        "__module__",
-        "__dict__",
-        "__weakref__",
-        "__slotnames__",  # copyreg writes it when an instance is first copied or pickled
-        "__doc__",
-        "__qualname__",
-        "__firstlineno__",
-        "__static_attributes__",
-        "__abstractmethods__",
-        "_abc_impl",
-        "__dataclass_params__",
-        "__parameters__",
-        "__classcell__",
-    ]
+    """
+    __module__ __dict__ __weakref__ __slotnames__ __doc__ __qualname__ __firstlineno__ __static_attributes__
+    __abstractmethods__ _abc_impl __dataclass_params__ __parameters__ __classcell__
+""".split()
 )
 _ENUM_OWN = frozenset(
-    [
-        "_member_map_",
-        "_value2member_map_",
-        "_member_names_",
-        "_member_type_",
-        "_value_repr_",
-        "_use_args_",
-        "_unhashable_values_",
-        "_hashable_values_",
-        "_unhashable_values_map_",
-        "_new_member_",
-        "__new__",
-        "_sort_order_",
-        "__reduce_ex__",
-        "_flag_mask_",
-        "_singles_mask_",
-        "_all_bits_",
-        "_inverted_",
-    ]
+    """
+    _member_map_ _value2member_map_ _member_names_ _member_type_ _value_repr_ _use_args_ _unhashable_values_
+    _hashable_values_ _unhashable_values_map_ _new_member_ __new__ _sort_order_ __reduce_ex__ _flag_mask_
+    _singles_mask_ _all_bits_ _inverted_
+""".split()
 )
 # Python writes them into each enumeration: they count where they are not what it would have anyway.
 _ENUM_SETTINGS = frozenset({"_generate_next_value_", "_boundary_"})

@@ -49,16 +49,11 @@ def walk_random(w: Walker, state: object) -> Children:
 
 
 _TYPING = tag("typing")
-_NAMES = (
-    "__name__",
-    "__bound__",
-    "__constraints__",
-    "__covariant__",
-    "__contravariant__",
-    "__default__",
-    "__value__",
-    "__type_params__",
-    "__supertype__",
+_NAMES = tuple(
+    """
+    __name__ __bound__ __constraints__ __covariant__ __contravariant__ __default__ __value__ __type_params__
+    __supertype__
+""".split()
 )
 _KINDS = ("TypeVar", "ParamSpec", "TypeVarTuple", "TypeAliasType", "NewType")
 
