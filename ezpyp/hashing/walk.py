@@ -154,7 +154,7 @@ class Walker:
         # The user's functions and classes, the libraries' classes, what code asks of the former, which attributes it
         # reads of anything: see `ezpyp.hashing.code.introspection`.
         self.user_code: dict[int, object] = {}
-        self.library_classes: dict[int, type] = {}
+        self.classes_of_libraries: dict[int, type] = {}
         self.asked: set[str] = set()
         self.attributes: set[str] = set()
         self._tuples = 0

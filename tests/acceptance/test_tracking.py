@@ -97,7 +97,7 @@ class Run:
     options: str = ""
     text: str = SCRIPT
     version: str = "1.0"
-    library: str = LIBRARY
+    installed: str = LIBRARY
     helper: str = HELPER
     refused: str = ""
 
@@ -110,7 +110,7 @@ class Run:
         files = {
             folder / "script.py": beginning + self.text.format(settings=self.settings, options=self.options),
             folder / "helper.py": self.helper,
-            site / "fakelib" / "__init__.py": self.library,
+            site / "fakelib" / "__init__.py": self.installed,
             info / "METADATA": f"Metadata-Version: 2.1\nName: fake-library\nVersion: {self.version}\n",
             info / "RECORD": f"fakelib/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n",
         }
@@ -127,7 +127,7 @@ def runs(*changes: dict[str, str], **same: str) -> list[Run]:
 
 ALL, ALL_OBJECTS = {"ran": "alpha beta"}, {"ran": "alpha gamma beta"}
 SCENARIOS = {
-    "a library counts by name unless told otherwise": runs(ALL, {"ran": "", "version": "2.0", "library": LIBRARY_2}),
+    "a library counts by name unless told otherwise": runs(ALL, {"ran": "", "version": "2.0", "installed": LIBRARY_2}),
     **{
         f"a version tracked by the {where} as {name} counts where code leads to the library": runs(
             ALL, {"ran": ""}, {"ran": "alpha", "version": "2.0"}, **{option: f"track_versions=({name!r},)"}
@@ -144,7 +144,7 @@ SCENARIOS = {
     "content tracked by the pipeline counts": runs(
         ALL,
         {"ran": "", "version": "2.0"},
-        {"ran": "alpha", "version": "2.0", "library": LIBRARY_2},
+        {"ran": "alpha", "version": "2.0", "installed": LIBRARY_2},
         settings="track=('fakelib',)",
     ),
     "what the pipeline does not track does not count": [
@@ -154,18 +154,18 @@ SCENARIOS = {
     "a step's own options add to the pipeline's": runs(
         ALL,
         {"ran": "alpha", "version": "2.0"},
-        {"ran": "alpha", "version": "2.0", "library": LIBRARY_2},
+        {"ran": "alpha", "version": "2.0", "installed": LIBRARY_2},
         settings="track=('fakelib',)",
         options="track_versions=('fakelib',)",
     ),
     "a step's own options win where they say the opposite": runs(
-        ALL, {"ran": "alpha", "library": LIBRARY_2}, settings="no_track=('fakelib',)", options="track=('fakelib',)"
+        ALL, {"ran": "alpha", "installed": LIBRARY_2}, settings="no_track=('fakelib',)", options="track=('fakelib',)"
     ),
     **{
         f"an object of a library tracked by {track} counts as argument and as result": runs(
             ALL_OBJECTS,
             {"ran": ""},
-            ALL_OBJECTS | {"version": "2.0", "library": LIBRARY_MODEL_2},
+            ALL_OBJECTS | {"version": "2.0", "installed": LIBRARY_MODEL_2},
             settings=f"{track}='fakelib'",
             text=THEIR_OBJECTS,
         )

@@ -41,7 +41,7 @@ def walk_class(w: Walker, kind: type) -> Children:
         return
     if kind is not w.root and w.policy.is_library(kind):
         w.emit(_NAMED + text(f"{kind.__module__}.{kind.__qualname__}") + w.policy.extension_digest(kind.__module__))
-        w.library_classes[id(kind)] = kind
+        w.classes_of_libraries[id(kind)] = kind
         w.note_library(kind.__module__)
         return
     if w.met(kind):

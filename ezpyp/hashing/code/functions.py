@@ -125,7 +125,7 @@ def _resolved(w: Walker, function: FunctionType, resolved: ResolvedName) -> Chil
     w.note_library(resolved.package)
     if resolved.label is not None:
         if isinstance(resolved.value, type):
-            w.library_classes[id(resolved.value)] = resolved.value
+            w.classes_of_libraries[id(resolved.value)] = resolved.value
         w.emit(_LABEL + text(resolved.label) if resolved.label else b"")
         if w.observer is not None:
             w.observer.label(

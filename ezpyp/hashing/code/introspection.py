@@ -158,14 +158,14 @@ def walk_rest(w: Walker) -> Children:
 
 
 def _pending(w: Walker) -> set[tuple[str, int]]:
-    classes = w.library_classes.values()
+    classes = w.classes_of_libraries.values()
     names = {(name, id(kind)) for kind in classes for name, _ in monkeypatches(kind, w.attributes, w.policy)}
     return names | {(asked, value) for asked in w.asked for value in w.user_code}
 
 
 def _monkeypatches(w: Walker, done: set[tuple[str, int]]) -> Children:
     found = []
-    for kind in w.library_classes.values():
+    for kind in w.classes_of_libraries.values():
         for name, value in monkeypatches(kind, w.attributes, w.policy):
             if (name, id(kind)) not in done:
                 done.add((name, id(kind)))
