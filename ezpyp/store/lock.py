@@ -107,14 +107,15 @@ def _pid_space() -> str | None:
 
 
 def process_start(pid: int) -> str | None:
-    """When a process of this host started, in the system's own clock; None if it is gone or a zombie."""
+    """When a process of this host started, in the system's own clock; None if it is gone or on its way out."""
     try:
         # The command name, in brackets, may hold blanks and brackets itself.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None if os.path.isdir("/proc/self") else _alive_without_proc(pid)
-    # A killed rank can stay a zombie for ever where process 1 reaps nothing.
-    return None if fields[0] in "ZX" else fields[19]
+    # A killed rank can stay a zombie for ever where process 1 reaps nothing. One that has given its memory back (its
+    # size, behind its start, is 0) runs no code any more, though it may take a while to become one.
+    return None if fields[0] in "ZX" or fields[20] == "0" else fields[19]
 
 
 def _alive_without_proc(pid: int) -> str | None:

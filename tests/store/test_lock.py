@@ -140,6 +140,16 @@ def test_process_whose_name_holds_brackets_and_blanks(tmp_path):
         child.wait()
 
 
+def test_a_process_that_has_given_its_memory_back_is_gone(monkeypatch):
+    stat = Path(f"/proc/{os.getpid()}/stat").read_text()
+    before, _, after = stat.rpartition(")")
+    fields = after.split()
+    fields[20] = "0"  # as between the end of its memory and its last state, Z
+    monkeypatch.setattr(Path, "read_text", lambda path: f"{before}) {' '.join(fields)}\n")
+
+    assert process_start(os.getpid()) is None
+
+
 @pytest.mark.parametrize("owner", ["not json", "{}", "null", "[1]", b"\xff", '{"host": 1}', 7])
 def test_damaged_row_of_a_holder_names_nobody(index, owner):
     index.connection.execute("UPDATE holder SET owner = ?, heartbeat = 'x'", (owner,))
