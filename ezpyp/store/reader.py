@@ -188,7 +188,7 @@ class Reader:
         except OSError:
             return None
         which = (status.st_dev, status.st_ino, status.st_uid, status.st_mode)
-        return *which, status.st_mtime_ns, status.st_size, _size_of(f"{self.file}-wal")
+        return *which, status.st_mtime_ns, status.st_size, *_state_of(f"{self.file}-wal")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._depth -= 1
@@ -528,11 +528,13 @@ class Reader:
         return f"{text}, which has no result"
 
 
-def _size_of(file: str) -> int | None:
+def _state_of(log: str) -> tuple[int | None, ...]:
+    """Size and time of SQLite's log; its size alone tells nothing, since a log is written from its start again."""
     try:
-        return os.stat(file).st_size
+        status = os.stat(log)
     except OSError:
-        return None
+        return None, None
+    return status.st_size, status.st_mtime_ns
 
 
 def _steps(source: str, order: Sequence[str]) -> str:
