@@ -84,29 +84,34 @@ class Answers:
         self._location = location
         self._declarations = declarations
         self._reader = Reader(location, trust=trust, stays_open=True)
-        self._mark: object = None
-        self._marked_until = 0.0
+        self._run: int | None = None
+        self._holds_until = 0.0
 
     def result(self, step: Step | str, revision: int | None, params: Mapping[str, object]) -> object:
         """The result of one step; where the run that has just ended stored it, and nobody wrote since, from memory."""
-        if isinstance(step, Step) and step.kept is not None and self._is_as_left():
+        if isinstance(step, Step) and step.kept is not None and self._is_newest():
             self._check_own(step)
             with suppress(Exception):  # reading it back says what is wrong
                 return pickle.loads(step.kept)
         return self._reader.value(self._recorded(step, revision, params))
 
-    def leave(self) -> None:
-        """A run has ended: what its steps keep at hand holds until somebody writes the index."""
-        self._mark = self._reader.file_mark()
-        self._marked_until = time.monotonic() + HOLDS_S
+    def keep(self, run: int) -> None:
+        """A run has ended: what it stored and its steps keep at hand holds until there is a newer run."""
+        self._run = run
 
-    def _is_as_left(self) -> bool:
-        if time.monotonic() < self._marked_until:
+    def _is_newest(self) -> bool:
+        """Whether the run that filled the steps' memory is still the newest; asked once a millisecond."""
+        now = time.monotonic()
+        if now < self._holds_until:
             return True
-        if self._mark is None or self._mark != self._reader.file_mark():
-            self._mark = None
+        if self._run is None:
             return False
-        self._marked_until = time.monotonic() + HOLDS_S
+        with self._reader:
+            newest = self._reader.number("SELECT max(run) FROM runs")
+        if newest != self._run:
+            self._run = None
+            return False
+        self._holds_until = now + HOLDS_S
         return True
 
     def results(self, steps: Sequence[Step]) -> list[object]:
@@ -134,7 +139,8 @@ class Answers:
         return list(map(self._table_row, steps, found))
 
     def close(self) -> None:
-        """Close the index; the next question opens it again."""
+        """Close the index; the next question opens it again, and reads what it needs."""
+        self._run, self._holds_until = None, 0.0
         self._reader.close()
 
     def _table_row(self, step: Step, recorded: StoredValue | None) -> dict[str, object]:

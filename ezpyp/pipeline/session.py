@@ -164,7 +164,7 @@ class Session:
             self._declarations.frozen = False
             self._answers.close()  # first: the last to close takes SQLite's helper files away
             self._root.close()
-        self._answers.leave()
+        self._answers.keep(report.run)
         if report.done or report.failed:
             self._tell_changed(program)
         if check and not report.ok:

@@ -124,12 +124,13 @@ class Reader:
         self._trust = trust
         self._stays_open = stays_open
         self._index: OpenIndex | None = None
+        self._parents: list[OpenIndex | None] = []
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         """Forget what is open; a forked child neither uses nor closes its parent's connection."""
         self._pid = os.getpid()
-        self._parents = self._index
+        self._parents.append(self._index)  # dropping it would close it
         self._lock = threading.RLock()
         self._depth = 0
         self._index = None
@@ -174,21 +175,19 @@ class Reader:
             self._version = version
         self._fresh_until = time.monotonic() + HOLDS_S
 
-    def _current_mark(self) -> object:
-        """What an open connection belongs to: the file that lies there now, and whose it is."""
-        mark = self.file_mark()
-        if mark is None or (self._index is not None and (self._index.is_frozen or self._index.copy)):
-            return mark  # what is written later is not seen through this connection
-        return mark[:4]
+    def _current_mark(self) -> tuple[int | None, ...] | None:
+        """What an open connection belongs to: the file that lies there now, and whose it is; None where there is none.
 
-    def file_mark(self) -> tuple[int | None, ...] | None:
-        """What changes when the index is written or replaced; None where there is none."""
+        What is written later is not seen through a connection to a copy or to a read-only file: there it counts too.
+        """
         try:
             status = os.stat(self.file)
         except OSError:
             return None
-        which = (status.st_dev, status.st_ino, status.st_uid, status.st_mode)
-        return *which, status.st_mtime_ns, status.st_size, *_state_of(f"{self.file}-wal")
+        mark = (status.st_dev, status.st_ino, status.st_uid, status.st_mode)
+        if self._index is None or not (self._index.is_frozen or self._index.copy):
+            return mark
+        return *mark, status.st_mtime_ns, status.st_size, *_state_of(f"{self.file}-wal")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._depth -= 1

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 
 import pytest
 
@@ -47,3 +48,29 @@ def test_steps_whose_rows_cannot_be_read_are_no_unknown_ones(tmp_path):
 def test_an_unknown_step_of_a_sound_index_is_unknown(tmp_path):
     with pytest.raises(UnknownStepError):
         recorded(tmp_path / "cache").get_result("abs", x=-4)
+
+
+@pytest.mark.parametrize("when", ["before the first look", "after it"])
+def test_a_later_run_of_another_job_counts_over_what_the_own_run_left_in_memory(tmp_path, when):
+    def declared():
+        pipeline = ezpyp.Pipeline(tmp_path / "cache", "study")
+        return pipeline, pipeline.step(time.perf_counter_ns, cache=False)()
+
+    ours, step = declared()
+    ours.execute(output="none")
+    if when == "after it":
+        first = step.get_result()
+        time.sleep(0.002)  # longer than a look at the index holds
+    others, same_step = declared()
+    others.execute(output="none")
+
+    assert step.get_result() == ours.get_results([step])[0] == same_step.get_result()
+    assert when != "after it" or first < step.get_result()
+
+
+def test_each_look_at_a_result_gets_a_value_of_its_own(tmp_path):
+    pipeline = ezpyp.Pipeline(tmp_path / "cache", "study")
+    step = pipeline.step(list)((1, 2))
+    pipeline.execute(output="none")
+    step.get_result().append(3)
+    assert step.get_result() == [1, 2]

@@ -2,17 +2,12 @@
 
 import os
 import shutil
-import sqlite3
 import threading
-import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ezpyp import Pipeline, open_cache
-from ezpyp.errors import DamagedResultError
-from ezpyp.store.reader import HOLDS_S
 
 
 def square(x: int) -> int:
@@ -97,29 +92,6 @@ def test_what_is_written_later_is_seen_and_another_index_too(location: Path, tmp
     shutil.rmtree(location)
     written(location, 3)
     assert len(cache.names()) == 3
-
-
-def listed(x: int) -> list[int]:
-    return [x]
-
-
-@pytest.mark.parametrize("log", ["", f"CREATE TABLE filler AS SELECT zeroblob({2**20}); PRAGMA wal_checkpoint"])
-def test_what_a_run_keeps_at_hand_is_ones_own_and_holds_until_somebody_writes(location: Path, log: str) -> None:
-    """Also where the log is long and all of it is in the index: then SQLite writes it from its start, in its size."""
-    with closing(sqlite3.connect(location / "ezpyp.sqlite")) as other:
-        other.executescript(log)
-        pipeline = Pipeline(location, "study")
-        pipeline.step(square).map(range(20))
-        step = pipeline.step(listed)(3)
-        pipeline.execute(output="none")
-        value = step.get_result()
-        value.append(4)
-        assert step.get_result() == [3]
-        assert pipeline._answers._reader._index is None  # nothing was opened for it
-        other.executescript("DROP TRIGGER results_no_update; UPDATE results SET payload = x'00'")
-        time.sleep(2 * HOLDS_S)
-        with pytest.raises(DamagedResultError, match="the stored result of 'listed' is damaged"):
-            step.get_result()
 
 
 def test_a_forked_child_reads_by_a_connection_of_its_own(location: Path) -> None:
