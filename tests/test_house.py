@@ -99,13 +99,13 @@ def loaded_by(code: str, *arguments: str) -> set[str]:
 
 
 def test_the_package_fits_one_head() -> None:
-    assert len(FILES) <= 130
-    assert sum(map(line_count, FILES)) <= 25_900
+    assert len(FILES) <= 131
+    assert sum(map(line_count, FILES)) <= 26_500
 
 
 def test_the_tests_fit_one_head_too() -> None:
     files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.txt")]
-    assert sum(map(line_count, files)) <= 27_650
+    assert sum(map(line_count, files)) <= 28_200
 
 
 def test_no_folder_is_crowded() -> None:

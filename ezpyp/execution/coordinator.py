@@ -19,7 +19,7 @@ from ezpyp.execution.state import RunStart, StepStates
 from ezpyp.graph.program import Program
 from ezpyp.store.damage import Damage
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
-from ezpyp.store.results import changed_files, files_of, result_of_input
+from ezpyp.store.results import Observations, changed_files, files_of, observations_of, results_of_input
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 from ezpyp.store.runs import RunCounts
 
@@ -33,6 +33,7 @@ class Adoption:
         self._recovery = recovery
         self._recorder = recorder
         self._connection = states.connection
+        self._observations = Observations(self._connection)
         # An index without results has nothing to adopt: spares a query a step in a fresh cache.
         self._is_empty = self._connection.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
         self.duplicates = _duplicates(self._program, states.pending)
@@ -54,33 +55,35 @@ class Adoption:
         if input_key is None or self._is_empty:
             return False
         known = states.start.known.get(self._program.keys[position])
-        if known is not None and known.input_key == input_key:
+        if known is not None and known.input_key == input_key and not self._observations.changed([known.id]):
             self._set(position, known, known.id)
             self._record_cached(position, None)
             return True
         return self._adopt_from_values(position, input_key)
 
     def _adopt_from_values(self, position: int, input_key: bytes) -> bool:
-        stored = self._stored_by(input_key)
+        stored = self._stored_by(position, input_key)
         if stored is None:
             return False
         result = NewResult(
             self._program.keys[position], input_key, stored.value_digest, stored.digest, stored.size, stored.codec,
             stored.codec_version, stored.suffix, stored.preview, "", None, self._origin_of(stored.id),
-            files_of(self._connection, stored.id),
+            files_of(self._connection, stored.id), observations_of(self._connection, stored.id),
         )  # fmt: skip
         texts = self._states.texts(position)
         self._set(position, result, self._recorder.adopted(position, result, texts, "upstream values are the same"))
         return True
 
-    def _stored_by(self, input_key: bytes) -> StoredResult | None:
-        """A result that was computed from the same values, and whose object and files are there."""
-        while (stored := result_of_input(self._connection, input_key)) is not None:
-            damage = self._damage_of(stored)
-            if damage is None:
-                break
-            record_damage(self._recorder, self._connection, [damage])
-        return stored
+    def _stored_by(self, position: int, input_key: bytes) -> StoredResult | None:
+        """A result that was computed from the same values, whose object and files are there, and what its step read."""
+        for stored in results_of_input(self._connection, input_key):
+            if change := self._observations.changed([stored.id]).get(stored.id):
+                self._states.start.changed.setdefault(self._program.keys[position], change)
+            elif damage := self._damage_of(stored):
+                record_damage(self._recorder, self._connection, [damage])
+            else:
+                return stored
+        return None
 
     def _damage_of(self, stored: StoredResult) -> Damage | None:
         if stored.size > INLINE_LIMIT and self._recovery.is_missing(stored):
@@ -251,16 +254,19 @@ class Coordinator:
         if outcome.reason:
             warnings.warn(f"the result of {self._program.names[position]!r} was {outcome.reason}", stacklevel=3)
         marked = self._recovery.marked(outcome, result)
-        if marked is outcome and self._had_other_inputs(position):
-            marked = outcome._replace(reason="; ".join(filter(None, (UPSTREAM, outcome.reason))))
+        if marked is outcome and (why := self._why_again(position)):
+            marked = outcome._replace(reason="; ".join(filter(None, (why, outcome.reason))))
         self._states.ids[position] = self._recorder.done(marked, result)
 
-    def _had_other_inputs(self, position: int) -> bool:
-        """Whether a step has a result under its very key, computed from other values of its upstreams."""
-        known = self._start.known.get(self._program.keys[position])
+    def _why_again(self, position: int) -> str | None:
+        """Why a step ran that has a result under its very key: other values of its upstreams, or of what it reads."""
+        key = self._program.keys[position]
+        if change := self._start.changed.get(key):
+            return change
+        known = self._start.known.get(key)
         if known is None or not self._program.steps[position].function.options.cache:
-            return False
-        return known.input_key != self._states.inputs.get(position)
+            return None
+        return UPSTREAM if known.input_key != self._states.inputs.get(position) else None
 
     def _failed(self, outcome: Outcome) -> None:
         assert outcome.failure is not None

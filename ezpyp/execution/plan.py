@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from xxhash import xxh3_128_digest
 
 from ezpyp.graph.program import Program
+from ezpyp.store.results import Observations, newest_results
 from ezpyp.store.rows import KnownResult, NewResult
 
 
@@ -100,24 +102,61 @@ def found_results(program: Program, known: Mapping[bytes, KnownResult]) -> list[
     return found
 
 
-def plan_of(program: Program, known: Mapping[bytes, KnownResult], found: Sequence[KnownResult | None]) -> Plan:
+class Findings(NamedTuple):
+    """What the index knows of a program.
+
+    Attributes:
+        known: The newest result of each key that can be used as far as its own step goes.
+        found: The result of each step that is known before anything runs, None for the others.
+        changed: For keys whose results cannot be used: what a step read that is not as it was.
+        is_newest: Whether each of them is the newest of its key.
+    """
+
+    known: dict[bytes, KnownResult]
+    found: list[KnownResult | None]
+    changed: dict[bytes, str]
+    is_newest: bool
+
+
+def look_up(program: Program, connection: sqlite3.Connection) -> Findings:
+    """Find what is known of a program before anything runs, and look at what those steps had read."""
+    known = newest_results(connection, program.keys)
+    found = found_results(program, known)
+    observations = Observations(connection)
+    changed: dict[bytes, str] = {}
+    checked: set[bytes] = set()
+    # Once more for what is known only with another result of an upstream.
+    while not observations.are_none and (used := {one.key for one in found if one is not None} - checked):
+        checked |= used
+        for key, result in observations.replaced(known, used).items():
+            if isinstance(result, KnownResult):
+                known[key] = result
+            else:
+                changed[key] = result
+                del known[key]
+        found = found_results(program, known)
+    return Findings(known, found, changed, observations.are_none)
+
+
+def plan_of(program: Program, findings: Findings) -> Plan:
     """Say for each step what would happen, and why."""
     steps = []
-    for position, result in enumerate(found):
-        action, reason = ("cached", "") if result else _decision(program, position, known, found)
+    for position, result in enumerate(findings.found):
+        action, reason = ("cached", "") if result else _decision(program, position, findings)
         steps.append(PlannedStep(program.names[position], program.phases[position], action, reason))
     return Plan(tuple(steps))
 
 
-def _decision(
-    program: Program, position: int, known: Mapping[bytes, KnownResult], found: Sequence[KnownResult | None]
-) -> tuple[str, str]:
+def _decision(program: Program, position: int, findings: Findings) -> tuple[str, str]:
+    known, found, changed, _ = findings
     if not program.steps[position].function.options.cache:
         return "run", "cache=False"
     waiting = [program.names[up] for up in dict.fromkeys(program.upstreams(position)) if found[up] is None]
     if waiting:
         more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
         return "maybe", f"depends on what {waiting[0]}{more} will give"
+    if program.keys[position] in changed:
+        return "run", changed[program.keys[position]]
     if program.keys[position] in known:
         return "run", "an upstream has another value than when it ran"
     return "run", "no result under its key"

@@ -24,7 +24,7 @@ from ezpyp.execution.messages import FAILED, SKIPPED
 from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.work import coordinate
 from ezpyp.execution.output import Console, Report
-from ezpyp.execution.plan import found_results
+from ezpyp.execution.plan import found_results, look_up
 from ezpyp.execution.progress import Planned, ProgressLine, is_wanted, screen_for
 from ezpyp.execution.recorder import GROUP_S, Recorder
 from ezpyp.execution.scheduler import FADING, Durations, Scheduler, in_phases, longest_first
@@ -38,7 +38,6 @@ from ezpyp.store.damage import damaged_results, record_changed_files, record_mis
 from ezpyp.store.index import Index, replace_file
 from ezpyp.store.lock import batch_job
 from ezpyp.store.objects import ObjectStore
-from ezpyp.store.results import newest_results
 from ezpyp.store.rows import KnownResult, RunRow
 from ezpyp.store.runs import (
     KilledRun,
@@ -241,19 +240,19 @@ class Run:
 
     def _look_up(self) -> RunStart:
         program, connection = self._program, self._index.connection
-        known = newest_results(connection, program.keys)
-        found = found_results(program, known)
+        known, found, changed, is_newest = look_up(program, connection)
         wanted = _to_be_read(program, found)
         missing = record_missing(self._index, wanted) | record_changed_files(self._index, wanted)
         if missing:
             known = {key: result for key, result in known.items() if result.id not in missing}
             found = found_results(program, known)
         rows: Sequence[tuple[int, int | None] | None] | None = None
-        if not (all_rows_current(connection, self._revision, len(program)) and all(found)):
+        if not (is_newest and all_rows_current(connection, self._revision, len(program)) and all(found)):
             self._step_ids = self._find_step_ids()
             latest = latest_rows(connection)
             rows = [latest.get(id_) for id_ in self._step_ids]
-        return RunStart(program, known, found, rows, str(self._index.location), damaged_results(connection))
+        damaged = damaged_results(connection)
+        return RunStart(program, known, found, rows, str(self._index.location), damaged, changed)
 
     def _record_start(self) -> int:
         if not ended_in_order(self._index.connection):

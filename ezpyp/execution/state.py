@@ -27,6 +27,7 @@ class RunStart(NamedTuple):
         rows: Status and result of each step's newest row, by position; None where all rows are current.
         location: The location.
         damaged: The newest damaged result of each key that has one.
+        changed: For keys with a result that cannot be used: what the step read that is not as it was.
     """
 
     program: Program
@@ -35,6 +36,7 @@ class RunStart(NamedTuple):
     rows: Sequence[tuple[int, int | None] | None] | None
     location: str
     damaged: dict[bytes, KnownResult]
+    changed: dict[bytes, str]
 
 
 class StepStates:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from ezpyp.describe import describe
 from ezpyp.errors import ArgumentMutatedError, DamagedResultError, StoreError
 from ezpyp.execution.capture.capture import SETTING, Capture, mode_asked_for
+from ezpyp.execution.capture.observe import OBSERVER
 from ezpyp.execution.messages import Failure, Outcome, Ref
 from ezpyp.graph.program import Program
 from ezpyp.hashing.encode import cutoff_digest
@@ -139,6 +140,7 @@ class Worker:
         self._program = program
         self._objects = ObjectStore(location, durable=durable, trust=trust)
         self._pid = os.getpid()
+        OBSERVER.start(str(location))
         self.rank = rank
         self.host = host
         self._consumed = program.consumed()
@@ -186,7 +188,7 @@ class Worker:
             if step.function.takes_files:
                 _check_files(step)
             args, kwargs = step.function.binder.arguments(values, step.given)
-            with RUNNING:
+            with RUNNING, OBSERVER:
                 value = step.function.function(*args, **kwargs)
                 if step.function.is_async:
                     value = _awaited(value)
@@ -278,11 +280,14 @@ class Worker:
             payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
         if position in self._consumed:
             self._keep(position, value, encoded, payload)
+        observed = OBSERVER.seen()
+        if not (step.function.options.observe and step.function.options.cache):
+            observed = ()
         FILE_DIGESTS.met.clear()
         result = NewResult(
             self._program.keys[position], None, cutoff_digest(value, tracking=step.function.options.tracking),
             encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, describe(value),
-            type(value).__qualname__, payload, files=tuple(FILE_DIGESTS.met.items()),
+            type(value).__qualname__, payload, files=tuple(FILE_DIGESTS.met.items()), observed=observed,
         )  # fmt: skip
         reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
         return result, reason

@@ -14,7 +14,7 @@ from ezpyp.hashing.plain import count, digest
 Source = Callable[[], Mapping[bytes, bytes]]
 """Gives digests by stamp that an earlier process remembered; asked once, when a file is digested for the first time."""
 
-_RACY_NS = 2_000_000_000
+RACY_NS = 2_000_000_000
 _TRIES = 5
 # Read, never mapped: a file that is cut off while it is mapped would kill the process.
 _PIECE_BYTES = 1 << 20
@@ -28,11 +28,13 @@ class FileDigests:
 
     Attributes:
         met: Content digest of each file that was asked for, by its path as given, since somebody cleared it.
+        passed: Paths that code was given by a `File`, which counts by itself.
     """
 
     def __init__(self, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._clock_ns = clock_ns
         self.met: dict[str, bytes] = {}
+        self.passed: set[str] = set()
         self._known: dict[bytes, bytes] = {}
         self._fresh: list[tuple[bytes, bytes]] = []
         self._given: dict[str, int] = {}
@@ -70,7 +72,7 @@ class FileDigests:
     def _read_anew(self, path: str) -> bytes:
         now_ns = self._clock_ns()
         found, content = _read(path)
-        if now_ns - max(found.st_mtime_ns, found.st_ctime_ns) > _RACY_NS:
+        if now_ns - max(found.st_mtime_ns, found.st_ctime_ns) > RACY_NS:
             self._remember(stamp_of(found), content)
         return content
 
@@ -161,6 +163,7 @@ class File(os.PathLike[str]):
         self.strict = strict
 
     def __fspath__(self) -> str:
+        FILE_DIGESTS.passed.add(self.path)
         return self.path
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from ezpyp.errors import OptionError
 from ezpyp.hashing.files import FILE_DIGESTS
 from ezpyp.pipeline.cache import Answers
 from ezpyp.pipeline.settings import checked_id, resolved, tersely
-from ezpyp.steps.decorators import AllStepOptions, as_step, tracking_of
+from ezpyp.steps.decorators import AllStepOptions, as_step, flag, tracking_of
 from ezpyp.steps.function import Declarations, StepFunction
 from ezpyp.steps.step import Step
 from ezpyp.store.index import load_file_digests
@@ -40,6 +40,7 @@ class Pipeline:
             to these and the following.
         no_track: Packages whose code counts by name although it is yours.
         track_versions: Libraries whose version counts in the key of every step whose code leads to them.
+        observe: Whether files, folders and environment variables that steps read are observed; see `as_step`.
 
     Raises:
         StoreError: The location is a file.
@@ -66,7 +67,7 @@ class Pipeline:
 
     __ezpyp_untracked__ = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each option is a word of the user's, and all but three are keyword-only
         self,
         cache_location: str | os.PathLike[str],
         pipeline_id: str,
@@ -77,6 +78,7 @@ class Pipeline:
         track: Iterable[str] = (),
         no_track: Iterable[str] = (),
         track_versions: Iterable[str] = (),
+        observe: bool = True,
     ) -> None:
         # What runs steps is imported by the first pipeline: half of what `import ezpyp` would take otherwise.
         from ezpyp.execution.run import Settings
@@ -85,7 +87,7 @@ class Pipeline:
         self.pipeline_id = checked_id(pipeline_id)
         self.location = resolved(cache_location)
         tracking = tracking_of(track, no_track, versions_where_used=track_versions)
-        self.declarations = Declarations(self, pipeline_id, tracking)
+        self.declarations = Declarations(self, pipeline_id, tracking, observe=flag("observe", observe))
         self._settings = Settings(self.location, pipeline_id, revise, trust, durable)
         self._answers = Answers(self.location, self.declarations, trust=trust)
         self._session = Session(self._settings, self.declarations, self._answers)

@@ -12,7 +12,7 @@ from ezpyp.execution.mpi.communicator import Communicator
 from ezpyp.execution.mpi.connect import connect, not_shared
 from ezpyp.execution.mpi.work import work
 from ezpyp.execution.output import Report
-from ezpyp.execution.plan import Plan, found_results, plan_of
+from ezpyp.execution.plan import Plan, look_up, plan_of
 from ezpyp.execution.run import Run, RunOptions, Settings, worker_of
 from ezpyp.graph.program import Program, collection_paused
 from ezpyp.pipeline.cache import Answers
@@ -32,7 +32,6 @@ from ezpyp.steps.function import RUNNING, Declarations
 from ezpyp.store.connection import damaged_index, translated
 from ezpyp.store.files import filesystem_of
 from ezpyp.store.index import Index
-from ezpyp.store.results import newest_results
 from ezpyp.store.trust import check_trust
 
 # What rank 0 alone does at a location: it holds the lock, records the promise, and runs the steps.
@@ -59,8 +58,7 @@ class Root:
     def plan(self, program: Program) -> Plan:
         """What would run of a program, and why."""
         with translated(self._location):
-            known = newest_results(self._opened().connection, program.keys)
-        return plan_of(program, known, found_results(program, known))
+            return plan_of(program, look_up(program, self._opened().connection))
 
     def run(self, program: Program, communicator: Communicator, options: RunOptions) -> Report:
         """Run what is not cached, with the other ranks at work for this one."""

@@ -85,6 +85,7 @@ class StepOptions(TypedDict, total=False):
     version: str | int | None
     ignore: Iterable[str]
     cache: bool
+    observe: bool | None
     track: Iterable[str]
     no_track: Iterable[str]
     track_versions: Iterable[str]
@@ -119,6 +120,7 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     version: str | int | None = None,
     ignore: Iterable[str] = (),
     cache: bool = True,
+    observe: bool | None = None,
     track: Iterable[str] = (),
     no_track: Iterable[str] = (),
     track_versions: Iterable[str] = (),
@@ -134,6 +136,8 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
         version: Added to the key, never instead of the code: raise it to run again.
         ignore: Parameters that do not count in the key, such as ``verbose``.
         cache: Whether a result may be used again. ``cache=False`` runs in every run.
+        observe: Whether files, folders and environment variables that the body reads are observed, and a result is
+            used again only while they are the same; as the pipeline says by default.
         track: Packages whose code counts by content although they are installed.
         no_track: Packages whose code counts by name although it is yours.
         track_versions: Libraries whose version counts in the key, such as ``numpy``. This and the two before add to
@@ -161,8 +165,9 @@ def as_step(  # noqa: PLR0913 - each option is a word of the user's, and all but
     declarations = _declarations_of(pipeline, "as_step")
     options = Options(
         _steps_of(depends_on), codec, _title_of(codec), _name_of(name), _version_of(version),
-        names_of("ignore", ignore), _cache_of(cache),
+        names_of("ignore", ignore), flag("cache", cache),
         declarations.tracking.with_own(tracking_of(track, no_track, track_versions)),
+        declarations.observe if observe is None else flag("observe", observe),
     )  # fmt: skip
 
     def decorate(function: Callable[..., object]) -> StepFunction:
@@ -308,10 +313,15 @@ def _name_of(name: object) -> str | None:
     return name
 
 
-def _cache_of(cache: object) -> bool:
-    if not isinstance(cache, bool):
-        raise OptionError(f"cache must be True or False, not {cache!r}")
-    return cache
+def flag(option: str, value: object) -> bool:
+    """The value of an option that is on or off.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"{option} must be True or False, not {value!r}")
+    return value
 
 
 def _version_of(version: object) -> str | None:

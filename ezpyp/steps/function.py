@@ -42,10 +42,13 @@ RUNNING = RunningFlag()
 class Declarations:
     """The steps of one pipeline, in order of declaration."""
 
-    def __init__(self, source: ResultSource, label: str, tracking: Tracking = BY_THE_RULE) -> None:
+    def __init__(
+        self, source: ResultSource, label: str, tracking: Tracking = BY_THE_RULE, *, observe: bool = True
+    ) -> None:
         self.source = source
         self.label = label
         self.tracking = tracking
+        self.observe = observe
         self.steps: list[Step] = []
         self.frozen = False
         self._functions: dict[str, Decorated] = {}

@@ -112,6 +112,7 @@ class Options(NamedTuple):
     ignore: tuple[str, ...] = ()
     cache: bool = True
     tracking: Tracking = BY_THE_RULE
+    observe: bool = True
 
 
 class Home(Protocol):

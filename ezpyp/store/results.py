@@ -1,14 +1,17 @@
-"""Result rows: found by key or input key, checked by a checksum of their own."""
+"""Result rows: found by key or input key, checked by a checksum of their own; and what else has to be as it was."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import stat
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store.rows import KnownResult, NewResult, StoredResult, StoredValue
+from ezpyp.store.rows import KnownResult, NewResult, Observation, StoredResult, StoredValue
 
 # One IN query answers 500 keys in 8.9 us a key on a million rows; a query a key takes 12.7.
 _KEYS_A_QUERY = 500
@@ -56,10 +59,9 @@ def newest_results(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dic
     return found
 
 
-def result_of_input(connection: sqlite3.Connection, input_key: bytes) -> StoredResult | None:
-    """The newest undamaged result that was computed from the same values by the same code."""
-    found = intact_results(connection, f"input_key = ? AND {_UNDAMAGED} ORDER BY id DESC", (input_key,))
-    return next(found, None)
+def results_of_input(connection: sqlite3.Connection, input_key: bytes) -> list[StoredResult]:
+    """The undamaged results that were computed from the same values by the same code, the newest first."""
+    return list(intact_results(connection, f"input_key = ? AND {_UNDAMAGED} ORDER BY id DESC", (input_key,)))
 
 
 def results_by_id(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredResult]:
@@ -93,11 +95,14 @@ def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int
     connection.executemany(
         "INSERT INTO results (id, run, key, input_key, value_digest, digest, size, codec, codec_version, suffix,"
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(id_, run, *new[:-1], result_checksum(new)) for id_, run, new in rows],
+        [(id_, run, *new[:-2], result_checksum(new)) for id_, run, new in rows],
     )
     files = [(id_, path, digest) for id_, _, new in rows for path, digest in new.files]
     if files:
         connection.executemany("INSERT INTO result_files VALUES (?, ?, ?)", files)
+    observed = [(id_, *seen) for id_, _, new in rows for seen in new.observed]
+    if observed:
+        connection.executemany("INSERT INTO observations VALUES (?, ?, ?, ?, ?)", observed)
 
 
 def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:
@@ -136,3 +141,128 @@ def _change(path: str, digest: bytes) -> str | None:
     except OSError as error:
         return str(error)
     return None if is_same else f"the file {path!r} is not what the step made: something else wrote to it"
+
+
+# What steps read beside their arguments: recorded with each result, and looked at before the result is used again.
+
+MISSING = b""
+"""Digest of what was not there."""
+UNKNOWN = b"?"
+"""Digest of what changed while it was read: no digest is equal to it."""
+
+_VERBS = {"file": "read", "folder": "listed", "variable": "read"}
+
+
+def observe(kind: str, name: str) -> Observation:
+    """What a file, a folder or a variable is now."""
+    if kind == "variable":
+        value = os.environ.get(name)
+        return Observation(kind, name, MISSING if value is None else _digest_of_text(value), b"")
+    try:
+        found = os.stat(name)
+    except (OSError, ValueError):
+        return Observation(kind, name, MISSING, b"")
+    from ezpyp.hashing.files import RACY_NS, stamp_of  # imported by runs; looking at a cache starts quicker without
+
+    # A change in the same tick of the file system's clock would show in no time stamp.
+    is_settled = time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > RACY_NS
+    stamp = stamp_of(found) if is_settled else b""
+    return Observation(kind, name, _content_of(kind, name), stamp)
+
+
+def _content_of(kind: str, name: str) -> bytes:
+    from ezpyp.hashing.files import FILE_DIGESTS
+
+    try:
+        if kind == "file":
+            return FILE_DIGESTS.digest(name, strict=False)
+        return xxh3_128_digest("\0".join(sorted(os.listdir(name))).encode("utf-8", "surrogateescape"))
+    except OSError:
+        return UNKNOWN
+
+
+def _digest_of_text(text: str) -> bytes:
+    return xxh3_128_digest(text.encode("utf-8", "surrogateescape"))
+
+
+def observations_of(connection: sqlite3.Connection, result: int) -> tuple[Observation, ...]:
+    """What the step read that gave a result."""
+    rows = connection.execute("SELECT kind, name, digest, stamp FROM observations WHERE result = ?", (result,))
+    return tuple(map(Observation._make, rows))
+
+
+class Observations:
+    """Compares what was read with what is there now.
+
+    Args:
+        connection: The index.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.are_none = connection.execute("SELECT 1 FROM observations LIMIT 1").fetchone() is None
+
+    def changed(self, results: Collection[int]) -> dict[int, str]:
+        """What is not as it was when results were computed, in words, by result; the others can be used.
+
+        What many steps had read is looked at once.
+        """
+        found: dict[int, str] = {}
+        looked_at: dict[Observation, str | None] = {}
+        ids = () if self.are_none else sorted(results)
+        for start in range(0, len(ids), _KEYS_A_QUERY):
+            part = ids[start : start + _KEYS_A_QUERY]
+            rows = self._connection.execute(
+                f"SELECT * FROM observations WHERE result IN ({','.join('?' * len(part))})", part
+            )
+            for result, *columns in rows:
+                seen = Observation._make(columns)
+                if seen not in looked_at:
+                    looked_at[seen] = _difference(seen)
+                if change := looked_at[seen]:
+                    found.setdefault(result, change)
+        return found
+
+    def replaced(self, known: Mapping[bytes, KnownResult], keys: Iterable[bytes]) -> dict[bytes, KnownResult | str]:
+        """For keys whose newest result cannot be used: an older one that can, or why there is none."""
+        newest = {known[key].id: key for key in keys}
+        found: dict[bytes, KnownResult | str] = {}
+        for id_, change in self.changed(newest).items():
+            key = newest[id_]
+            found[key] = self._older(known[key]) or change
+        return found
+
+    def _older(self, newest: KnownResult) -> KnownResult | None:
+        condition = f"key = ? AND input_key IS ? AND id < ? AND {_UNDAMAGED} ORDER BY id DESC"
+        older = list(intact_results(self._connection, condition, (newest.key, newest.input_key, newest.id)))
+        return next((known_of(one) for one in older if not self.changed([one.id])), None)
+
+
+def known_of(row: StoredResult) -> KnownResult:
+    """As much of a result as planning needs."""
+    return KnownResult(row.id, row.key, row.input_key, row.value_digest, row.digest, row.size, row.suffix)
+
+
+def _difference(seen: Observation) -> str | None:
+    kind, name, was, stamp = seen
+    if kind != "variable" and stamp:
+        try:
+            found = os.stat(name)
+        except OSError:
+            return f"{kind} {name}, which the step {_VERBS[kind]}, is gone"
+        from ezpyp.hashing.files import stamp_of
+
+        if stamp_of(found) == stamp and stat.S_ISDIR(found.st_mode) == (kind == "folder"):
+            return None
+    now = observe(kind, name).digest
+    if now == was != UNKNOWN:
+        return None
+    if was == UNKNOWN:
+        how = "changed while it did"
+    elif now == MISSING:
+        how = "is gone" if kind != "variable" else "is not set any more"
+    elif was == MISSING:
+        how = "was not there" if kind != "variable" else "was not set"
+    else:
+        how = "changed"
+    return f"{kind} {name}, which the step {_VERBS[kind]}, {how}"

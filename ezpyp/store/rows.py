@@ -79,11 +79,24 @@ class StoredValue(NamedTuple):
     is_damaged: int
 
 
+class Observation(NamedTuple):
+    """What a step read beside its arguments: a ``file``, the names in a ``folder``, a ``variable`` of the environment.
+
+    ``digest`` is that of the content (empty: it was not there), ``stamp`` what the file system said of it (empty: look
+    at the content).
+    """
+
+    kind: str
+    name: str
+    digest: bytes
+    stamp: bytes
+
+
 class NewResult(NamedTuple):
     """A result on its way into the index.
 
     ``origin`` is the result that it was adopted from; ``files`` are the files that it names, each with the
-    digest of its content.
+    digest of its content; ``observed`` is what the step read beside its arguments.
     """
 
     key: bytes
@@ -99,6 +112,7 @@ class NewResult(NamedTuple):
     payload: bytes | None
     origin: int | None = None
     files: tuple[tuple[str, bytes], ...] = ()
+    observed: tuple[Observation, ...] = ()
 
 
 class FunctionRow(NamedTuple):

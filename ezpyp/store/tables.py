@@ -61,6 +61,12 @@ CREATE TABLE result_files (
     result INTEGER NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (result, path)
 ) WITHOUT ROWID;
 
+-- What the step that gave a result read beside its arguments: the result can be used again while it is the same.
+CREATE TABLE observations (
+    result INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL, stamp BLOB NOT NULL,
+    PRIMARY KEY (result, kind, name)
+) WITHOUT ROWID;
+
 CREATE TABLE damages (result INTEGER PRIMARY KEY, found_at REAL NOT NULL, reason TEXT NOT NULL);
 
 CREATE TABLE runs (
@@ -115,6 +121,7 @@ _APPEND_ONLY = {
     "schema_changes": "step = NEW.step AND revision = NEW.revision",
     "results": "id = NEW.id",
     "result_files": "result = NEW.result AND path = NEW.path",
+    "observations": "result = NEW.result AND kind = NEW.kind AND name = NEW.name",
 }
 
 

@@ -19,7 +19,7 @@ from ezpyp.steps import PlaceHolder
 from tests.acceptance.tools import ran
 
 FOLDER = Path(__file__).parent
-pipeline = Pipeline(FOLDER / "cache", "study")
+pipeline = Pipeline(FOLDER / "cache", "study", observe=False)
 step = pipeline.step
 """
 TAIL = """
@@ -34,7 +34,7 @@ from ezpyp.hashing.encode import value_digest
 from xxhash import xxh3_128_digest
 from tests.acceptance.cutoffs import everywhere
 """
-NO_CUT_OFF = _SWITCH + "everywhere('result_of_input', lambda *_: None)"
+NO_CUT_OFF = _SWITCH + "everywhere('results_of_input', lambda *_: [])"
 VALUES_ALONE = _SWITCH + "everywhere('cutoff_digest', lambda value, **_: xxh3_128_digest(pickle.dumps(value)))"
 FILES_BY_NAME = _SWITCH + "everywhere('cutoff_digest', lambda value, **_: value_digest(value))"
 ALL_VALUES_ALIKE = _SWITCH + "everywhere('cutoff_digest', lambda value, **_: bytes(16))"

@@ -28,7 +28,8 @@ def ran(word: object) -> None:
 
     A file, not a list: a list in the test's module would be a global of the body, and count in its key.
     """
-    handle = os.open(os.environ["TRACE_FILE"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    trace = os.environb[b"TRACE_FILE"]  # as bytes a variable is not observed
+    handle = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(handle, f"{word}\n".encode())
     os.close(handle)
 

@@ -14,8 +14,8 @@ from ezpyp.store.results import (
     newest_results,
     payload_of,
     result_checksum,
-    result_of_input,
     results_by_id,
+    results_of_input,
 )
 from ezpyp.store.rows import NewResult
 
@@ -74,17 +74,17 @@ def test_damaged_result_gives_way_to_the_one_before(index):
     first, second = add(index, result(), result())
     damage(index, second)
     assert newest(index, KEY) == {KEY: first}
-    assert result_of_input(index.connection, INPUT).id == first
+    assert results_of_input(index.connection, INPUT)[0].id == first
     assert set(results_by_id(index.connection, [first, second])) == {first}
     damage(index, first)
     assert newest(index, KEY) == {}
-    assert result_of_input(index.connection, INPUT) is None
+    assert results_of_input(index.connection, INPUT) == []
 
 
 def test_newest_result_of_an_input_key_counts_whatever_its_key(index):
     ids = add(index, result(), result(OTHER), result(input_key=None))
-    assert result_of_input(index.connection, INPUT).id == ids[1]
-    assert result_of_input(index.connection, b"none") is None
+    assert results_of_input(index.connection, INPUT)[0].id == ids[1]
+    assert results_of_input(index.connection, b"none") == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_row_whose_checksum_is_wrong_counts_as_absent(index, column, value):
     assert set(results_by_id(index.connection, [id_])) == {id_}
     spoil(index, id_, column, value)
     assert results_by_id(index.connection, [id_]) == {}
-    assert result_of_input(index.connection, INPUT) is None
+    assert results_of_input(index.connection, INPUT) == []
 
 
 def test_absent_and_present_parts_of_a_row_have_different_checksums():

@@ -129,6 +129,8 @@ def is_user_file(path: str) -> bool:
     parts = os.path.abspath(path).replace("\\", "/").split("/")
     for place, part in enumerate(parts):
         if part in _INSTALLED:
+            if part is parts[-1]:
+                return False  # the folder itself
             return _is_from_source("/".join(parts[: place + 1]), parts[place + 1])
     return not "/".join(parts).startswith(_standard_places())
 
