@@ -57,10 +57,3 @@ LINES = """\
 def text(location: Path, *, power: int = 3) -> str:
     """Give the script, its location set and perhaps the one line of beta changed."""
     return SCRIPT.replace("/home/pipeline_cache", str(location)).replace("x ** 3", f"x ** {power}")
-
-
-def write(folder: Path, location: Path, *, power: int = 3) -> Path:
-    """Write the script and give its path."""
-    script = folder / "script.py"
-    script.write_text(text(location, power=power))
-    return script

@@ -1,6 +1,6 @@
 """What holds on any number of ranks: the lines, rows and results of a serial run, revisions, early cutoff.
 
-One job a size runs all scripts, see `tests.acceptance.tour`; what needs a job of its own is at the end.
+One job a size runs all scripts, see `tests.acceptance.tour`.
 """
 
 import json
@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 import ezpyp
-from tests.mpi import mpirun
 
 from . import seed
 from .cutoffs import HEAD, TAIL
-from .tools import Bodies, edit, header, query, snapshot, traced
+from .tools import edit, header, query, snapshot
 from .tour import Stage, run_tour
 
 REVISING = "import os; os.environ['EZPYP_REVISE'] = '1'\n"
@@ -38,13 +37,8 @@ def weigh(part, bias=0):
         raise ValueError("seven")
     return (len(part) if isinstance(part, bytes) else part) + bias
 
-@as_cloudpickle_step(pipeline)
-def total(parts, note="none"):
-    return sum(parts)
-
-@step
-def below(part):
-    return part
+total = as_cloudpickle_step(pipeline, name="total")(lambda parts, note="none": sum(parts))
+below = pipeline.step(lambda part: part, name="below")
 
 draws = draw.map(range(24))
 weighed = [weigh(part) for part in draws]
@@ -172,14 +166,33 @@ def alpha(n):
     COUNTS["calls"] += 1
     return n + QUIET[0]
 
-@step
-def beta(n):
-    SEEN.append(n)
-    return n
+beta = pipeline.step(lambda n: SEEN.append(n), name="beta")
 
 alpha.map(range(6)), beta.map(range(6))
 """
     + TAIL
+)
+
+
+CHECKED = (
+    HEAD
+    + """
+from ezpyp.errors import PipelineFailedError, StepFailedError
+
+same = pipeline.step(lambda value: value, name="same")
+leave = pipeline.step(sys.exit, name="leave")
+bad = pipeline.step(int, name="bad")
+
+same.map(range(10)), leave(0), pipeline.step(abs, name="below")(bad("one"))
+try:
+    pipeline.execute(check=True)
+except PipelineFailedError as error:
+    try:
+        pipeline.get_result("bad")
+    except StepFailedError as inner:
+        ran(f"{sorted(error.failed)} {'ValueError: invalid literal' in str(inner)}")
+    raise
+"""
 )
 
 
@@ -214,22 +227,20 @@ STAGES = {
     "healed/again": HEALED_MORE,
     "watched/first": WATCHED,
     "watched/again": WATCHED,
+    "checked/run": CHECKED,
 }
 
 Tour = dict[str, Stage]
-SERIAL = pytest.param(0, id="serial")
-RANKS = [pytest.param(size, id=f"{size} ranks", marks=pytest.mark.mpi) for size in (2, 4)]
-# One rank under a launcher, and more ranks than the seed has steps.
-SEED_ALONE = [pytest.param(size, id=f"{size} ranks", marks=pytest.mark.mpi) for size in (1, 7)]
 
 
-@pytest.fixture(scope="module")
-def tours(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Tour]:
-    """The tours of this module by their size, each run when it is first asked for."""
-    return Tours(tmp_path_factory)
+def sizes(*ranks: int) -> list[object]:
+    marks = [pytest.param(size, id=f"{size} ranks", marks=pytest.mark.mpi) for size in ranks if size]
+    return [pytest.param(0, id="serial"), *marks]
 
 
 class Tours(dict[int, Tour]):
+    """Tours by their size, each run when it is first asked for."""
+
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         super().__init__()
         self._folders = folders
@@ -241,26 +252,20 @@ class Tours(dict[int, Tour]):
         return self[size]
 
 
-@pytest.fixture(params=[SERIAL, *RANKS])
-def size(request: pytest.FixtureRequest) -> int:
-    number: int = request.param
-    return number
+@pytest.fixture(scope="module")
+def tours(tmp_path_factory: pytest.TempPathFactory) -> Tours:
+    return Tours(tmp_path_factory)
 
 
-@pytest.fixture
-def tour(tours: dict[int, Tour], size: int) -> Tour:
-    return tours[size]
+@pytest.fixture(params=sizes(2, 4))
+def tour(tours: Tours, request: pytest.FixtureRequest) -> Tour:
+    return tours[request.param]
 
 
-@pytest.fixture(params=[*RANKS, *SEED_ALONE])
-def ranks(request: pytest.FixtureRequest) -> int:
-    number: int = request.param
-    return number
-
-
-@pytest.fixture
-def seeds(tours: dict[int, Tour], ranks: int) -> Tour:
-    return tours[ranks]
+# Of the seed also one rank under a launcher, and more ranks than it has steps.
+@pytest.fixture(params=sizes(1, 2, 4, 7))
+def seeds(tours: Tours, request: pytest.FixtureRequest) -> Tour:
+    return tours[request.param]
 
 
 def pairs(stage: Stage) -> Counter[str]:
@@ -274,50 +279,82 @@ def answers(stage: Stage) -> Counter[str]:
     return Counter(re.findall(r"Pipeline result for gamma: ([\d.]+)", stage.stdout))
 
 
-def test_the_seed_s_first_run_prints_its_lines_after_one_header_and_nothing_else(seeds: Tour, ranks: int) -> None:
+def exports(stage: Stage) -> list[str]:
+    """Both exports, without the place; blanks of the summary run together."""
+    schema, summary = ((stage.location / f"pipeline.{name}").read_text() for name in ("schema", "summary"))
+    return [text.replace(str(stage.folder), "HERE") for text in (schema, re.sub(" +", " ", summary))]
+
+
+def test_the_seed_s_first_run_prints_its_lines_after_one_header_and_nothing_else(seeds: Tour) -> None:
     stage = seeds["seed/first"]
 
     start = f"Pipeline 'my_pipeline' @ {stage.folder}/cache, revision 1: 3 steps, 0 cached, 3 to run"
     assert stage.lines[0] == start
     assert pairs(stage) == Counter(map("\n".join, zip(seed.LINES[::2], seed.LINES[1::2], strict=True)))
-    assert answers(stage) == {"1.125": ranks}
-    assert len(stage.lines) == 1 + 6 + ranks
+    assert answers(stage) == {"1.125": len(stage.codes)}
+    assert len(stage.lines) == 1 + 6 + len(stage.codes)
+    assert len(stage.codes) > 1 or stage.lines[1:7] == seed.LINES
     assert stage.stderr == ""
 
 
-def test_the_seed_s_rows_and_summary_are_those_of_a_serial_run(seeds: Tour) -> None:
-    stage = seeds["seed/first"]
+def test_the_seed_s_first_run_writes_its_rows_summary_and_schema(seeds: Tour) -> None:
+    schema, summary = exports(seeds["seed/first"])
 
-    rows = query(stage.location, "SELECT name, args, kwargs, phase, status FROM summary ORDER BY phase, name")
+    rows = query(seeds["seed/first"].location, "SELECT name, args, kwargs, phase, status FROM summary")
     assert rows == [("alpha", "[3]", "{}", 0, 0), ("beta", "[2]", "{}", 0, 0), ("gamma", "[9, 8]", "{}", 1, 0)]
-    summary = (stage.location / "pipeline.summary").read_text()
-    assert summary.startswith(f"Pipeline Completed @ {stage.folder}/cache\n")
+    title, columns, *lines = summary.splitlines()
+    assert (title, columns) == ("Pipeline Completed @ HERE/cache", "name args kwargs phase status result")
+    place = r"HERE/cache/ezpyp\.sqlite#[0-9a-f]{32}"
+    for line, row in zip(lines, rows, strict=True):
+        assert re.fullmatch(re.escape(" ".join(map(str, row))) + " " + place, line), line
+    phases = json.loads(schema)
+    assert list(phases) == ["0", "1"]
+    steps = [*phases["0"], *phases["1"]]
+    assert [step["name"] for step in steps] == [step["function_name"] for step in steps] == ["alpha", "beta", "gamma"]
+    assert [step["args"] for step in steps] == ["[3]", "[2]", "[TMP for alpha, TMP for beta]"]
+    assert {step["kwargs"] for step in steps} == {"{}"}
+    upstreams = "[Pickle Step Object 'alpha', Pickle Step Object 'beta']"
+    assert [step["depends_on"] for step in steps] == ["[]", "[]", upstreams]
+    assert all(re.fullmatch("[0-9a-f]{32}", step["key"]) for step in steps)
+    assert len({step["key"] for step in steps}) == 3
 
 
-def test_the_edited_seed_is_one_conflict_for_the_whole_job_and_writes_nothing(seeds: Tour, ranks: int) -> None:
+def test_the_edited_seed_is_one_conflict_for_the_whole_job_and_writes_nothing(seeds: Tour) -> None:
     stage = seeds["seed/edited"]
 
-    assert stage.codes == ["1"] * ranks
+    assert set(stage.codes) == {"1"}
     # Rank 0 alone prints a traceback that every rank raises alike.
     assert stage.stderr.count("Traceback (most recent call last)") == 1
     assert stage.stderr.count("\nezpyp.errors.SchemaConflictError: ") == 1
     assert re.search(r"\bbeta\b[^\0]*?\b3 -> 4\b", stage.stderr)
-    assert re.search(r"\bgamma\b[^\n]*(\n[^\n]*)?\bupstream\b", stage.stderr)
+    assert re.search(r"\bgamma\b[^\n]*(\n[^\n]*)?\bupstream\b[^\0]*EZPYP_REVISE", stage.stderr)
     assert stage.stdout == ""
     assert snapshot(stage.location) == snapshot(seeds["seed/first"].location)
 
 
-def test_the_seed_runs_exactly_what_changed(seeds: Tour, ranks: int) -> None:
-    ran = {name: re.findall(r"\[PASS\] '(\w+)'", seeds[f"seed/{name}"].stdout) for name in ("unchanged", "revised")}
+@pytest.mark.parametrize(
+    ("name", "answer", "revision", "ran", "cached"),
+    [
+        ("unchanged", "1.125", 1, [], ["alpha", "beta", "gamma"]),
+        ("revised", "0.5625", 2, ["beta", "gamma"], ["alpha"]),
+        ("back", "1.125", 3, [], ["alpha", "beta", "gamma"]),
+    ],
+)
+def test_the_seed_runs_exactly_what_changed(
+    seeds: Tour, name: str, answer: str, revision: int, ran: list[str], cached: list[str]
+) -> None:
+    stage = seeds[f"seed/{name}"]
 
-    assert ran == {"unchanged": [], "revised": ["beta", "gamma"]}
-    for name, answer in [("unchanged", "1.125"), ("revised", "0.5625"), ("back", "1.125")]:
-        assert seeds[f"seed/{name}"].codes == ["0"] * ranks
-        assert answers(seeds[f"seed/{name}"]) == {answer: ranks}
-    for name in ("unchanged", "back"):
-        assert header(seeds[f"seed/{name}"].stdout)["cached"] == "3"
-        assert seeds[f"seed/{name}"].stdout.count("[CACHED]") == 3
-    assert ezpyp.open_cache(seeds["seed/back"].location).get_result("gamma", revision=2) == 0.5625
+    assert set(stage.codes) == {"0"}, stage.stderr
+    assert answers(stage) == {answer: len(stage.codes)}
+    assert re.findall(r"\[PASS\] '(\w+)'", stage.stdout) == ran
+    assert re.findall(r"\[CACHED\] '(\w+)'", stage.stdout) == cached
+    counts = header(stage.stdout)
+    assert (counts["revision"], counts["cached"], counts["to_run"]) == (str(revision), str(len(cached)), str(len(ran)))
+    cache = ezpyp.open_cache(stage.location)
+    assert cache.get_result("gamma") == float(answer)
+    assert cache.get_result("gamma", revision=1) == 1.125
+    assert name != "unchanged" or exports(stage) == exports(seeds["seed/first"])
 
 
 def rows(stage: Stage) -> list[tuple[object, ...]]:
@@ -330,15 +367,12 @@ def rows(stage: Stage) -> list[tuple[object, ...]]:
     return [tuple(str(value).replace(str(stage.folder), "HERE") for value in row) for row in found]
 
 
-@pytest.mark.parametrize("many", RANKS)
-def test_rows_lines_headers_and_exports_are_those_of_a_serial_run(tours: dict[int, Tour], many: int) -> None:
+@pytest.mark.parametrize("many", sizes(2, 4)[1:])
+def test_rows_lines_headers_and_exports_are_those_of_a_serial_run(tours: Tours, many: int) -> None:
     serial, parallel = tours[0]["study/run"], tours[many]["study/run"]
 
     def headers(stage: Stage) -> list[str]:
         return [line.partition(", ")[2] for line in stage.lines if line.startswith("Pipeline '")]
-
-    def export(stage: Stage, name: str) -> str:
-        return (stage.location / name).read_text().replace(str(stage.folder), "HERE")
 
     assert (serial.codes, parallel.codes) == (["0"], ["0"] * many)
     assert len(rows(serial)) == 24 + 24 + 1 + 2 + 3
@@ -347,43 +381,28 @@ def test_rows_lines_headers_and_exports_are_those_of_a_serial_run(tours: dict[in
     assert pairs(parallel) == pairs(serial)
     assert len(headers(serial)) == 2
     assert headers(parallel) == headers(serial)
-    assert export(parallel, "pipeline.summary").split() == export(serial, "pipeline.summary").split()
-    assert json.loads(export(parallel, "pipeline.schema")) == json.loads(export(serial, "pipeline.schema"))
+    assert exports(parallel) == exports(serial)
 
 
-def test_each_body_runs_once_and_any_rank_goes_on_with_the_same_outcome(tour: Tour, size: int) -> None:
-    words, ranks = tour["study/run"].words, max(size, 1)
+def test_each_body_runs_once_and_any_rank_goes_on_with_the_same_outcome(tour: Tour) -> None:
+    stage = tour["study/run"]
+    ranks = len(stage.codes)
 
     expected = sum(40_000 if seed % 5 == 0 else seed for seed in range(24) if seed != 7)
-    assert Counter(words) == Counter(
+    assert Counter(stage.words) == Counter(
         [
             *(f"draw {seed}" for seed in range(24)),
             f"alone {expected}",
             *(f"rank {rank} of {ranks} [40001, 3, 5] 2 54" for rank in range(ranks)),
         ]
     )
-
-
-def test_a_failure_is_recorded_with_the_user_s_line(tour: Tour) -> None:
-    stage = tour["study/run"]
-
-    ((name, kind, message, file, line),) = query(
-        stage.location, "SELECT name, type, message, file, line FROM failures WHERE status = 1"
-    )
-    assert (name, kind, message) == ("weigh[seed=7]", "ValueError", "seven")
-    assert str(file) == str(stage.folder / "run.py")
-    assert (stage.folder / "run.py").read_text().splitlines()[int(str(line)) - 1].strip() == 'raise ValueError("seven")'
-
-
-def test_a_serial_process_reads_what_a_job_wrote(tour: Tour) -> None:
-    cache = ezpyp.open_cache(tour["study/run"].location)
-
+    cache = ezpyp.open_cache(stage.location)
     assert cache.get_result("draw", seed=5) == bytes([5]) * 40_000
     assert cache.get_result("weigh[seed=8]") == 8
 
 
-@pytest.mark.parametrize("many", RANKS)
-def test_all_ranks_share_the_steps(tours: dict[int, Tour], many: int) -> None:
+@pytest.mark.parametrize("many", sizes(2, 4)[1:])
+def test_all_ranks_share_the_steps(tours: Tours, many: int) -> None:
     stage = tours[many]["busy/run"]
 
     found = query(stage.location, "SELECT rank, count(*) FROM current_steps GROUP BY rank")
@@ -395,7 +414,7 @@ def test_all_ranks_share_the_steps(tours: dict[int, Tour], many: int) -> None:
 
 
 def test_a_hundred_descendants_of_the_same_value_are_cached(tour: Tour) -> None:
-    stage = tour["fan/edited"]
+    stage, again = tour["fan/edited"], tour["fan/again"]
 
     assert stage.words == ["base"] + [f"TOTAL {4 * sum(range(99))}"] * len(stage.codes)
     assert "101 steps, 1 done, 100 cached, 0 failed, 0 skipped" in stage.stdout
@@ -407,29 +426,22 @@ def test_a_hundred_descendants_of_the_same_value_are_cached(tour: Tour) -> None:
         stage.location, "SELECT status, cached, reason, count(*) FROM current_steps GROUP BY 1, 2, 3 ORDER BY 4"
     )
     assert found == [(0, 0, None, 1), (0, 1, "upstream values are the same", 100)]
-
-
-def test_the_run_after_that_finds_everything_by_key(tour: Tour) -> None:
-    edited, again = tour["fan/edited"], tour["fan/again"]
-
+    # The run after that finds everything by key.
     assert "base" not in again.words
     assert header(again.stdout)["cached"] == "101"
     count = "SELECT count(*) FROM results"
-    assert query(again.location, count) == query(edited.location, count)
+    assert query(again.location, count) == query(stage.location, count)
 
 
-def test_a_step_that_is_mended_with_the_old_value_cuts_off(tour: Tour) -> None:
+def test_a_step_that_is_mended_runs_what_was_skipped_unless_its_value_is_the_old_one(tour: Tour) -> None:
     def statuses(stage: str) -> list[tuple[object, ...]]:
         return query(tour[stage].location, "SELECT name, status FROM current_steps ORDER BY name")
 
+    assert tour["skipped/first"].words == ["base"]
+    assert tour["skipped/again"].words == ["base", "use"]
     assert statuses("mended/broken") == [("base", 1), ("use", 2)]
     assert tour["mended/again"].words == ["base"]
     assert statuses("mended/again") == [("base", 0), ("use", 0)]
-
-
-def test_a_step_that_is_mended_runs_what_was_skipped(tour: Tour) -> None:
-    assert tour["skipped/first"].words == ["base"]
-    assert tour["skipped/again"].words == ["base", "use"]
 
 
 def test_another_value_for_an_old_key_runs_what_used_the_older_one(tour: Tour) -> None:
@@ -479,56 +491,12 @@ def test_a_global_that_steps_change_is_warned_of_once_by_name(tour: Tour) -> Non
     assert "was changed" not in again.stderr, "a run that finds all cached warns of nothing"
 
 
-CHECKED = """
-import sys
-from ezpyp import Pipeline
-from ezpyp.errors import PipelineFailedError, StepFailedError
-from tests.acceptance.tools import ran
+def test_a_checked_run_raises_on_all_ranks_and_records_what_finished(tour: Tour) -> None:
+    stage = tour["checked/run"]
 
-pipeline = Pipeline(sys.argv[1], "checked")
-
-@pipeline.step
-def good(number):
-    return number
-
-@pipeline.step
-def leave(number):
-    sys.exit(number)
-
-@pipeline.step
-def bad(number):
-    raise ValueError(f"no {number}")
-
-@pipeline.step
-def below(value):
-    return value
-
-good.map(range(10)), leave(0), below(bad(1))
-try:
-    pipeline.execute(check=True)
-except PipelineFailedError as error:
-    ran(f"{pipeline.rank} raised {sorted(error.failed)}")
-    try:
-        pipeline.get_result("bad")
-    except StepFailedError as inner:
-        ran(f"{pipeline.rank} traceback {'ValueError: no 1' in str(inner)}")
-    raise
-ran(f"{pipeline.rank} went on")
-"""
-
-
-@pytest.mark.mpi
-def test_a_checked_run_raises_on_all_ranks_and_records_what_finished(tmp_path: Path, location: Path) -> None:
-    trace, script = Bodies(tmp_path / "trace"), tmp_path / "script.py"
-    script.write_text(CHECKED)
-
-    job = mpirun(4, script, str(location), env=traced(trace.path), timeout=20)
-
-    assert job.returncode != 0
-    expected = [f"{rank} raised ['bad', 'leave']" for rank in range(4)]
-    assert sorted(trace.take()) == sorted([*expected, *(f"{rank} traceback True" for rank in range(4))])
-    assert job.stderr.count("Traceback (most recent call last)") == 1
-    assert job.stderr.count("\nezpyp.errors.PipelineFailedError: ") == 1
-    found = query(location, "SELECT status, count(*) FROM current_steps GROUP BY status ORDER BY status")
+    assert set(stage.codes) == {"1"}
+    assert stage.words == ["['bad', 'leave'] True"] * len(stage.codes)
+    assert stage.stderr.count("\nezpyp.errors.PipelineFailedError: ") == 1
+    found = query(stage.location, "SELECT status, count(*) FROM current_steps GROUP BY status ORDER BY status")
     assert found == [(0, 10), (1, 2), (2, 1)]
-    assert (location / "pipeline.summary").read_text().startswith("Pipeline Failed @ ")
+    assert (stage.location / "pipeline.summary").read_text().startswith("Pipeline Failed @ ")

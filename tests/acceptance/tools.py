@@ -13,9 +13,8 @@ from pathlib import Path
 
 import ezpyp
 from ezpyp import Pipeline
-from tests.mpi import ROOT, clean_environ
+from tests.mpi import clean_environ
 
-HOOKS = Path(__file__).with_name("hooks")
 HEADER = re.compile(
     r"Pipeline '(?P<id>.+)' @ (?P<location>.+), revision (?P<revision>\d+): "
     r"(?P<steps>\d+) steps?, (?P<cached>\d+) cached, (?P<to_run>\d+) to run"
@@ -48,8 +47,8 @@ class Bodies:
 
 
 def traced(path: Path, **more: str) -> dict[str, str]:
-    """Give the variables with which a fresh process notes its bodies in a file, with `ran` or by the hook."""
-    return {"PYTHONPATH": os.pathsep.join([str(HOOKS), str(ROOT)]), "TRACE_FILE": str(path), **more}
+    """Give the variables with which a fresh process notes its bodies in a file, with `ran`."""
+    return {"TRACE_FILE": str(path), **more}
 
 
 def launch(
