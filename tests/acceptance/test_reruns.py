@@ -125,7 +125,6 @@ RULE = {
     "the same script": [FIRST, Run(BASE, revision=1)],
     "comments, docstrings and moved lines": [FIRST, Run(MOVED, revision=1)],
     "a new name": [FIRST, Run(DELTA, "delta", revision=2)],
-    "a name left out": [FIRST, Run(ALPHA_ALONE, revision=2)],
     "a name left out stays bound": [FIRST, Run(ALPHA_ALONE), Run(BETA_4, refused="beta, gamma")],
     "a failed step is mended": [
         Run(GAMMA_FAILS, "alpha, beta, gamma"),
@@ -203,10 +202,6 @@ RULE = {
         ]
         for again in ("3, True", "3, mode=True", "x=3, mode=object()")
     },
-    "an argument that is not ignored": [
-        Run(lone("3", ", ignore=('mode',)"), "alpha"),
-        Run(lone("4", ", ignore=('mode',)"), refused="alpha"),
-    ],
     "depends_on in another order": [THIRD, Run(ordered("[two, one]"))],
     "depends_on names one less": [THIRD, Run(ordered("[one]"), "third", revise=True)],
     "depends_on is new": [
@@ -245,10 +240,6 @@ GROWTH = {
         ]
         for form in FORMS
     },
-    "some are added and others removed": [
-        Run(sweep(1, 2, 3), "simulate 1, simulate 2, simulate 3, total"),
-        Run(sweep(0, 2, 5), "simulate 0, simulate 5, total"),
-    ],
     "what lies below a grown reduce follows": [
         Run(BELOW, "report, simulate 1, simulate 2, total"),
         Run(sweep(1, 2, 3, below=True), "report, simulate 3, total", results={"report": -14}),
@@ -259,13 +250,6 @@ GROWTH = {
             Run(sweep(2, 1, 3, form=form), refused="total_of" if form == "star" else "total"),
         ]
         for form in ("list", "tuple", "sweep", "star")
-    },
-    **{
-        f"a {form} of which nothing stayed": [
-            Run(sweep(1, 2, form=form), "simulate 1, simulate 2, total"),
-            Run(sweep(3, 4, form=form), refused=ANY),
-        ]
-        for form in ("list", "sweep", "star")
     },
     "another argument changed as well": [
         Run(weighted("[1, 2]", 1), "simulate 1, simulate 2, total"),
@@ -282,10 +266,6 @@ GROWTH = {
     "a list of plain values grows": [
         Run(SWEEP + "total([1, 2])", "total"),
         Run(SWEEP + "total([1, 2, 3])", refused="total"),
-    ],
-    "an edited sweep grows": [
-        Run(sweep(1, 2), "simulate 1, simulate 2, total"),
-        Run(edit(sweep(1, 2, 3), ("seed ** 2", "seed ** 3")), refused="simulate[seed=1], simulate[seed=2], total"),
     ],
 }
 STORIES = RULE | REVISE | GROWTH
@@ -361,22 +341,9 @@ def test_older_results_are_kept_and_asked_for_by_revision(location: Path, capfd:
     ((note,),) = query(location, "SELECT note FROM revisions WHERE revision = 2")
     assert "revised" in str(note)
     assert header(capfd.readouterr().out)["revision"] == "2"
-
-
-def test_results_of_names_left_out_stay(location: Path) -> None:
-    executed(location, BASE)
     executed(location, ALPHA_ALONE)
-
+    # Results of names that were left out stay.
     assert ezpyp.open_cache(location).get_result("gamma", revision=1) == 9 / 8
-
-
-def test_another_location_needs_no_revision(location: Path, tmp_path: Path, bodies: Bodies) -> None:
-    executed(location, BASE)
-    bodies.take()
-
-    executed(tmp_path / "another", BETA_4)
-
-    assert bodies.take() == ["alpha", "beta", "gamma"]
 
 
 @pytest.mark.parametrize("revise", [False, True, ["alpha"], "environment"], ids=str)
@@ -404,19 +371,7 @@ def test_a_plan_runs_nothing(location: Path, bodies: Bodies) -> None:
     assert query(location, "SELECT (SELECT count(*) FROM results), (SELECT count(*) FROM runs)") == [(0, 0)]
 
 
-def test_a_plan_says_what_is_cached_what_would_run_and_why(location: Path, bodies: Bodies) -> None:
-    executed(location, BASE)
-
-    plan = declared(location, DELTA).plan()
-
-    (delta,) = plan.to_run
-    assert delta.name == "delta"
-    assert {step.name for step in plan.cached} == {"alpha", "beta", "gamma"}
-    assert delta.reason
-    assert f"{delta.reason}" in str(plan)
-
-
-def test_a_plan_is_what_the_run_does(location: Path, bodies: Bodies) -> None:
+def test_a_plan_says_what_the_run_does_and_why(location: Path, bodies: Bodies) -> None:
     executed(location, BETA_FAILS)
     bodies.take()
     pipeline = declared(location, BASE)
@@ -424,4 +379,6 @@ def test_a_plan_is_what_the_run_does(location: Path, bodies: Bodies) -> None:
     plan = pipeline.plan()
     pipeline.execute()
 
+    assert [step.name for step in plan.cached] == ["alpha"]
     assert bodies.take() == [step.name for step in plan.to_run] == ["beta", "gamma"]
+    assert all(step.reason and step.reason in str(plan) for step in plan.to_run)
