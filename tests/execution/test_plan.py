@@ -2,15 +2,21 @@
 
 import pytest
 
-from ezpyp.execution.plan import found_results, plan_of, token_of
+from ezpyp.execution.plan import Findings, found_results, plan_of, token_of
 from ezpyp.store.rows import KnownResult
 from tests.graph.programs import Study
 
+NEW, OTHER = "no result under its key", "an upstream has another value than when it ran"
+
 
 class Shelf:
-    """Results of a program, as a run would have left them."""
+    """Results of alpha -> beta -> gamma, as a run would have left them; the options are alpha's."""
 
-    def __init__(self, program):
+    def __init__(self, program=None, **options):
+        if program is None:
+            study = Study()
+            study.function("gamma")(study.function("beta")(study.function("alpha", **options)(1)))
+            program = study.freeze()
         self.program = program
         self.known = {}
 
@@ -28,74 +34,45 @@ class Shelf:
         result = self.known[self.program.keys[up]]
         return token_of(result, cached=self.program.steps[up].function.options.cache, id_=result.id)
 
-    def actions(self):
-        found = found_results(self.program, self.known)
-        return [step.action for step in plan_of(self.program, self.known, found).steps]
+    def full(self, **first):
+        """All three have results; the options are those of the first."""
+        return self.put(0, **first).put(1).put(2)
 
-    def reasons(self):
-        found = found_results(self.program, self.known)
-        return [step.reason for step in plan_of(self.program, self.known, found).steps]
+    def without(self, position):
+        del self.known[self.program.keys[position]]
+        return self
 
-
-def chain(**options):
-    """alpha -> beta -> gamma; the options are alpha's."""
-    study = Study()
-    alpha = study.function("alpha", **options)(1)
-    study.function("gamma")(study.function("beta")(alpha))
-    return Shelf(study.freeze())
+    def plan(self):
+        return plan_of(self.program, Findings(self.known, found_results(self.program, self.known), {}, True))
 
 
-def test_nothing_is_known_of_a_fresh_cache():
-    shelf = chain()
-    assert shelf.actions() == ["run", "maybe", "maybe"]
-    assert shelf.reasons() == [
-        "no result under its key",
-        "depends on what alpha will give",
-        "depends on what beta will give",
-    ]
+FIRST = "run maybe maybe"
+CASES = {
+    "a fresh cache": (lambda: Shelf(), FIRST, NEW),
+    "a complete run": (lambda: Shelf().full(), "cached cached cached", ""),
+    "what is missing runs": (lambda: Shelf().put(0).put(1), "cached cached run", NEW),
+    "a result without its upstream's": (lambda: Shelf().full().without(0), FIRST, NEW),
+    "another value upstream": (lambda: Shelf().full(value="old").put(0, "new"), "cached run maybe", OTHER),
+    "the same value anew": (lambda: Shelf().full().put(0, id_=99), "cached cached cached", ""),
+    "no value digest, the same bytes": (
+        lambda: Shelf().full(digested=False).put(0, id_=99, digested=False), "cached cached cached", "",
+    ),
+    "no value digest, other bytes": (
+        lambda: Shelf().full(digested=False).put(0, "other", digested=False), "cached run maybe", OTHER,
+    ),
+    "cache=False": (lambda: Shelf(cache=False).full(), FIRST, "cache=False"),
+    "a wrong input key": (lambda: Shelf().put(0).put(1, input_key=b"?" * 16), "cached run maybe", OTHER),
+}  # fmt: skip
 
 
-def test_everything_is_cached_after_a_complete_run():
-    shelf = chain().put(0).put(1).put(2)
-    assert shelf.actions() == ["cached"] * 3
-    assert shelf.reasons() == [""] * 3
+@pytest.mark.parametrize(("shelf", "actions", "reason"), CASES.values(), ids=CASES)
+def test_what_would_run_and_why(shelf, actions, reason):
+    steps = shelf().plan().steps
 
-
-def test_only_what_is_missing_runs():
-    assert chain().put(0).put(1).actions() == ["cached", "cached", "run"]
-
-
-def test_result_without_its_upstreams_result_is_decided_on_the_way():
-    shelf = chain().put(0).put(1).put(2)
-    del shelf.known[shelf.program.keys[0]]
-    assert shelf.actions() == ["run", "maybe", "maybe"]
-
-
-def test_result_computed_from_another_value_runs_again():
-    shelf = chain().put(0, "old").put(1).put(2)
-    shelf.put(0, "new")
-    assert shelf.actions() == ["cached", "run", "maybe"]
-    assert shelf.reasons()[1] == "an upstream has another value than when it ran"
-
-
-def test_upstream_computed_anew_with_the_same_value_changes_nothing():
-    shelf = chain().put(0).put(1).put(2)
-    shelf.put(0, id_=99)
-    assert shelf.actions() == ["cached"] * 3
-
-
-def test_value_without_a_digest_counts_by_its_bytes():
-    shelf = chain().put(0, digested=False).put(1).put(2)
-    shelf.put(0, id_=99, digested=False)
-    assert shelf.actions() == ["cached"] * 3
-    shelf.put(0, "other", id_=99, digested=False)
-    assert shelf.actions()[1] == "run"
-
-
-def test_uncached_step_runs_always_and_what_needs_it_is_decided_on_the_way():
-    shelf = chain(cache=False).put(0).put(1).put(2)
-    assert shelf.actions() == ["run", "maybe", "maybe"]
-    assert shelf.reasons()[0] == "cache=False"
+    assert [step.action for step in steps] == actions.split()
+    assert {step.reason for step in steps if step.action == "run"} == ({reason} - {""})
+    for step, upstream in zip(steps[1:], ("alpha", "beta"), strict=True):
+        assert step.action != "maybe" or step.reason == f"depends on what {upstream} will give"
 
 
 def test_results_are_told_apart_by_value_digest_or_else_by_key_and_bytes():
@@ -114,26 +91,19 @@ def test_depends_on_counts_by_key_never_by_value():
     study = Study()
     first = study.function("first")(1)
     study.function("second", depends_on=[first])(1)
-    shelf = Shelf(study.freeze()).put(0, "old").put(1)
-    assert shelf.put(0, "new").actions() == ["cached", "cached"]
-    del shelf.known[shelf.program.keys[0]]
-    assert shelf.actions() == ["run", "maybe"]
-
-
-def test_result_with_a_wrong_input_key_runs_again():
-    assert chain().put(0).put(1, input_key=b"?" * 16).actions()[1] == "run"
+    shelf = Shelf(study.freeze()).put(0, "old").put(1).put(0, "new")
+    assert [step.action for step in shelf.plan().steps] == ["cached", "cached"]
+    assert [step.action for step in shelf.without(0).plan().steps] == ["run", "maybe"]
 
 
 def test_plan_counts_and_lists():
-    shelf = chain().put(0)
-    plan = plan_of(shelf.program, shelf.known, found_results(shelf.program, shelf.known))
+    plan = Shelf().put(0).plan()
     assert str(plan).splitlines()[0] == "3 steps: 1 cached, 1 to run, 1 decided on the way"
     assert [step.name for step in plan.cached] == ["alpha"]
     assert [(step.name, step.phase) for step in plan.to_run] == [("beta", 1), ("gamma", 2)]
 
 
-@pytest.mark.parametrize(("count", "text"), [(2, "depends on what alpha[x=0] and 1 more will give")])
-def test_reason_names_one_upstream_and_counts_the_rest(count, text):
+def test_reason_names_one_upstream_and_counts_the_rest():
     study = Study()
-    study.function("total")(list(study.function("alpha").map(range(count))))
-    assert Shelf(study.freeze()).reasons()[-1] == text
+    study.function("total")(list(study.function("alpha").map(range(2))))
+    assert Shelf(study.freeze()).plan().steps[-1].reason == "depends on what alpha[x=0] and 1 more will give"
