@@ -136,19 +136,6 @@ def test_a_file_of_output_has_no_trace_of_the_live_line(script: Path, tmp_path: 
     assert (tmp_path / "out.txt").read_text().replace("True", "False") == expected(script)
 
 
-def test_an_unfinished_line_in_a_file_does_not_hold_the_live_line_up(script: Path, tmp_path: Path) -> None:
-    with (tmp_path / "out.txt").open("wb") as file:
-        shown = on_terminal(*serially(script, steps="(1, 1.0, 'open')"), stdout=file.fileno())
-
-    assert shown.is_live
-
-
-def test_the_live_line_waits_behind_an_unfinished_line(script: Path) -> None:
-    shown = on_terminal(*serially(script, steps="(1, 1.0, 'open')"))
-
-    assert not shown.is_live
-
-
 def test_a_short_run_shows_nothing_and_does_not_load_rich(script: Path) -> None:
     shown = on_terminal(*serially(script, steps="(6, 0.02, '')"))
 
@@ -191,6 +178,17 @@ def test_a_step_that_ends_the_process_leaves_the_terminal_clean(script: Path) ->
     assert shown.code == 7
     assert shown.is_live
     assert not any("steps done" in line for line in shown.lines)
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_the_live_line_waits_behind_an_unfinished_line_on_its_terminal(
+    script: Path, tmp_path: Path, to_file: bool
+) -> None:
+    with (tmp_path / "out.txt").open("wb") as file:
+        stdout = file.fileno() if to_file else None
+        shown = on_terminal(*serially(script, steps="(1, 1.0, 'open')"), stdout=stdout)
+
+    assert shown.is_live == to_file
 
 
 @pytest.mark.parametrize(
