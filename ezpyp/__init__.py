@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ezpyp.version import __version__
 
 if TYPE_CHECKING:
-    from ezpyp.hashing.files import File
+    from ezpyp.hashing.files import File, Folder
     from ezpyp.pipeline.cache import Cache, open_cache
     from ezpyp.pipeline.pipeline import Pipeline
     from ezpyp.steps.decorators import as_cloudpickle_step, as_numpy_step, as_pickle_step, as_step
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cache",
     "File",
+    "Folder",
     "Pipeline",
     "PlaceHolder",
     "Step",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hashing.files": ("File",),
+    "hashing.files": ("File", "Folder"),
     "pipeline.cache": ("Cache", "open_cache"),
     "pipeline.pipeline": ("Pipeline",),
     "steps.decorators": ("as_cloudpickle_step", "as_numpy_step", "as_pickle_step", "as_step"),

@@ -193,6 +193,14 @@ class DamagedResultError(StoreError):
     what: str = "it is not what was stored"
 
 
+class FileChangedError(EzpypError, OSError):
+    """A file that a step made was changed since, and what it holds now is kept nowhere else."""
+
+
+class FileConflictError(EzpypError, ValueError):
+    """Two steps of a pipeline name one path, each with another content."""
+
+
 class CodecError(EzpypError, ValueError):
     """A result cannot become bytes, or bytes cannot become a result."""
 

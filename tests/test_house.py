@@ -100,7 +100,7 @@ def loaded_by(code: str, *arguments: str) -> set[str]:
 
 def test_the_package_fits_one_head() -> None:
     assert len(FILES) <= 131
-    assert sum(map(line_count, FILES)) <= 26_500
+    assert sum(map(line_count, FILES)) <= 26_700
 
 
 def test_the_tests_fit_one_head_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sqlite3
 import warnings
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from ezpyp.errors import DamagedResultError
+from ezpyp.errors import DamagedResultError, FileChangedError, FileConflictError
 from ezpyp.execution import output as lines
 from ezpyp.execution.messages import DONE, FAILED, SKIPPED, Failure, Outcome, Ref
 from ezpyp.execution.recorder import Recorder
@@ -19,7 +20,7 @@ from ezpyp.execution.state import RunStart, StepStates
 from ezpyp.graph.program import Program
 from ezpyp.store.damage import Damage
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
-from ezpyp.store.results import Observations, changed_files, files_of, observations_of, results_of_input
+from ezpyp.store.results import Observations, files_of, observations_of, results_of_input
 from ezpyp.store.rows import KnownResult, NewResult, StoredResult
 from ezpyp.store.runs import RunCounts
 
@@ -79,17 +80,25 @@ class Adoption:
         for stored in results_of_input(self._connection, input_key):
             if change := self._observations.changed([stored.id]).get(stored.id):
                 self._states.start.changed.setdefault(self._program.keys[position], change)
-            elif damage := self._damage_of(stored):
-                record_damage(self._recorder, self._connection, [damage])
-            else:
+                continue
+            try:
+                damage = self._damage_of(stored)
+            except FileChangedError:
+                continue  # the step makes its file anew
+            if damage is None:
                 return stored
+            record_damage(self._recorder, self._connection, [damage])
         return None
 
     def _damage_of(self, stored: StoredResult) -> Damage | None:
         if stored.size > INLINE_LIMIT and self._recovery.is_missing(stored):
             return self._recovery.set_aside(stored.id, stored, "its object is missing or has another size")
-        what = changed_files(self._connection, {stored.id}).get(stored.id)
-        return None if what is None else Damage(stored.id, what, None)
+        try:
+            for file in files_of(self._connection, stored.id):
+                self._recovery.objects.put_back(file)
+        except DamagedResultError as error:
+            return Damage(stored.id, f"a file that it names is gone, and in the store {error.what}", None)
+        return None
 
     def _origin_of(self, result: int) -> int:
         row = self._connection.execute("SELECT coalesce(origin, id) FROM results WHERE id = ?", (result,)).fetchone()
@@ -237,6 +246,8 @@ class Coordinator:
             if self._recover(position, outcome.damaged):
                 return
             outcome = given_up(outcome)
+        if outcome.result is not None and (failure := self._conflict(position, outcome.result)):
+            outcome = outcome._replace(result=None, failure=failure)
         if outcome.result is not None:
             self._done(outcome, outcome.result)
         else:
@@ -257,6 +268,20 @@ class Coordinator:
         if marked is outcome and (why := self._why_again(position)):
             marked = outcome._replace(reason="; ".join(filter(None, (why, outcome.reason))))
         self._states.ids[position] = self._recorder.done(marked, result)
+
+    def _conflict(self, position: int, result: NewResult) -> Failure | None:
+        """Another step made a file of a path that this one names, and it held something else."""
+        made = self._start.made
+        for file in result.files:
+            other, digest = made.setdefault(os.path.abspath(file.path), (position, file.digest))
+            if other != position and digest != file.digest:
+                message = (
+                    f"{self.name_of(other)!r} and {self.name_of(position)!r} both name the file {file.path!r}, each "
+                    "with another content: only one of them can be put back; let each write a path of its own"
+                )
+                return Failure(f"{FileConflictError.__module__}.{FileConflictError.__name__}", message, None, None, "")
+            made[os.path.abspath(file.path)] = position, file.digest
+        return None
 
     def _why_again(self, position: int) -> str | None:
         """Why a step ran that has a result under its very key: other values of its upstreams, or of what it reads."""

@@ -98,7 +98,7 @@ class Recorder:
             id_ = self._add_result(result)
             self._add_row(self._row(outcome, DONE, id_))
             self._ended(outcome.position, DONE, outcome.seconds)
-            if result.codec == "pickle" and result.payload is not None and self._room > 0:
+            if result.codec == "pickle" and result.payload is not None and self._room > 0 and not result.files:
                 self._room -= result.size
                 self._program.steps[outcome.position].kept = result.payload
             if self._verbose:

@@ -40,7 +40,7 @@ class Recovery:
     def __init__(self, states: StepStates, damaged: Mapping[int, KnownResult], objects: ObjectStore) -> None:
         self._states = states
         self._program = states.program
-        self._objects = objects
+        self.objects = objects
         self._attempts: Counter[tuple[int, int]] = Counter()
         self._dependents: dict[int, list[int]] | None = None
         self._again = set(damaged)  # run whatever is known of them
@@ -89,16 +89,16 @@ class Recovery:
             row = states.full(position)
         except DamagedResultError as error:
             return Damage(states.ids[position], error.what, None)
-        what = damage_of(self._objects, row, states.payload(position))
+        what = damage_of(self.objects, row, states.payload(position))
         return self.set_aside(states.ids[position], row, what) if what else None
 
     def set_aside(self, result: int, row: StoredResult | NewResult, what: str) -> Damage:
         """Keep what stands in the place of a damaged object."""
-        return Damage(result, what, self._objects.set_aside(row.digest, row.suffix))
+        return Damage(result, what, self.objects.set_aside(row.digest, row.suffix))
 
     def is_missing(self, row: StoredResult) -> bool:
         """Whether the object of a large result is gone, or has another size."""
-        return bool(self._objects.missing([(row.digest, row.suffix, row.size)]))
+        return bool(self.objects.missing([(row.digest, row.suffix, row.size)]))
 
     def _reopen(self, position: int) -> None:
         result = self._states.results[position]

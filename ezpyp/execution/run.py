@@ -34,7 +34,7 @@ from ezpyp.explain.untracked import circumstances_of
 from ezpyp.graph.program import Program, collection_paused
 from ezpyp.schema.records import excerpt, rest_of
 from ezpyp.steps.step import Decorated
-from ezpyp.store.damage import damaged_results, record_changed_files, record_missing
+from ezpyp.store.damage import damaged_results, record_missing, restore_files
 from ezpyp.store.index import Index, replace_file
 from ezpyp.store.lock import batch_job
 from ezpyp.store.objects import ObjectStore
@@ -164,6 +164,7 @@ class RunOptions(NamedTuple):
         progress: Whether to show how far the run is; None for: unless the output is ``none``.
         barrier: Whether a phase begins only when the one before has ended.
         wait_s: Seconds to wait for another job that holds the location.
+        restore: Whether files that a step made and somebody changed are put back.
     """
 
     settings: Settings
@@ -172,6 +173,7 @@ class RunOptions(NamedTuple):
     progress: bool | None = None
     barrier: bool = False
     wait_s: float = 0.0
+    restore: bool = False
 
 
 class Run:
@@ -242,7 +244,10 @@ class Run:
         program, connection = self._program, self._index.connection
         known, found, changed, is_newest = look_up(program, connection)
         wanted = _to_be_read(program, found)
-        missing = record_missing(self._index, wanted) | record_changed_files(self._index, wanted)
+        objects = ObjectStore(self._index.location, trust=self._options.settings.trust)
+        ids = {result.id for result in found if result}
+        lost, files = restore_files(self._index, objects, ids, overwrite=self._options.restore)
+        missing = record_missing(self._index, wanted) | lost
         if missing:
             known = {key: result for key, result in known.items() if result.id not in missing}
             found = found_results(program, known)
@@ -252,7 +257,12 @@ class Run:
             latest = latest_rows(connection)
             rows = [latest.get(id_) for id_ in self._step_ids]
         damaged = damaged_results(connection)
-        return RunStart(program, known, found, rows, str(self._index.location), damaged, changed)
+        made = {
+            os.path.abspath(file.path): (position, file.digest)
+            for position, result in enumerate(found) if result
+            for file in files.get(result.id, ())
+        }  # fmt: skip
+        return RunStart(program, known, found, rows, str(self._index.location), damaged, changed, made)
 
     def _record_start(self) -> int:
         if not ended_in_order(self._index.connection):

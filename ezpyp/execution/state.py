@@ -27,6 +27,7 @@ class RunStart(NamedTuple):
         rows: Status and result of each step's newest row, by position; None where all rows are current.
         location: The location.
         damaged: The newest damaged result of each key that has one.
+        made: The step that made each file, and the digest of its content, by path.
         changed: For keys with a result that cannot be used: what the step read that is not as it was.
     """
 
@@ -37,6 +38,7 @@ class RunStart(NamedTuple):
     location: str
     damaged: dict[bytes, KnownResult]
     changed: dict[bytes, str]
+    made: dict[str, tuple[int, bytes]]
 
 
 class StepStates:

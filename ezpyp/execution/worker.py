@@ -10,6 +10,7 @@ import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -284,10 +285,12 @@ class Worker:
         if not (step.function.options.observe and step.function.options.cache):
             observed = ()
         FILE_DIGESTS.met.clear()
+        value_digest = cutoff_digest(value, tracking=step.function.options.tracking)
+        files = tuple(starmap(self._objects.take_in, FILE_DIGESTS.met.items())) if FILE_DIGESTS.met else ()
         result = NewResult(
-            self._program.keys[position], None, cutoff_digest(value, tracking=step.function.options.tracking),
-            encoded.digest, encoded.size, encoded.codec, encoded.version, encoded.suffix, describe(value),
-            type(value).__qualname__, payload, files=tuple(FILE_DIGESTS.met.items()), observed=observed,
+            self._program.keys[position], None, value_digest, encoded.digest, encoded.size, encoded.codec,
+            encoded.version, encoded.suffix, describe(value), type(value).__qualname__, payload, files=files,
+            observed=observed,
         )  # fmt: skip
         reason = f"stored by {encoded.codec}: {encoded.fallback}" if encoded.fallback else None
         return result, reason

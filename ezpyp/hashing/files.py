@@ -3,7 +3,8 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 
 from xxhash import xxh3_128
 
@@ -28,13 +29,15 @@ class FileDigests:
 
     Attributes:
         met: Content digest of each file that was asked for, by its path as given, since somebody cleared it.
-        passed: Paths that code was given by a `File`, which counts by itself.
+        passed: Paths that code was given by a `File` or `Folder`, which count by themselves.
+        listed: The folders among them, each with a separator at its end.
     """
 
     def __init__(self, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._clock_ns = clock_ns
         self.met: dict[str, bytes] = {}
         self.passed: set[str] = set()
+        self.listed: set[str] = set()
         self._known: dict[bytes, bytes] = {}
         self._fresh: list[tuple[bytes, bytes]] = []
         self._given: dict[str, int] = {}
@@ -100,7 +103,7 @@ def _stat(path: str) -> os.stat_result:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if stat.S_ISDIR(found.st_mode):
-        raise OSError(f"{os.path.abspath(path)} is a folder: pass an ezpyp.File for each file in it")
+        raise OSError(f"{os.path.abspath(path)} is a folder: pass an ezpyp.Folder")
     if not stat.S_ISREG(found.st_mode):
         raise OSError(f"{os.path.abspath(path)} is no regular file: it has no content of its own")
     return found
@@ -177,6 +180,61 @@ class File(os.PathLike[str]):
 
     def __ezpyp_digest__(self) -> bytes:
         return FILE_DIGESTS.digest(self.path, strict=self.strict)
+
+
+class Folder(os.PathLike[str]):
+    """The path of a folder, as an argument or result that counts by the names in it and the contents of its files.
+
+    A step gets it as it is. Iterated, it gives the paths of its files in the order of their names.
+
+    Args:
+        path: Path of an existing folder.
+        pattern: Which files count, as for `pathlib.Path.glob`; all of them, at any depth, by default.
+        strict: As for `File`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("data").mkdir()
+        >>> Path("data/a.csv").touch()
+        >>> [os.fspath(path) for path in Folder("data", pattern="*.csv")]
+        ['data/a.csv']
+    """
+
+    __slots__ = ("path", "pattern", "strict")
+
+    def __init__(self, path: str | os.PathLike[str], pattern: str = "**/*", *, strict: bool = False) -> None:
+        self.path = os.fspath(path)
+        self.pattern = pattern
+        self.strict = strict
+
+    def __fspath__(self) -> str:
+        iter(self)
+        return self.path
+
+    def __iter__(self) -> Iterator[str]:
+        FILE_DIGESTS.passed.add(self.path)
+        FILE_DIGESTS.listed.add(os.path.join(self.path, ""))
+        root = Path(self.path)
+        if not root.is_dir():
+            raise OSError(f"there is no folder {os.path.abspath(self.path)}")
+        files = sorted(str(path) for path in root.glob(self.pattern) if path.is_file())
+        FILE_DIGESTS.passed.update(files)
+        return iter(files)
+
+    def __repr__(self) -> str:
+        return f"Folder({self.path!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Folder) and (other.path, other.pattern) == (self.path, self.pattern)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.pattern))
+
+    def __ezpyp_digest__(self) -> list[tuple[str, bytes]]:
+        return [
+            (Path(file).relative_to(self.path).as_posix(), FILE_DIGESTS.digest(file, strict=self.strict))
+            for file in self
+        ]
 
 
 # Whether a result names files: then their content may change although the result does not.

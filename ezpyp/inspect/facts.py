@@ -206,7 +206,10 @@ def _result(reader: Reader, step: StepView) -> Fact | None:
     if row is None:
         return None
     names = "type preview size codec codec_version digest value_digest input_key run origin damage"
-    return _dicts(names, [row])[0] | {"path": step.result}
+    files = reader.ask("SELECT path, size, lower(hex(digest)) FROM result_files WHERE result = ?", [step.result_id])
+    observed = reader.ask("SELECT kind, name FROM observations WHERE result = ?", [step.result_id])
+    more = {"files": _dicts("path size digest", files), "observed": _dicts("kind name", observed)}
+    return _dicts(names, [row])[0] | {"path": step.result} | more
 
 
 def error_of(reader: Reader, step: StepView) -> Fact | None:

@@ -208,6 +208,7 @@ class Pipeline:
         progress: bool | None = None,
         barrier: bool = False,
         wait_s: float = 0.0,
+        restore: bool = False,
     ) -> Report:
         """Run what is not cached; freezes first if that was not done.
 
@@ -223,6 +224,8 @@ class Pipeline:
                 is ``none``. ``EZPYP_PROGRESS=0`` (or ``1``) beats it.
             barrier: Whether a phase begins only when the one before has ended.
             wait_s: Seconds to wait for another job that holds the location.
+            restore: Whether files that steps returned as `File` or `Folder` are put back also where they were changed
+                since. Missing ones are put back in any case.
 
         Returns:
             Counts, failures and times of the run; the same on every rank.
@@ -231,13 +234,15 @@ class Pipeline:
             PipelineFailedError: ``check`` is set and a step failed.
             StateChangedError: Code or a global changed since the schema was frozen.
             ArgumentMutatedError: An argument changed in place since its step was declared.
+            FileChangedError: A file that a step made holds something else that is kept nowhere, and ``restore`` is not
+                set.
             SchemaConflictError: As for `initialize_schema`, whose other errors it raises too.
         """
         from ezpyp.execution.run import RunOptions
 
         output = _checked_output(os.environ.get("EZPYP_OUTPUT") or output)
         _check_progress(progress)
-        options = RunOptions(self._settings, revise, output, progress, barrier, wait_s)
+        options = RunOptions(self._settings, revise, output, progress, barrier, wait_s, flag("restore", restore))
         return self._session.execute(options, check=check)
 
     @tersely

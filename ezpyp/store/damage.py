@@ -12,15 +12,15 @@ import re
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ezpyp.errors import DamagedResultError
 from ezpyp.store.index import Index
 from ezpyp.store.objects import INLINE_LIMIT, ObjectStore
-from ezpyp.store.results import changed_files, check_payload, intact_results, payload_of, results_by_id
-from ezpyp.store.rows import KnownResult, NewResult, StoredResult
+from ezpyp.store.results import check_payload, intact_results, named_files, payload_of, results_by_id
+from ezpyp.store.rows import KnownResult, NamedFile, NewResult, StoredResult
 
 _FOLDER = "damaged"
 _DIGEST_BYTES = 16
@@ -98,11 +98,28 @@ def record_missing(index: Index, results: Iterable[KnownResult]) -> set[int]:
     return {damage.result for damage in found}
 
 
-def record_changed_files(index: Index, results: Iterable[KnownResult]) -> set[int]:
-    """Record the results that name a file (`ezpyp.File`) which is gone or has other content; their row ids."""
-    changed = changed_files(index.connection, {result.id for result in results})
-    _record(index, [Damage(result, what, None) for result, what in changed.items()])
-    return set(changed)
+def restore_files(
+    index: Index, objects: ObjectStore, results: Collection[int], *, overwrite: bool
+) -> tuple[set[int], dict[int, list[NamedFile]]]:
+    """Put files that results name back to their paths, where they are missing.
+
+    Returns:
+        The results of which a file is neither there nor in the store, recorded as damaged; and the files of the others.
+
+    Raises:
+        FileChangedError: One is there and holds something else, and it shall not be overwritten.
+    """
+    files = named_files(index.connection, results)
+    found = []
+    for result, named in files.items():
+        try:
+            for file in named:
+                objects.put_back(file, overwrite=overwrite)
+        except DamagedResultError as error:
+            found.append(Damage(result, f"the file {file.path!r} is gone, and in the store {error.what}", None))
+    _record(index, found)
+    damaged = {damage.result for damage in found}
+    return damaged, {result: named for result, named in files.items() if result not in damaged}
 
 
 def _record(index: Index, found: Sequence[Damage]) -> None:

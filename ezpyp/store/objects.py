@@ -8,13 +8,13 @@ import stat
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_128, xxh3_128_digest
 
-from ezpyp.errors import DamagedResultError, StoreError
+from ezpyp.errors import DamagedResultError, FileChangedError, StoreError
 from ezpyp.store.codecs.encoded import Encoded
 from ezpyp.store.files import (
     LATE_S,
@@ -24,8 +24,10 @@ from ezpyp.store.files import (
     make_folder,
     read_private,
     sync_folder,
+    temporary_name,
     write_new,
 )
+from ezpyp.store.rows import NamedFile
 from ezpyp.store.trust import check_owner
 
 # Below, hashing again (17 us) costs hardly more than remembering, and a location may have millions of them.
@@ -67,7 +69,10 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 # Bytes; smaller results live in the index. `python -m benchmarks inline` measures where the two ways cross.
 INLINE_LIMIT = 16 * 1024
+FILE_SUFFIX = ".file"
+"""How the name of an object ends that is the content of a user's file."""
 _ATTEMPTS = 5
+_PIECE_BYTES = 1 << 20
 # From here on a thread for the digest is worth its 100 us.
 _LARGE_BYTES = 4 * 1024 * 1024
 
@@ -228,6 +233,95 @@ class ObjectStore:
                 raise _cannot_read(name, error) from error
         raise AssertionError("unreachable")
 
+    # Files that results name.
+
+    def take_in(self, path: str, digest: bytes) -> NamedFile:
+        """Copy the content of a user's file into the store, unless it is there.
+
+        Raises:
+            StoreError: The file system refuses, or the file is not what its digest says: somebody writes it.
+        """
+        name = self._name(digest, FILE_SUFFIX)
+        copied, size = xxh3_128(), 0
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal size
+            with open(path, "rb", buffering=0) as file:
+                while piece := file.read(_PIECE_BYTES):
+                    copied.update(piece)
+                    size += len(piece)
+                    yield piece
+
+        try:
+            found = os.stat(path).st_size
+            if os.path.exists(name) and os.stat(name).st_size == found:
+                return NamedFile(path, digest, found)
+            self._make_root()
+            write_new(self._root, pieces(), lambda: self._name(copied.digest(), FILE_SUFFIX), durable=self._durable)
+        except OSError as error:
+            raise _cannot_store(name, size, error) from error
+        if copied.digest() != digest:
+            raise StoreError(f"the file {path!r} changes while it is stored: return it when it is written", path=path)
+        return NamedFile(path, digest, size)
+
+    def put_back(self, file: NamedFile, *, overwrite: bool = False) -> None:
+        """Let a user's file hold again what a step made, where it is missing.
+
+        Args:
+            file: The file.
+            overwrite: Whether to do so where it holds something that is not in the store.
+
+        Raises:
+            FileChangedError: It holds something that is not in the store.
+            DamagedResultError: Its content is not in the store, or damaged there.
+            StoreError: It cannot be written.
+        """
+        from ezpyp.hashing.files import FILE_DIGESTS  # imported by runs; looking at a cache starts quicker without
+
+        try:
+            now = FILE_DIGESTS.digest(file.path, strict=False)
+        except OSError as error:
+            if os.path.lexists(file.path):
+                raise FileChangedError(f"{error}; a step made a file of that name: move away what is there") from error
+        else:
+            if now == file.digest:
+                self.take_in(file.path, now)
+                return
+            if not overwrite and not os.path.exists(self._name(now, FILE_SUFFIX)):
+                raise FileChangedError(
+                    f"the file {file.path!r} is not what the step made, and what it holds now is kept nowhere else: "
+                    "execute(restore=True) overwrites it; to keep it, rename it first",
+                    path=file.path,
+                )
+        try:
+            self._copy_out(file)
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(f"the file {file.path!r} cannot be put back: {error.strerror or error}") from error
+
+    def _copy_out(self, file: NamedFile) -> None:
+        name = self._name(file.digest, FILE_SUFFIX)
+        source = self._descriptor(name, file.digest)
+        folder = os.path.dirname(os.path.abspath(file.path))
+        temporary = os.path.join(folder, temporary_name())
+        copied = xxh3_128()
+        try:
+            check_owner(name, os.fstat(source), self._location, trust=self._trust)
+            os.makedirs(folder, exist_ok=True)
+            _remove_strays([folder])  # of a process that was killed here
+            with open(temporary, "xb", buffering=0) as target:
+                while piece := os.read(source, _PIECE_BYTES):
+                    copied.update(piece)
+                    target.write(piece)
+            if copied.digest() != file.digest:
+                raise _damaged(name, file.digest, "digest", "its content is not what was stored")
+            os.replace(temporary, file.path)
+        finally:
+            os.close(source)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
     def missing(self, wanted: Iterable[tuple[bytes, str, int]]) -> list[tuple[bytes, str, int]]:
         """Those of the wanted objects (digest, suffix, size) that are not there in their full size.
 
@@ -271,15 +365,18 @@ class ObjectStore:
 
     def clean_up(self) -> int:
         """Remove temporary files of writers that are no more, and say how many; after a run was killed."""
-        count = 0
-        folders = [str(self._location), self._root, *(entry.path for entry in _entries(self._root))]
-        for entry in itertools.chain.from_iterable(map(_entries, folders)):
-            # Whoever wrote it may still give it its name, or be removed by somebody else.
-            with contextlib.suppress(OSError):
-                if entry.name.endswith(".tmp") and is_stray(entry.name, entry.stat().st_mtime):
-                    os.unlink(entry.path)
-                    count += 1
-        return count
+        return _remove_strays([str(self._location), self._root, *(entry.path for entry in _entries(self._root))])
+
+
+def _remove_strays(folders: Iterable[str]) -> int:
+    count = 0
+    for entry in itertools.chain.from_iterable(map(_entries, folders)):
+        # Whoever wrote it may still give it its name, or be removed by somebody else.
+        with contextlib.suppress(OSError):
+            if entry.name.endswith(".tmp") and is_stray(entry.name, entry.stat().st_mtime):
+                os.unlink(entry.path)
+                count += 1
+    return count
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

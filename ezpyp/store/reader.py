@@ -32,7 +32,7 @@ from ezpyp.store.connection import (
     open_index,
     translated,
 )
-from ezpyp.store.results import check_payload, has_checksum, newest_results
+from ezpyp.store.results import check_payload, files_of, has_checksum, newest_results
 from ezpyp.store.rows import KnownStep, Revision, RunView, Status, StepView, StoredValue, View
 from ezpyp.store.runs import error_of
 from ezpyp.store.schema_rows import (
@@ -147,6 +147,7 @@ class Reader:
         self._ahead: dict[int | tuple[str, bytes], StoredValue] = {}
         self._last_ahead = self._block = 0
         self._fresh_until = 0.0
+        self._naming_files: frozenset[int] = frozenset()
 
     def __enter__(self) -> Self:
         if self._pid != os.getpid():
@@ -173,6 +174,8 @@ class Reader:
         if version != self._version:
             self._forget()
             self._version = version
+            rows = self._index.connection.execute("SELECT DISTINCT result FROM result_files")
+            self._naming_files = frozenset(result for (result,) in rows)
         self._fresh_until = time.monotonic() + HOLDS_S
 
     def _current_mark(self) -> tuple[int | None, ...] | None:
@@ -462,6 +465,11 @@ class Reader:
         if not self._is_trusted:
             check_trust(self.location, trust=self._trust)
             self._is_trusted = True
+        if stored.result in self._naming_files:
+            with self, translated(self.location):
+                files = files_of(self.connection, stored.result)
+            for file in files:
+                self._objects.put_back(file)
         if stored.digest is None or (stored.key != stored.step_key and has_checksum(stored)):
             raise damaged_index(self.location, f"the row of step {stored.name!r} leads to no result of its own")
         try:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.store.rows import KnownResult, NewResult, Observation, StoredResult, StoredValue
+from ezpyp.store.rows import KnownResult, NamedFile, NewResult, Observation, StoredResult, StoredValue
 
 # One IN query answers 500 keys in 8.9 us a key on a million rows; a query a key takes 12.7.
 _KEYS_A_QUERY = 500
@@ -97,9 +97,9 @@ def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(id_, run, *new[:-2], result_checksum(new)) for id_, run, new in rows],
     )
-    files = [(id_, path, digest) for id_, _, new in rows for path, digest in new.files]
+    files = [(id_, *file) for id_, _, new in rows for file in new.files]
     if files:
-        connection.executemany("INSERT INTO result_files VALUES (?, ?, ?)", files)
+        connection.executemany("INSERT INTO result_files VALUES (?, ?, ?, ?)", files)
     observed = [(id_, *seen) for id_, _, new in rows for seen in new.observed]
     if observed:
         connection.executemany("INSERT INTO observations VALUES (?, ?, ?, ?, ?)", observed)
@@ -116,31 +116,22 @@ def check_payload(name: str, data: bytes, digest: bytes, size: int) -> None:
         )
 
 
-# Files that results name: a result counts as long as they hold what they held.
+# Files that results name: their content lies in the store.
 
 
-def files_of(connection: sqlite3.Connection, result: int) -> tuple[tuple[str, bytes], ...]:
-    """The files that a result names (`ezpyp.File`), with the digests of their content when it was stored."""
-    return tuple(connection.execute("SELECT path, digest FROM result_files WHERE result = ?", (result,)))
+def files_of(connection: sqlite3.Connection, result: int) -> tuple[NamedFile, ...]:
+    """The files that a result names."""
+    rows = connection.execute("SELECT path, digest, size FROM result_files WHERE result = ?", (result,))
+    return tuple(map(NamedFile._make, rows))
 
 
-def changed_files(connection: sqlite3.Connection, results: Collection[int]) -> dict[int, str]:
-    """What is wrong with the files that results name, by result; unchanged files are not read again."""
-    changed = {}
-    for result, path, digest in connection.execute("SELECT result, path, digest FROM result_files"):
-        if result in results and (what := _change(path, digest)):
-            changed[result] = what
-    return changed
-
-
-def _change(path: str, digest: bytes) -> str | None:
-    from ezpyp.hashing.files import FILE_DIGESTS  # imported by runs; looking at a cache starts quicker without
-
-    try:
-        is_same = FILE_DIGESTS.digest(path, strict=False) == digest
-    except OSError as error:
-        return str(error)
-    return None if is_same else f"the file {path!r} is not what the step made: something else wrote to it"
+def named_files(connection: sqlite3.Connection, results: Collection[int]) -> dict[int, list[NamedFile]]:
+    """The files that results name, by result; of those that name any."""
+    found: dict[int, list[NamedFile]] = {}
+    for result, *file in connection.execute("SELECT result, path, digest, size FROM result_files"):
+        if result in results:
+            found.setdefault(result, []).append(NamedFile._make(file))
+    return found
 
 
 # What steps read beside their arguments: recorded with each result, and looked at before the result is used again.

@@ -92,11 +92,19 @@ class Observation(NamedTuple):
     stamp: bytes
 
 
+class NamedFile(NamedTuple):
+    """A file that a result names (`ezpyp.File`, or one in an `ezpyp.Folder`): its path, content and number of bytes."""
+
+    path: str
+    digest: bytes
+    size: int
+
+
 class NewResult(NamedTuple):
     """A result on its way into the index.
 
-    ``origin`` is the result that it was adopted from; ``files`` are the files that it names, each with the
-    digest of its content; ``observed`` is what the step read beside its arguments.
+    ``origin`` is the result that it was adopted from; ``files`` are the files that it names; ``observed`` is what the
+    step read beside its arguments.
     """
 
     key: bytes
@@ -111,7 +119,7 @@ class NewResult(NamedTuple):
     type_name: str
     payload: bytes | None
     origin: int | None = None
-    files: tuple[tuple[str, bytes], ...] = ()
+    files: tuple[NamedFile, ...] = ()
     observed: tuple[Observation, ...] = ()
 
 

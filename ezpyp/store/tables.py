@@ -56,9 +56,10 @@ CREATE TABLE results (
 CREATE INDEX results_by_key ON results (key);
 CREATE INDEX results_by_input_key ON results (input_key) WHERE input_key IS NOT NULL;
 
--- Files that a result names (ezpyp.File) with the digests of their content: a result holds as long as they do.
+-- Files that a result names (ezpyp.File); their content lies in the store, as DIGEST.file.
 CREATE TABLE result_files (
-    result INTEGER NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (result, path)
+    result INTEGER NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (result, path)
 ) WITHOUT ROWID;
 
 -- What the step that gave a result read beside its arguments: the result can be used again while it is the same.

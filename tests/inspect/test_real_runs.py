@@ -231,7 +231,7 @@ def test_log_has_the_output_of_the_run_that_computed_and_why_the_variables_aroun
 
     def is_changed_in(site):
         run(tmp_path, TALKING, LAB_SITE=site)
-        return "environment variable LAB_SITE changed" in ask(cache, "why", "alpha[x=3]").out
+        return "variable LAB_SITE, which the step read, changed" in ask(cache, "why", "alpha[x=3]").out
 
     cache = tmp_path / "cache"
     assert [is_changed_in(site) for site in ("Zurich", "Zurich", "Oslo", "Zurich")] == [False, False, True, False]

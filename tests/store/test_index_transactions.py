@@ -145,7 +145,8 @@ ROWS = {
     "manifests": "(1, x'01', x'')",
     "step_edges": "(2, 0, 1, 'value', 'x')",
     "schema_changes": "(1, 1, 1)",
-    "result_files": "(1, 'a', x'01')",
+    "result_files": "(1, 'a', x'01', 3)",
+    "observations": "(1, 'file', 'a', x'01', x'02')",
     "results": "(1, x'01', NULL, NULL, x'02', 1, 'pickle', 1, '.s', NULL, '9', 'int', 1, x'', x'00')",
 }
 

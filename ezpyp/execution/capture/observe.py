@@ -56,6 +56,9 @@ class ReadObserver:
         if self._depth == 0:
             if self._has_noted:  # a step that failed
                 self._clear()
+            if FILE_DIGESTS.passed:  # by files of another step
+                FILE_DIGESTS.passed.clear()
+                FILE_DIGESTS.listed.clear()
             os.environ.__class__ = _ObservedEnviron
         self._depth += 1
 
@@ -126,6 +129,8 @@ class ReadObserver:
         name = self._name_of(path)
         if name is None or ("folder", name) in self._read:
             return
+        if os.path.join(name, "").startswith(tuple(FILE_DIGESTS.listed)):
+            return
         whole = os.path.abspath(name)
         if self._counts(whole) and not os.path.join(whole, "").startswith(self._made or "\0"):
             self._read["folder", name] = b""  # now: listing it is an event too
@@ -146,7 +151,7 @@ class ReadObserver:
         if not isinstance(path, (str, bytes)) or not path:
             return None
         name = os.fsdecode(path)
-        if name in FILE_DIGESTS.passed or "\0" in name or name == ":memory:":
+        if {name, os.path.normpath(name)} & FILE_DIGESTS.passed or "\0" in name or name == ":memory:":
             return None
         name = os.path.normpath(name)
         return name if os.path.isabs(name) or _working_folder() == self._folder else os.path.abspath(name)

@@ -15,10 +15,11 @@ from ezpyp.store.schema_rows import PRESENT
 # A file that several results share is counted once, for the first of them. The rows are grouped by result
 # before they are joined: nothing else than a result's number leads to its step, and that has no index.
 OWNED = """
-WITH owned AS (SELECT min(r.id) AS id, r.size, r.payload IS NULL AS is_file, r.codec FROM results r
-    WHERE r.origin IS NULL GROUP BY CASE WHEN r.payload IS NULL THEN r.digest ELSE r.id END),
+WITH owned AS (SELECT min(r.id) AS id, r.size, r.payload IS NULL AS is_file, r.codec, 1 AS is_result FROM results r
+    WHERE r.origin IS NULL GROUP BY CASE WHEN r.payload IS NULL THEN r.digest ELSE r.id END
+    UNION ALL SELECT min(f.result), f.size, 1, 'file', 0 FROM result_files f GROUP BY f.digest),
 made AS (SELECT w.result, min(w.step) AS step FROM step_rows w WHERE w.result IS NOT NULL GROUP BY w.result)
-SELECT {by}, count(*), sum(q.size), sum(q.is_file), max(q.size)
+SELECT {by}, sum(q.is_result), sum(q.size), sum(q.is_file), max(q.size)
 FROM owned q LEFT JOIN made m ON m.result = q.id
 LEFT JOIN steps s ON s.id = m.step LEFT JOIN functions f ON f.id = s.function GROUP BY 1 ORDER BY 3 DESC, 1
 """

@@ -9,9 +9,9 @@ from ezpyp.inspect.command import CommandError, Problem, example, reads
 from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.output import one_line, size
-from ezpyp.store.objects import ObjectStore
+from ezpyp.store.objects import FILE_SUFFIX, ObjectStore
 from ezpyp.store.reader import Reader
-from ezpyp.store.results import check_payload
+from ezpyp.store.results import check_payload, files_of
 from ezpyp.store.rows import StepView
 
 
@@ -34,11 +34,20 @@ def get(
     """Write the stored bytes of a result to a file.
 
     The bytes are those that the step's codec made, checked against their digest; nothing is unpickled.
-    `show NAME` names the codec. In a folder the file is called by the name, with the codec's suffix.
+    Of a result that names files (`ezpyp.File`) it is those files. `show NAME` names the codec. In a folder the file is called by the name, with the codec's suffix.
     """
     step = find_step(reader, words, reader.view(run=run, revision=revision)).step
     if output == "-" and sys.stdout.isatty():
         raise CommandError("bytes would garble this terminal: give -o FILE, or a pipe")
+    with reader.translated():
+        files = files_of(reader.connection, step.result_id) if step.result_id is not None else ()
+    if files and output != "-" and (len(files) == 1 or Path(output).is_dir()):
+        for named in files:
+            target = Path(output, Path(named.path).name) if Path(output).is_dir() else Path(output)
+            data = ObjectStore(reader.location, trust=True).open(named.digest, FILE_SUFFIX, named.size, verify=True)
+            _write(target, data, force=force)
+            click.echo(one_line(f"{target}: {size(named.size)} of {named.path}, a file of {step.name}"), err=True)
+        return
     data, suffix = _stored(reader, step)
     if output == "-":
         sys.stdout.flush()

@@ -129,6 +129,8 @@ def _result(result: Fact | None) -> None:
     entry("size", f"{size(result['size'])} as {result['codec']} {result['codec_version']}")
     entry("digest", result["digest"])
     entry("path", result["path"])
+    entry("files", [f"{file['path']}, {size(file['size'])}" for file in result["files"]])
+    entry("also read", [f"{seen['kind']} {seen['name']}" for seen in result["observed"]])
     if result["origin"] is not None:
         entry("taken over", f"from result {result['origin']}: same inputs, so it did not run")
     if result["damage"]:

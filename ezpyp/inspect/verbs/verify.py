@@ -15,7 +15,7 @@ from ezpyp.inspect.command import example, problem, reads
 from ezpyp.inspect.output import Column, format_option, one_line, write_rows
 from ezpyp.store.connection import check_there
 from ezpyp.store.damage import mark_damage
-from ezpyp.store.objects import ObjectStore
+from ezpyp.store.objects import FILE_SUFFIX, ObjectStore
 from ezpyp.store.reader import Reader
 from ezpyp.store.results import check_payload, has_checksum
 from ezpyp.store.rows import StoredResult
@@ -36,7 +36,7 @@ class Finding:
     """One thing that is not as it was stored.
 
     Args:
-        what: "index", "step", "result", "function", "edge", "revision", "row", "trigger" or "view".
+        what: "index", "step", "result", "file", "function", "edge", "revision", "row", "trigger" or "view".
         name: Which one: the step's name where there is one.
         reason: What is wrong.
         known: It is on record already, so that the next run makes it again.
@@ -60,8 +60,12 @@ def verify(reader: Reader, quick: bool, repair: bool, form: str) -> None:
     damaged result; the next run of the pipeline computes it anew.
     """
     results = _results(reader, quick=quick)
-    found = [*_index(reader, quick=quick), *_steps(reader), *_others(reader), *(damage for _, damage in results)]
+    files = _files(reader, quick=quick)
+    damages = [damage for _, damage in (*results, *files)]
+    found = [*_index(reader, quick=quick), *_steps(reader), *_others(reader), *damages]
     if repair:
+        for digest, _ in files:
+            ObjectStore(reader.location).set_aside(digest, FILE_SUFFIX)
         for digest, damage in results:
             if not damage.known:
                 mark_damage(reader.location, digest)
@@ -111,6 +115,15 @@ def _results(reader: Reader, *, quick: bool) -> list[tuple[bytes, Finding]]:
     ]
 
 
+def _files(reader: Reader, *, quick: bool) -> list[tuple[bytes, Finding]]:
+    """Contents of files that results name which are not in the store as they were."""
+    found = []
+    for path, digest, size in reader.ask("SELECT min(path), digest, size FROM result_files GROUP BY digest, size"):
+        if reason := _object_reason(reader, digest, FILE_SUFFIX, size, quick=quick):
+            found.append((digest, Finding("file", path, reason)))
+    return found
+
+
 def _names(reader: Reader, results: list[int]) -> dict[int, str]:
     """The first step of each result, in one walk over the rows: nothing leads from a result to its step."""
     query = (
@@ -126,14 +139,21 @@ def _reason(reader: Reader, row: StoredResult, payload: bytes | None, *, is_own:
         return "its row has another checksum"
     if not is_own:
         return None
+    if payload is None:
+        return _object_reason(reader, row.digest, row.suffix, row.size, quick=quick)
     try:
-        if payload is not None:
-            check_payload(row.digest.hex(), payload, row.digest, row.size)
-        elif quick:
-            return _look(ObjectStore(reader.location).path(row.digest, row.suffix), row.size)
-        else:
-            # Trusted, since the bytes are only looked at.
-            ObjectStore(reader.location, trust=True).open(row.digest, row.suffix, row.size, verify=True)
+        check_payload(row.digest.hex(), payload, row.digest, row.size)
+    except EzpypError as error:
+        return str(error)
+    return None
+
+
+def _object_reason(reader: Reader, digest: bytes, suffix: str, size: int, *, quick: bool) -> str | None:
+    objects = ObjectStore(reader.location, trust=True)  # the bytes are only looked at
+    if quick:
+        return _look(objects.path(digest, suffix), size)
+    try:
+        objects.open(digest, suffix, size, verify=True)
     except EzpypError as error:
         return str(error)
     return None
