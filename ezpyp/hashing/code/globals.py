@@ -1,15 +1,18 @@
 """What a body of code reads from outside: globals, closure variables and imports, with the attributes read of each.
 
 Fed with the operations in the order of control. ``config.model.rate`` is one chain, ``(model, rate)`` of the global
-``config``; the empty chain means that the thing itself is used (called, passed on, stored).
+``config``, as ``config["model"].rate`` is ``(['model'], rate)``; the empty chain means that the thing itself is used
+(called, passed on, stored).
 """
 
 import builtins
 import os
 import sys
+from ast import literal_eval
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
+from types import FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
 from typing import NamedTuple, Protocol
 
 Chain = tuple[str, ...]
@@ -97,6 +100,9 @@ class Uses:
         # The name that was loaded last, and the module that a call or key right behind would give.
         self._loaded = ""
         self._named: Key | None = None
+        # A chain that ended before a constant, as in CONF["k"] or CONF.get("k"), until it is seen whether that is a
+        # key; whether the chain was noted for it alone; and the constant.
+        self._keyed: tuple[Key | int, Chain, bool, object] | None = None
         # type(x) and x.__class__: classes, whose names count anyway.
         self._is_class = False
 
@@ -164,7 +170,8 @@ class Uses:
 
     def _attribute(self, name: str) -> None:
         self.attributes.add(name)
-        if (self._current is None or isinstance(self._current[0], int)) and not (self._is_class and name == "__name__"):
+        is_led_to = self._current is not None and isinstance(self._current[0], tuple) and not _has_key(self._current[1])
+        if not is_led_to and not (self._is_class and name == "__name__"):
             self.loose.add(name)
         self._is_class = name == "__class__"
 
@@ -177,6 +184,7 @@ class Uses:
             # A default for what is missing; anything else done with the name settles the question in _finish.
             return
         self._last = value
+        keyed = self._ends_before(value)
         if self._argument is not None and _is_writing(value):
             followers, written = self._argument
             followers.pop(written, None)
@@ -193,9 +201,34 @@ class Uses:
                 return
             self._finish("text", value)
         self._finish()
-        self._named = named
+        self._named, self._keyed = named, keyed
         self._after_getattr = False
         self._constants = [*self._constants[-1:], value]
+
+    def _ends_before(self, value: object) -> tuple[Key | int, Chain, bool, object] | None:
+        """The chain that a constant may be the key of; the default of a ``get`` is none."""
+        if self._current is None:
+            keyed = self._keyed
+            return keyed if keyed is not None and keyed[1][-1:] == ("get",) else None
+        if type(value) not in (str, int):
+            return None
+        key, chain = self._current
+        return key, tuple(chain), tuple(chain) not in self._entry(key).chains, value
+
+    def _read_key(self, operation: str) -> bool:
+        """Go on with the chain where the constant behind it is a key that is read."""
+        if self._keyed is None or self._named is not None:
+            return False
+        key, chain, is_alone, value = self._keyed
+        if operation == "BINARY_SUBSCR" or (operation == "CALL" and chain[-1:] == ("get",)):
+            longer = [*chain, f"[{value!r}]"]
+        else:
+            return False
+        if is_alone:
+            self._entry(key).chains.pop(chain, None)
+        self._keyed = None
+        self._current = (key, longer)
+        return True
 
     def _module_of(self, name: str) -> Key | None:
         """Return the module that a text names behind what is read now; None behind anything but an import."""
@@ -213,12 +246,16 @@ class Uses:
             self._asked, self._after_getattr = None, False
             self._current = (key, [*chain, name])
             return
+        if self._read_key(operation):
+            self._last = self._argument = self._imported = None
+            self._after_getattr, self._loaded = False, ""
+            return
         if operation == "CONTAINS_OP" and self._current is not None and isinstance(self._subject, str):
             self._finish("text", self._subject)
         self._last = self._argument = None
         if operation not in _NEUTRAL:
             self._finish()
-            self._after_getattr = False
+            self._after_getattr, self._keyed = False, None
             self._imported = named if called or operation == "BINARY_SUBSCR" else None
             if self._imported is not None:
                 self._start(self._imported)
@@ -254,7 +291,7 @@ class Uses:
 
     def _start(self, key: Key | int) -> None:
         self._entry(key)
-        self._is_class = False
+        self._is_class, self._keyed = False, None
         self._current = (key, [])
         self._subject, self._last = self._last, None
 
@@ -297,6 +334,10 @@ class Uses:
         self._entry(self._imported)
         if climbs:
             self._module = (level, f"{module}.{name}", True)
+
+
+def _has_key(chain: list[str]) -> bool:
+    return any(part.startswith("[") for part in chain)
 
 
 def _is_writing(value: object) -> bool:
@@ -371,26 +412,36 @@ def takes_variable(thing: object, rest: Chain) -> bool:
     return thing is os.getenv and not rest
 
 
-# Configuration objects of which code reads plain attributes: only those that it reads count.
+# Configuration objects of which code reads plain attributes, or keys by constants: only those that it reads count.
 
+ABSENT = object()
+"""Stands for a key that is not there, where code asks for it with ``get``."""
 _NOTHING = object()
+_TABLES = frozenset({dict, OrderedDict, MappingProxyType})
 # Its type in C has a slot of its own, which does what that of every object does.
 _PLAIN_READING: tuple[object, ...] = (object.__getattribute__, SimpleNamespace.__getattribute__)
 
 
-def fields_read(value: object, chains: tuple[Chain, ...]) -> dict[str, object]:
-    """Return the attributes that code reads of a configuration object, with their values.
+def fields_read(value: object, chains: tuple[Chain, ...]) -> dict[Chain, object]:
+    """Return the attributes or keys that code reads of a configuration, by the beginnings of chains, with their values.
 
     Returns:
         Nothing where the whole must count: it is no configuration, is used as a thing, or has code that answers.
 
     Example:
         >>> fields_read(SimpleNamespace(beta=2, verbose=0), (("beta",), ("beta", "real")))
-        {'beta': 2}
+        {('beta',): 2}
+        >>> fields_read({"beta": 2, "verbose": 0}, (("['beta']",),))
+        {("['beta']",): 2}
     """
-    if not chains or not all(chains) or not _is_configuration(type(value)):
+    if not chains or not all(chains):
         return {}
-    found = {chain[0]: _field(value, chain[0]) for chain in chains}
+    if type(value) in _TABLES or type(value) in (list, tuple):
+        found = {chain[: 1 + (chain[0] == "get")]: _item(value, chain) for chain in chains}
+    elif _is_configuration(type(value)):
+        found = {chain[:1]: _field(value, chain[0]) for chain in chains}
+    else:
+        return {}
     return {} if any(field is _NOTHING for field in found.values()) else found
 
 
@@ -399,6 +450,18 @@ def _is_configuration(kind: type) -> bool:
     if not plain and "__dataclass_fields__" not in kind.__dict__:
         return False
     return kind.__getattribute__ in _PLAIN_READING and not hasattr(kind, "__getattr__")
+
+
+def _item(value: object, chain: Chain) -> object:
+    """Return what stands under a key of a table, or at a place of a list."""
+    is_asked = chain[0] == "get" and len(chain) > 1
+    if not chain[is_asked].startswith("["):
+        return _NOTHING
+    key = literal_eval(chain[is_asked][1:-1])
+    if isinstance(value, list | tuple):
+        is_there = not is_asked and type(key) is int and -len(value) <= key < len(value)
+        return value[key] if is_there else _NOTHING
+    return value.get(key, ABSENT if is_asked else _NOTHING)  # type: ignore[attr-defined]  # a table
 
 
 def _field(value: object, name: str) -> object:

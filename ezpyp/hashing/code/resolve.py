@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
-from ezpyp.hashing.code.globals import Chain, Use, fields_read
+from ezpyp.hashing.code.globals import ABSENT, Chain, Use, fields_read
 from ezpyp.hashing.code.packages import Ownership
 
 
@@ -171,13 +171,15 @@ def _part_of(library: ModuleType, chain: Chain, policy: Ownership) -> str:
 
 
 def _read(resolved: ResolvedName, chains: tuple[Chain, ...]) -> Iterator[ResolvedName]:
-    """Of a configuration object of which only plain attributes are read, only these count; else the thing itself."""
+    """Of a configuration of which only plain attributes or keys are read, only these count; else the thing itself."""
     values = fields_read(resolved.value, chains) if resolved.label is None else {}
     if not values:
         yield resolved
-    for attribute, value in values.items():
-        below = tuple(chain[1:] for chain in chains if chain[0] == attribute)
-        yield from _read(resolved._replace(name=f"{resolved.name}.{attribute}", value=value), below)
+    for first, value in values.items():
+        below = tuple(chain[len(first) :] for chain in chains if chain[: len(first)] == first)
+        part = first[-1] if first[-1].startswith("[") else f".{first[0]}"
+        label = "absent" if value is ABSENT else None
+        yield from _read(resolved._replace(name=f"{resolved.name}{part}", value=value, label=label), below)
 
 
 def follow(name: str, module: ModuleType, chain: Chain, policy: Ownership) -> tuple[ResolvedName, Chain]:

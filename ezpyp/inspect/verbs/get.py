@@ -34,7 +34,8 @@ def get(
     """Write the stored bytes of a result to a file.
 
     The bytes are those that the step's codec made, checked against their digest; nothing is unpickled.
-    Of a result that names files (`ezpyp.File`) it is those files. `show NAME` names the codec. In a folder the file is called by the name, with the codec's suffix.
+    Of a result that names files (`ezpyp.File`) it is those files.
+    `show NAME` names the codec. In a folder the file is called by the name, with the codec's suffix.
     """
     step = find_step(reader, words, reader.view(run=run, revision=revision)).step
     if output == "-" and sys.stdout.isatty():
