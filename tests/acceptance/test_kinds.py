@@ -2,14 +2,19 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import pyarrow.dataset
+import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from ezpyp import Pipeline
-from ezpyp.errors import DeclarationError, StepFailedError
+from ezpyp.errors import DeclarationError, StepFailedError, UnhashableValueError
+from tests.mpi import python
 
 PAIRS = {
     "dtypes": (np.dtype("f4"), np.dtype("f8")),
@@ -42,6 +47,60 @@ def test_an_argument_is_taken_and_told_apart(tmp_path: Path, pair: tuple[object,
     assert [step.get_result() for step in pipeline.steps] == [type(value).__name__ for value in pair]
     assert len({step.name for step in pipeline.steps}) == 2
     assert ran(tmp_path / "cache", *pair)[1] == 2
+
+
+LAZY = {
+    "a scan": lambda: pl.scan_csv("t.csv"),
+    "a filtered scan": lambda: pl.scan_parquet("t.parquet").filter(pl.col("x") > 1),
+    "a dataset": lambda: pyarrow.dataset.dataset("t.parquet"),
+    "a scanner": lambda: pyarrow.dataset.dataset("t.parquet").scanner(),
+    "a reader": lambda: pyarrow.parquet.ParquetFile("t.parquet"),
+}
+
+
+@pytest.mark.parametrize("make", LAZY.values(), ids=LAZY)
+def test_what_reads_files_later_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"x": [1]}).write_csv("t.csv")
+    pl.DataFrame({"x": [1]}).write_parquet("t.parquet")
+    with pytest.raises(UnhashableValueError, match=r"pass ezpyp\.File\(path\)"):
+        Pipeline("cache", "study").step(is_given)(make())
+
+
+def test_what_is_mapped_or_opened_but_not_read_counts_by_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def cached(number: int) -> int:
+        Path("mapped").write_bytes(bytes([number]))
+        Image.new("L", (1, 1), number).save("image.png")
+        return ran(tmp_path / "cache", np.memmap("mapped", "u1", "r"), Image.open("image.png"))[1]
+
+    assert (cached(1), cached(1), cached(2)) == (0, 2, 0)
+
+
+def test_a_library_s_class_counts_by_name_whether_its_module_is_loaded_or_not(tmp_path: Path) -> None:
+    script = tmp_path / "study.py"
+    source = """
+import sys
+import numpy as np
+import ezpyp
+pipeline = ezpyp.Pipeline("cache", "study")
+
+@pipeline.step
+def check():
+    return isinstance(np.zeros(2), np.recarray), np.rec.array([1, 2]).tolist()
+
+check()
+print(pipeline.execute(output="none").cached, "numpy.rec" in sys.modules)
+"""
+    script.write_text(source)
+    assert python("-W", "error::UserWarning", script, cwd=tmp_path).stdout == "0 True\n"
+    script.write_text("import numpy.rec" + source)
+    assert python(script, cwd=tmp_path).stdout == "1 True\n"
 
 
 def test_a_view_is_the_step_s_own(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ DIFFERENT = {
     "arrow metadata": (pa.schema([("a", pa.int8())]), pa.schema([("a", pa.int8())], {"k": "v"})),
     "polars value": (pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [2]})),
     "polars dtype": (pl.Series("a", [1]), pl.Series("a", [1], pl.Int8)),
+    "polars lazy frame": (pl.DataFrame({"a": [1]}).lazy(), pl.DataFrame({"a": [2]}).lazy()),
+    "polars plan": (pl.DataFrame({"a": [1]}).lazy(), pl.DataFrame({"a": [1]}).lazy().filter(pl.col("a") > 0)),
     "polars name": (pl.Series("a", [1]), pl.Series("b", [1])),
     "polars text": (pl.Series("a", ["x", None]), pl.Series("a", ["x", "y"])),
     "polars null": (pl.Series("a", [1, None]), pl.Series("a", [None, 1])),

@@ -100,11 +100,24 @@ def is_user_module(name: str, module: ModuleType | None) -> bool:
         # A user's file may be called like a module of the standard library; its place tells.
         path = getattr(module, "__file__", None)
         return path is not None and is_user_file(path)
-    path = _file_of(module) if module is not None else None
+    # A part that is not loaded yet, as `numpy.rec` where code names `numpy.recarray`, stands where its package does.
+    module = module or sys.modules.get(top)
+    if module is None:
+        return is_user_file(_origin_of(top))
+    path = _file_of(module)
     if path is not None:
         return is_user_file(path)
     origin = getattr(getattr(module, "__spec__", None), "origin", None)
     return origin not in _BUILT_IN
+
+
+def _origin_of(package: str) -> str:
+    """Where a package would be loaded from; the working folder where nowhere, as what `exec` made."""
+    try:
+        spec = util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    return (spec and spec.origin) or package
 
 
 def _file_of(module: ModuleType) -> str | None:

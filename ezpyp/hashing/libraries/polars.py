@@ -1,5 +1,6 @@
 """Polars: frames and series by names, dtypes and values; chunks, offsets and what lies under nulls do not count."""
 
+import re
 from array import array
 from collections.abc import Iterator
 from functools import cache
@@ -14,7 +15,10 @@ from ezpyp.hashing.walk import Children, Node, Walker
 
 _FRAME = tag("polars frame")
 _SERIES = tag("polars series")
+_LAZY = tag("polars lazy frame")
 _PART = tag("part")
+# As a line of a plan says it: "Csv SCAN [data.csv]".
+_SCAN = re.compile(r"^\s*\w+ SCAN\b", re.MULTILINE)
 # Texts of so many rows are joined at a time.
 _ROWS = 1 << 17
 _CODES = {"Int8": "b", "Int16": "h", "Int32": "i", "Int64": "q", "Float32": "f", "Float64": "d"} | {
@@ -105,8 +109,18 @@ def _has_numpy() -> bool:
     return find_spec("numpy") is not None
 
 
+def walk_lazy(w: Walker, frame: pl.LazyFrame) -> Children:
+    """A lazy frame: its plan, with the frames that it holds; files that it would read are in no plan."""
+    if _SCAN.search(frame.explain(optimized=False)):
+        w.refuse(frame, "it reads files when it is collected; pass ezpyp.File(path) and scan it in the step")
+    w.emit(_LAZY)
+    yield frame.serialize()
+
+
 def find(kind: type) -> Node | None:
     """Return the way to write instances of ``kind``, if it is a frame or series."""
+    if kind is pl.LazyFrame:
+        return walk_lazy
     if kind is pl.DataFrame:
         return walk_frame
     return walk_series if kind is pl.Series else None

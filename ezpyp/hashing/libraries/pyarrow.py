@@ -90,10 +90,18 @@ def walk_type(w: Walker, value: pa.DataType | pa.Field | pa.Schema) -> Children:
     yield schema.serialize().to_pybytes()
 
 
+def refuse_lazy(w: Walker, value: object) -> Children:
+    """A dataset and what is made of it: files that are read later."""
+    w.refuse(value, "it reads files later; pass ezpyp.File(path) or ezpyp.Folder(path) and open it in the step")
+    yield from ()
+
+
 def find(kind: type) -> Node | None:
     """Return the way to write instances of ``kind``, if it is one of Arrow's."""
     if kind in (pa.Table, pa.RecordBatch):
         return walk_table
     if kind in (pa.Array, pa.ChunkedArray):
         return walk_array
+    if kind.__module__ in ("pyarrow._dataset", "pyarrow._dataset_parquet", "pyarrow.parquet.core"):
+        return refuse_lazy
     return walk_type if kind in (pa.DataType, pa.Field, pa.Schema) else None
