@@ -78,6 +78,13 @@ def test_every_script_and_command_prints_what_the_readme_shows(tmp_path: Path) -
     play(blocks(README), tmp_path)
 
 
+def test_the_examples_on_what_is_tracked_hold(tmp_path: Path) -> None:
+    examples = [block.text for block in blocks((ROOT / "docs/tracking.md").read_text()) if block.language == "python"]
+    (tmp_path / "examples.py").write_text("\n".join(examples))
+    assert len(examples) == 3
+    assert "Error" not in run("python examples.py", tmp_path)
+
+
 def test_a_wrong_output_in_the_readme_would_be_seen(tmp_path: Path) -> None:
     with pytest.raises(pytest.fail.Exception, match="echo two"):
         play(blocks("```console\n$ echo one\none\n$ echo two\none\n```\n"), tmp_path)
