@@ -6,8 +6,10 @@ import pty
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -16,9 +18,10 @@ from ezpyp.execution.capture.stream import HeadAndTail
 from tests.mpi import clean_environ
 
 PRELUDE = """
-import json, os, subprocess, sys, time, warnings
+import contextlib, io, json, logging, os, signal, subprocess, sys, time, warnings
 from ezpyp.execution.capture.capture import Capture
 
+warnings.filterwarnings("ignore", "This process .* is multi-threaded")  # newer Pythons' word on any fork
 said = []
 
 def step(body, capture):
@@ -29,95 +32,80 @@ def step(body, capture):
         end = capture.end()
         said.append(None if end is None else [part.decode("utf-8", "replace") for part in end])
 
-def finish():
-    with open(sys.argv[1], "w") as file:
-        json.dump(said, file)
-"""
-
-NOISY_C = """
-import ctypes
-libc = ctypes.CDLL(None)
-def c_print(text):
-    libc.write(1, text, len(text))
-"""
-
-
-@dataclass
-class Ran:
-    """A process that has ended: what it showed, and what was kept of each step."""
-
-    code: int
-    stdout: str
-    stderr: str
-    said: list[list[str] | None]
-
-
-def ran(tmp_path: Path, script: str, *, prelude: str = PRELUDE, stdout: int | None = None, unbuffered: str = "") -> Ran:
-    path, answer = tmp_path / "script.py", tmp_path / "said.json"
-    path.write_text(prelude + textwrap.dedent(script) + "\nfinish()\n")
-    out, err = tmp_path / "out.txt", tmp_path / "err.txt"
-    with out.open("wb") as out_file, err.open("wb") as err_file:
-        done = subprocess.run(
-            [sys.executable, str(path), str(answer)],
-            stdout=out_file if stdout is None else stdout,
-            stderr=err_file,
-            stdin=subprocess.DEVNULL,
-            env=clean_environ({"PYTHONUNBUFFERED": unbuffered}),
-            timeout=60,
-        )
-    said = json.loads(answer.read_text()) if answer.exists() else []
-    return Ran(done.returncode, out.read_text(errors="replace"), err.read_text(errors="replace"), said)
-
-
-def test_python_c_and_children_are_kept_and_shown_in_order(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        NOISY_C
-        + """
-        def body():
-            print("one", flush=True)
-            c_print(b"two\\n")
-            print("three", flush=True)
-            subprocess.run(["sh", "-c", "echo four; echo five >&2"])
-            print("six", flush=True)
-
-        with Capture() as capture:
+def steps(*bodies, mode="fd"):
+    with Capture(mode) as capture:
+        for body in bodies:
             step(body, capture)
-        print("after")
-        """.replace("\n        ", "\n"),
-    )
+    return capture
 
-    assert done.said == [["one\ntwo\nthree\nfour\nsix\n", "five\n", ""]]
-    assert done.stdout == "one\ntwo\nthree\nfour\nsix\nafter\n"
-    assert done.stderr == "five\n"
+def shown():
+    return os.path.getsize(os.path.join(os.path.dirname(sys.argv[1]), "out"))
 
-
-def test_streams_without_buffers_are_kept(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        with Capture() as capture:
-            step(lambda: (print("p"), os.write(1, b"c\\n"), print("q", end="")), capture)
-        """,
-        unbuffered="1",
-    )
-
-    assert done.said == [["p\nc\nq", "", ""]]
-    assert done.stdout == "p\nc\nq"
+"""
+WITH_C = "import ctypes\nlibc = ctypes.CDLL(None)\n"
+FINISH = "\nwith open(sys.argv[1], 'w') as file:\n    json.dump(said, file)\n"
 
 
 @dataclass
 class Case:
-    """A script, and what it shows and says; what is None may be anything."""
+    """A script, and what is kept of its steps and shown.
+
+    Attributes:
+        said: For each step its output, with its errors and log records where there are some; None for a silent one.
+        stdout: What is shown; what the steps said if this is None, and so for `stderr`.
+        code: The exit code.
+        before: What the script does at first.
+        env: Environment variables.
+    """
 
     script: str
-    said: list[list[str] | None] | None = None
+    said: Any = field(default_factory=list)
     stdout: str | None = None
     stderr: str | None = None
     code: int = 0
+    before: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+
+    def check(self, folder: Path, stdout: int | None = None) -> None:
+        (folder / "script.py").write_text(self.before + PRELUDE + textwrap.dedent(self.script) + FINISH)
+        command = [sys.executable, str(folder / "script.py"), str(folder / "said")]
+        with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
+            done = subprocess.run(
+                command, stdout=stdout or out, stderr=err, stdin=subprocess.DEVNULL, env=clean_environ(self.env),
+                timeout=60,
+            )  # fmt: skip
+        out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
+        assert done.returncode == self.code, err
+        said = self.said if self.said is ANY else [[one, "", ""] if isinstance(one, str) else one for one in self.said]
+        if self.code == 0:
+            assert json.loads((folder / "said").read_text()) == said
+        for number, text, found in ((0, self.stdout, out), (1, self.stderr, err)):
+            if text is not None or (self.said is not ANY and stdout is None):
+                assert found == ("".join(step[number] for step in said if step) if text is None else text)
 
 
 CASES = {
+    "python, C and children in order": Case(
+        """
+        def body():
+            print("one", flush=True)
+            libc.write(1, b"two\\n", 4)
+            print("three", flush=True)
+            subprocess.run(["sh", "-c", "echo four; echo five >&2"])
+            print("six", flush=True)
+
+        steps(body)
+        print("after")
+        """,
+        said=[["one\ntwo\nthree\nfour\nsix\n", "five\n", ""]],
+        stdout="one\ntwo\nthree\nfour\nsix\nafter\n",
+        before=WITH_C,
+    ),
+    "streams without buffers": Case(
+        """steps(lambda: (print("p"), os.write(1, b"c\\n"), print("q", end="")))""",
+        said=["p\nc\nq"],
+        env={"PYTHONUNBUFFERED": "1"},
+    ),
     "each step has its own words and a silent one none": Case(
         """
         with Capture() as capture:
@@ -126,55 +114,40 @@ CASES = {
             print("nobody's", flush=True)
             step(lambda: sys.stderr.write("b"), capture)
         """,
-        said=[["a\n", "", ""], None, ["", "b", ""]],
+        said=["a\n", None, ["", "b", ""]],
         stdout="a\nnobody's\n",
-        stderr="b",
     ),
     "lines of ezpyp are shown and not kept": Case(
         """
+        def body():
+            print("mine", flush=True)
+            capture.stdout.write("[PASS]\\n")
+            capture.stdout.flush()
+
         with Capture() as capture:
-            def body():
-                print("mine", flush=True)
-                capture.stdout.write("[PASS]\\n")
-                capture.stdout.flush()
             step(body, capture)
             console = capture.stdout
         console.write("last\\n"); console.flush()
         """,
-        said=[["mine\n", "", ""]],
+        said=["mine\n"],
         stdout="mine\n[PASS]\nlast\n",
     ),
     "output that was buffered before stays before": Case(
         """
         print("before")
-        with Capture() as capture:
-            step(lambda: print("inside"), capture)
+        steps(lambda: print("inside"))
         print("after")
         """,
-        said=[["inside\n", "", ""]],
+        said=["inside\n"],
         stdout="before\ninside\nafter\n",
     ),
     "a reference to the old stream is kept too": Case(
         """
-        import logging
         logging.basicConfig(level="INFO", format="%(message)s")
         old = sys.stdout
-        with Capture() as capture:
-            step(lambda: (print("to the old", file=old), logging.info("logged")), capture)
+        steps(lambda: (print("to the old", file=old), logging.info("logged")))
         """,
         said=[["to the old\n", "logged\n", ""]],
-        stdout="to the old\n",
-        stderr="logged\n",
-    ),
-    "a step that closes a descriptor does not silence the next": Case(
-        """
-        with Capture() as capture:
-            step(lambda: os.close(1), capture)
-            step(lambda: print("still here", flush=True), capture)
-        """,
-        said=[None, ["still here\n", "", ""]],
-        stdout="still here\n",
-        code=0,
     ),
     "a step may close its streams": Case(
         """
@@ -186,250 +159,43 @@ CASES = {
             step(closing, capture)
             step(lambda: print("second"), capture)
             step(lambda: os.close(1), capture)
-            step(lambda: print("third"), capture)
+            step(lambda: print("third", flush=True), capture)
             capture.stdout.write("line\\n"); capture.stdout.flush()
         print("after")
         """,
-        said=[["first\n", "", ""], ["second\n", "", ""], None, ["third\n", "", ""]],
+        said=["first\n", "second\n", None, "third\n"],
         stdout="first\nsecond\nthird\nline\nafter\n",
-        code=0,
+    ),
+    "a file that took the closed descriptor is left alone": Case(
+        """
+        def body():
+            os.close(1)
+            global mine
+            mine = open(sys.argv[1] + ".mine", "w+")
+            assert mine.fileno() == 1
+
+        steps(body)
+        mine.write("whole")
+        mine.seek(0)
+        assert mine.read() == "whole"
+        """,
+        said=[None],
     ),
     "a step may replace its streams": Case(
         """
-        import contextlib, io
         def body():
             with contextlib.redirect_stdout(io.StringIO()) as text:
                 print("hidden")
             sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="latin-1", line_buffering=True)
             print("wrapped \\xe9")
 
-        with Capture() as capture:
-            step(body, capture)
-            step(lambda: print("still"), capture)
+        steps(body, lambda: print("still"))
         print("after", flush=True)
         """,
-        said=[["wrapped \ufffd\n", "", ""], ["still\n", "", ""]],
+        said=["wrapped \ufffd\n", "still\n"],
         stdout="wrapped \ufffd\nstill\nafter\n",
-        code=0,
     ),
-    "a forked child is kept and may outlive the step": Case(
-        """
-        warnings.simplefilter("ignore")  # newer Pythons warn of a fork beside the thread that shows
-
-        def forking():
-            if os.fork() == 0:
-                print("child", flush=True)
-                time.sleep(0.3)
-                print("late child", flush=True)
-                os._exit(0)
-            time.sleep(0.15)
-            print("parent", flush=True)
-
-        with Capture() as capture:
-            step(forking, capture)
-            step(os.wait, capture)
-        """,
-        said=[["child\nparent\n", "", ""], ["late child\n", "", ""]],
-        stdout="child\nparent\nlate child\n",
-    ),
-    "processes of multiprocessing are kept": Case(
-        """
-        import multiprocessing
-        warnings.simplefilter("ignore")
-
-        def body():
-            process = multiprocessing.get_context("fork").Process(target=print, args=("from a worker",))
-            process.start(); process.join()
-
-        with Capture() as capture:
-            step(body, capture)
-        """,
-        said=[["from a worker\n", "", ""]],
-        stdout="from a worker\n",
-    ),
-    "os exit in a step loses nothing": Case(
-        """
-        def body():
-            print("python", flush=True)
-            os.write(2, b"descriptor")
-            os._exit(3)
-
-        with Capture() as capture:
-            step(body, capture)
-        """,
-        stdout="python\n",
-        stderr="descriptor",
-        code=3,
-    ),
-    "what python printed is shown before a crash": Case(
-        """
-        import signal
-        with Capture() as capture:
-            step(lambda: (print("last words", flush=True), os.kill(os.getpid(), signal.SIGKILL)), capture)
-        """,
-        stdout="last words\n",
-        code=-9,
-    ),
-    "a child is shown while the step still runs": Case(
-        """
-        def body():
-            subprocess.run(["echo", "early"])
-            deadline = time.monotonic() + 20
-            while os.path.getsize(shown) == 0 and time.monotonic() < deadline:
-                time.sleep(0.01)
-            print("seen" if os.path.getsize(shown) else "not seen")
-
-        shown = os.path.join(os.path.dirname(sys.argv[1]), "out.txt")
-        with Capture() as capture:
-            step(body, capture)
-        """,
-        said=[["early\nseen\n", "", ""]],
-    ),
-    "what interrupts a write may write too": Case(
-        """
-        import contextlib
-        @contextlib.contextmanager
-        def interrupted(last):
-            if last != b"!":
-                capture._streams[1].write(b"handler!")
-            yield
-
-        with Capture() as capture:
-            capture._streams[1].suspended = interrupted
-            step(lambda: os.write(2, b"main"), capture)
-        """,
-        said=[["", "mainhandler!", ""]],
-    ),
-    "who keeps the binary stream alone may write after the run": Case(
-        """
-        import gc
-        with Capture() as capture:
-            step(lambda: globals().update(kept=sys.stdout.buffer), capture)
-        del capture
-        gc.collect()
-        kept.write(b"late")
-        kept.flush()
-        """,
-        stdout="late",
-        code=0,
-    ),
-    "a users own tee over the descriptor is kept once": Case(
-        """
-        class Tee:
-            def __init__(self, *files): self.files = files
-            def write(self, text): return [file.write(text) for file in self.files][0]
-            def flush(self): [file.flush() for file in self.files]
-
-        sys.stdout = Tee(sys.stdout, open(os.devnull, "w"))
-        with Capture() as capture:
-            step(lambda: (print("once"), print("twice")), capture)
-        """,
-        said=[["once\ntwice\n", "", ""]],
-        stdout="once\ntwice\n",
-    ),
-    "a warning that the user ignores is not kept": Case(
-        """
-        warnings.simplefilter("ignore")
-        with Capture() as capture:
-            step(lambda: warnings.warn("quiet"), capture)
-        """,
-        said=[None],
-    ),
-    "a handler made in a step works after the run": Case(
-        """
-        import logging
-        with Capture() as capture:
-            step(lambda: logging.basicConfig(format="%(message)s"), capture)
-        logging.warning("after the run")
-        with Capture() as capture:
-            step(lambda: logging.warning("in the next"), capture)
-        """,
-        said=[None, ["", "in the next\n", ""]],
-        stderr="after the run\nin the next\n",
-    ),
-    "everything is put back": Case(
-        """
-        import threading
-        def state():
-            return sys.stdout, sys.stderr, os._exit, warnings.showwarning, sorted(os.listdir("/proc/self/fd"))
-
-        import ctypes, logging
-        with Capture() as capture:
-            pass
-        before, made = state(), logging.getLogRecordFactory()
-        for _ in range(3):
-            with Capture() as capture:
-                step(lambda: print("x"), capture)
-        del capture
-        assert state() == before, (state(), before)
-        assert logging.getLogRecordFactory() is made
-        assert threading.active_count() == 1
-        """,
-        code=0,
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_what_is_shown_and_kept(tmp_path: Path, case: Case) -> None:
-    done = ran(tmp_path, case.script)
-
-    assert done.code == case.code, done.stderr
-    for part in ("said", "stdout", "stderr"):
-        assert getattr(case, part) in (None, getattr(done, part)), part
-
-
-def test_both_ends_of_much_output_are_kept_and_all_is_shown(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        with Capture() as capture:
-            step(lambda: [print(f"line {n:06d}") for n in range(100_000)], capture)
-        """,
-    )
-    assert done.said[0] is not None
-    kept = done.said[0][0]
-
-    assert kept.startswith("line 000000\n")
-    assert kept.endswith("line 099999\n")
-    assert f"[... {1_200_000 - 65536} bytes left out ...]" in kept
-    assert len(kept) < 66_000
-    assert done.stdout.count("\n") == 100_000
-
-
-def test_c_code_that_leaves_its_words_in_a_buffer_is_kept(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        libc.printf(b"before the run\\n")
-        with Capture() as capture:
-            step(lambda: libc.printf(b"number %d, ", ctypes.c_int(5)), capture)
-            step(lambda: libc.puts(b"and more"), capture)
-            step(lambda: None, capture)
-        """,
-        prelude=PRELUDE + NOISY_C,
-    )
-
-    assert done.said == [["number 5, ", "", ""], ["and more\n", "", ""], None]
-    assert done.stdout == "before the run\nnumber 5, and more\n"
-
-
-def test_c_code_of_a_library_is_kept_where_ctypes_is_not_loaded(tmp_path: Path) -> None:
-    script = """
-        with Capture() as capture:
-            {}
-            step(lambda: None, capture)
-        assert ("ctypes" in sys.modules) == {}
-        """
-    extension = "sys.modules['mine'] = type(sys)('mine'); sys.modules['mine'].__file__ = 'mine.abi3.so'"
-
-    assert ran(tmp_path, script.format("pass", False)).code == 0
-    assert ran(tmp_path, script.format(extension, True)).code == 0
-
-
-def test_a_step_may_lead_a_descriptor_elsewhere_to_read_what_is_printed(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
+    "a step may lead a descriptor elsewhere to read what is printed": Case(
         """
         import tempfile
         def body():
@@ -443,229 +209,316 @@ def test_a_step_may_lead_a_descriptor_elsewhere_to_read_what_is_printed(tmp_path
                 file.seek(0)
                 print("read", file.read(), flush=True)
 
-        with Capture() as capture:
-            step(body, capture)
+        steps(body)
         """,
-    )
-
-    words = "before\nread b'inside\\nand below'\n"
-    assert done.stdout == words
-    assert done.said == [[words, "", ""]]
-
-
-def test_a_text_larger_than_a_piece_is_shown_whole(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
+        said=["before\nread b'inside\\nand below'\n"],
+    ),
+    "a forked child is kept and may outlive the step": Case(
         """
-        with Capture() as capture:
-            step(lambda: print("x" * 3_000_001 + "end"), capture)
+        def forking():
+            if os.fork() == 0:
+                print("child", flush=True)
+                time.sleep(0.3)
+                print("late child", flush=True)
+                os._exit(0)
+            time.sleep(0.15)
+            print("parent", flush=True)
+
+        steps(forking, os.wait)
         """,
-    )
-
-    assert len(done.stdout) == 3_000_005
-    assert done.stdout.endswith("xend\n")
-    assert done.said[0][0].endswith("xend\n")
-
-
-def test_much_output_of_a_child_needs_no_memory(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
+        said=["child\nparent\n", "late child\n"],
+    ),
+    "os exit in a step loses nothing": Case(
+        """steps(lambda: (print("python", flush=True), os.write(2, b"descriptor"), os._exit(3)))""",
+        stdout="python\n",
+        stderr="descriptor",
+        code=3,
+    ),
+    "what python printed is shown before a crash": Case(
+        """steps(lambda: (print("last words", flush=True), os.kill(os.getpid(), signal.SIGKILL)))""",
+        stdout="last words\n",
+        code=-9,
+    ),
+    "a child is shown while the step still runs": Case(
         """
-        from tests.memory import peak_bytes
-        with Capture() as capture:
-            step(lambda: subprocess.run("head -c 300000000 /dev/zero", shell=True), capture)
-            step(lambda: None, capture)
-            file_bytes = os.fstat(1).st_blocks * 512
-        sys.stderr.write(f"{file_bytes} {peak_bytes()}")
-        """,
-        stdout=subprocess.DEVNULL,
-    )
-    file_bytes, peak = map(int, done.stderr.split())
-
-    assert done.said[0] is not None
-    assert f"{300_000_000 - 65536} bytes left out" in done.said[0][0]
-    assert peak < 100_000_000
-    assert file_bytes == 0  # given back when the next step begins
-
-
-def test_binary_output_is_kept_as_it_is() -> None:
-    script = "from ezpyp.execution.capture.capture import Capture\nimport os, sys\nwith Capture() as c:\n c.begin()\n"
-    script += " sys.stdout.buffer.write(bytes(range(256)))\n os.write(1, b'\\xff')\n said = c.end()\n"
-    script += "assert said.stdout == bytes(range(256)) + b'\\xff', said"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=clean_environ(), timeout=60)
-
-    assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout == bytes(range(256)) + b"\xff"
-
-
-def test_a_file_that_took_the_closed_descriptor_is_left_alone(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        with Capture() as capture:
-            def body():
-                os.close(1)
-                global mine
-                mine = open(sys.argv[1] + ".mine", "w")
-                assert mine.fileno() == 1
-            step(body, capture)
-        mine.write("whole")
-        mine.close()
-        """,
-    )
-
-    assert done.code == 0, done.stderr
-    assert (tmp_path / "said.json.mine").read_text() == "whole"
-
-
-def test_a_crash_report_of_python_is_shown(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        import faulthandler
-        faulthandler.enable()
-        with Capture() as capture:
-            step(os.abort, capture)
-        """,
-    )
-
-    assert "Fatal Python error: Aborted" in done.stderr
-
-
-def test_crash_reports_go_to_standard_error_after_a_run(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        import faulthandler
-        faulthandler.enable()
-        with Capture() as capture:
-            pass
-        os.abort()
-        """,
-    )
-
-    assert "Fatal Python error: Aborted" in done.stderr
-
-
-def test_c_code_that_holds_the_interpreter_lock_cannot_deadlock(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        import ctypes
-        libc = ctypes.PyDLL(None)
         def body():
-            block = b"x" * 1_000_000
-            for _ in range(20):
-                assert libc.write(1, block, len(block)) == len(block)
+            subprocess.run(["echo", "early"])
+            deadline = time.monotonic() + 20
+            while not shown() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            print("seen" if shown() else "not seen")
+
+        steps(body)
+        """,
+        said=["early\nseen\n"],
+    ),
+    "what interrupts a write may write too": Case(
+        """
+        @contextlib.contextmanager
+        def interrupted(last):
+            if last != b"!":
+                capture._streams[1].write(b"handler!")
+            yield
 
         with Capture() as capture:
-            step(body, capture)
+            capture._streams[1].suspended = interrupted
+            step(lambda: os.write(2, b"main"), capture)
         """,
-    )
-
-    assert len(done.stdout) == 20_000_000
-    assert done.said[0] is not None
-
-
-def test_a_signal_handler_may_print_while_a_print_is_under_way(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
+        said=[["", "mainhandler!", ""]],
+        stderr="handler!main",
+    ),
+    "a signal handler may print while a print is under way": Case(
         """
-        import signal
         count = 0
         def handler(*_):
             global count
             count += 1
             sys.stderr.write("tick\\n")
 
-        signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
         def body():
             deadline = time.monotonic() + 1
             while time.monotonic() < deadline and count < 200:
                 os.write(1, b"c\\n")
                 print("p")
-
-        with Capture() as capture:
-            step(body, capture)
             signal.setitimer(signal.ITIMER_REAL, 0, 0)
-        """,
-    )
 
-    assert done.code == 0, done.stderr
-    assert set(done.stderr.split()) == {"tick"}
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        steps(body)
+        assert {*said[0][0].split()} == {"c", "p"} and {*said[0][1].split()} == {"tick"}
+        """,
+        said=ANY,
+    ),
+    "who keeps the binary stream alone may write after the run": Case(
+        """
+        import gc
+        steps(lambda: globals().update(kept=sys.stdout.buffer))
+        gc.collect()
+        kept.write(b"late")
+        kept.flush()
+        """,
+        said=[None],
+        stdout="late",
+    ),
+    "binary output": Case(
+        """
+        with Capture() as capture:
+            capture.begin()
+            sys.stdout.buffer.write(bytes(range(256)))
+            os.write(1, b"\\xff")
+            kept = capture.end().stdout
+        assert kept == bytes(range(256)) + b"\\xff" and shown() == 257
+        """,
+        said=[],
+        stdout=ANY,
+    ),
+    "a users own tee over the descriptor is kept once": Case(
+        """
+        class Tee:
+            def __init__(self, *files): self.files = files
+            def write(self, text): return [file.write(text) for file in self.files][0]
+            def flush(self): [file.flush() for file in self.files]
+
+        sys.stdout = Tee(sys.stdout, open(os.devnull, "w"))
+        steps(lambda: (print("once"), print("twice")))
+        """,
+        said=["once\ntwice\n"],
+    ),
+    "a warning that the user ignores is not kept": Case(
+        """
+        warnings.simplefilter("ignore")
+        steps(lambda: warnings.warn("quiet"))
+        """,
+        said=[None],
+    ),
+    "each step keeps a warning that is shown once": Case(
+        """
+        def body():
+            warnings.warn("overflow", RuntimeWarning)
+
+        steps(body, body)
+        assert said[0] == said[1] and "RuntimeWarning: overflow" in said[0][1]
+        sys.stderr.flush()
+        with open(sys.argv[1].replace("said", "err")) as file:
+            assert file.read().count("RuntimeWarning: overflow") == 1
+        """,
+        said=ANY,
+    ),
+    "log records are kept once whether a handler shows them or not": Case(
+        """
+        quiet, loud = logging.getLogger("quiet"), logging.getLogger("loud")
+        quiet.setLevel("INFO")
+        steps(
+            lambda: (quiet.info("to nobody %d", 1), loud.warning("to the last resort")),
+            lambda: quiet.info("wrong arguments %d", "x"),
+        )
+        assert not logging.getLogger().handlers
+        quiet.info("outside")
+        """,
+        said=[
+            ["", "to the last resort\n", "INFO quiet: to nobody 1\n"],
+            ["", "", "INFO quiet: wrong arguments %d\n"],
+        ],
+    ),
+    "a handler made in a step works after the run": Case(
+        """
+        steps(lambda: logging.basicConfig(format="%(message)s"))
+        logging.warning("after the run")
+        steps(lambda: logging.warning("in the next"))
+        """,
+        said=[None, ["", "in the next\n", ""]],
+        stderr="after the run\nin the next\n",
+    ),
+    "everything is put back": Case(
+        """
+        import ctypes, threading
+        def state():
+            return sys.stdout, sys.stderr, os._exit, warnings.showwarning, sorted(os.listdir("/proc/self/fd"))
+
+        steps()
+        before, made = state(), logging.getLogRecordFactory()
+        for _ in range(3):
+            steps(lambda: print("x"))
+        assert state() == before, (state(), before)
+        assert logging.getLogRecordFactory() is made
+        assert threading.active_count() == 1
+        """,
+        said=["x\n"] * 3,
+    ),
+    "both ends of much output are kept and all is shown": Case(
+        """
+        steps(lambda: [print(f"line {n:06d}") for n in range(100_000)])
+        kept = said[0][0]
+        assert kept.startswith("line 000000\\n") and kept.endswith("line 099999\\n")
+        assert f"[... {1_200_000 - 65536} bytes left out ...]" in kept and len(kept) < 66_000
+        assert shown() == 1_200_000
+        """,
+        said=ANY,
+    ),
+    "a text larger than a piece is shown whole": Case(
+        """
+        steps(lambda: print("x" * 3_000_001 + "end"))
+        assert shown() == 3_000_005 and said[0][0].endswith("xend\\n")
+        """,
+        said=ANY,
+    ),
+    "c code that leaves its words in a buffer": Case(
+        """
+        libc.printf(b"before the run\\n")
+        steps(lambda: libc.printf(b"number %d, ", ctypes.c_int(5)), lambda: libc.puts(b"and more"), lambda: None)
+        """,
+        said=["number 5, ", "and more\n", None],
+        stdout="before the run\nnumber 5, and more\n",
+        before=WITH_C,
+    ),
+    "c code of a library where ctypes is not loaded": Case(
+        """
+        steps(lambda: None)
+        assert "ctypes" not in sys.modules
+        sys.modules["mine"] = type(sys)("mine")
+        sys.modules["mine"].__file__ = "mine.abi3.so"
+        steps(lambda: None)
+        assert "ctypes" in sys.modules
+        """,
+        said=[None, None],
+    ),
+    "c code that holds the interpreter lock cannot deadlock": Case(
+        """
+        import ctypes
+        libc = ctypes.PyDLL(None)
+        block = b"x" * 1_000_000
+        steps(lambda: [libc.write(1, block, len(block)) for _ in range(20)])
+        assert shown() == 20_000_000 and said[0]
+        """,
+        said=ANY,
+    ),
+    "a crash report goes where errors go, in a run": Case(
+        """
+        import faulthandler
+        faulthandler.enable()
+        if os.fork() == 0:
+            steps(os.abort)
+        os.wait()
+        with open(sys.argv[1].replace("said", "err")) as file:
+            assert "Fatal Python error: Aborted" in file.read()
+        """,
+        said=ANY,
+    ),
+    "and after it": Case(
+        """
+        import faulthandler
+        faulthandler.enable()
+        steps()
+        if os.fork() == 0:
+            os.abort()
+        os.wait()
+        with open(sys.argv[1].replace("said", "err")) as file:
+            assert "Fatal Python error: Aborted" in file.read()
+        """,
+        said=ANY,
+    ),
+    "missing descriptors are no error": Case(
+        """steps(lambda: sys.stderr.write("only this"))""",
+        said=[["", "only this", ""]],
+        before="import os\nos.close(1)\nimport sys\nsys.stdout = None\n",
+    ),
+}
+LOUD = """steps(lambda: (os.write(1, b"c\\n"), print("p")), mode={!r})"""
+for mode, kept in {"off": None, "python": "p\n", "fd": "c\np\n"}.items():
+    CASES[f"mode {mode}"] = Case(LOUD.format(mode), said=[kept], stdout="c\np\n")
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_is_shown_and_kept(tmp_path: Path, case: Case) -> None:
+    case.check(tmp_path)
+
+
+def test_much_output_of_a_child_needs_no_memory(tmp_path: Path) -> None:
+    script = """
+    from tests.memory import peak_bytes
+    with Capture() as capture:
+        step(lambda: subprocess.run("head -c 300000000 /dev/zero", shell=True), capture)
+        step(lambda: None, capture)
+        assert os.fstat(1).st_blocks == 0  # given back when the next step begins
+    assert f"{300_000_000 - 65536} bytes left out" in said[0][0]
+    assert peak_bytes() < 100_000_000
+    """
+    with open(os.devnull, "wb") as nowhere:
+        Case(script, said=ANY).check(tmp_path, nowhere.fileno())
 
 
 def test_a_stream_that_nobody_reads_ends_nothing(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
-    done = ran(
-        tmp_path,
-        """
-        with Capture() as capture:
-            step(lambda: print("unheard", flush=True), capture)
-        sys.stdout = None
-        """,
-        stdout=write,
-    )
+    script = """
+    steps(lambda: print("unheard", flush=True))
+    sys.stdout = None
+    """
+    Case(script, said=["unheard\n"]).check(tmp_path, write)
     os.close(write)
-
-    assert done.code == 0, done.stderr
-    assert done.said == [["unheard\n", "", ""]]
 
 
 def test_a_full_disk_behind_the_output_ends_nothing(tmp_path: Path) -> None:
+    script = """steps(lambda: (print("no room", flush=True), subprocess.run(["echo", "child"])))"""
     with open("/dev/full", "wb") as full:
-        done = ran(
-            tmp_path,
-            """
-            with Capture() as capture:
-                step(lambda: (print("no room", flush=True), subprocess.run(["echo", "child"])), capture)
-            """,
-            stdout=full.fileno(),
-        )
-
-    assert done.code == 0, done.stderr
-    assert done.said == [["no room\nchild\n", "", ""]]
-
-
-def test_missing_descriptors_are_no_error(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        with Capture() as capture:
-            step(lambda: sys.stderr.write("only this"), capture)
-        """,
-        prelude="import os\nos.close(1)\nimport sys\nsys.stdout = None\n" + PRELUDE,
-    )
-
-    assert done.code == 0, done.stderr
-    assert done.said == [["", "only this", ""]]
+        Case(script, said=["no room\nchild\n"]).check(tmp_path, full.fileno())
 
 
 def test_a_terminal_stays_one_for_python(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
-    done = ran(
-        tmp_path,
-        """
-        with Capture() as capture:
-            step(lambda: print(sys.stdout.isatty(), sys.stdout.fileno(), sys.stdout.encoding), capture)
-        """,
-        stdout=terminal,
-    )
+    script = """steps(lambda: print(sys.stdout.isatty(), sys.stdout.fileno(), sys.stdout.encoding))"""
+    Case(script, said=["True 1 utf-8\n"]).check(tmp_path, terminal)
     os.close(terminal)
     shown = os.read(controller, 1000).decode()
     os.close(controller)
 
     assert shown == "True 1 utf-8\r\n"
-    assert done.said == [["True 1 utf-8\n", "", ""]]
 
 
 class Notebook:
     """A stream without a descriptor, as a notebook has."""
 
-    def __init__(self) -> None:
-        self.text = ""
+    text = ""
 
     def write(self, text: str) -> int:
         self.text += text
@@ -691,77 +544,17 @@ def test_a_stream_without_a_descriptor_is_kept(monkeypatch: pytest.MonkeyPatch) 
     assert said.stdout == b"in a cell\nfrom C\n"
 
 
-def test_each_step_keeps_a_warning_that_is_shown_once(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        def body():
-            warnings.warn("overflow", RuntimeWarning)
-
-        with Capture() as capture:
-            step(body, capture)
-            step(body, capture)
-        """,
-    )
-
-    first, second = done.said
-    assert first == second
-    assert first is not None
-    assert "RuntimeWarning: overflow" in first[1]
-    assert done.stderr.count("RuntimeWarning: overflow") == 1
-
-
-def test_log_records_are_kept_once_whether_a_handler_shows_them_or_not(tmp_path: Path) -> None:
-    done = ran(
-        tmp_path,
-        """
-        import logging
-        quiet, loud = logging.getLogger("quiet"), logging.getLogger("loud")
-        quiet.setLevel("INFO")
-        with Capture() as capture:
-            step(lambda: (quiet.info("to nobody %d", 1), loud.warning("to the last resort")), capture)
-            step(lambda: quiet.info("wrong arguments %d", "x"), capture)
-        assert not logging.getLogger().handlers
-        logging.getLogger("quiet").info("outside")
-        """,
-    )
-
-    assert done.said[0] == ["", "to the last resort\n", "INFO quiet: to nobody 1\n"]
-    assert done.said[1] is not None
-    assert done.said[1][2] == "INFO quiet: wrong arguments %d\n"
-
-
-@pytest.mark.parametrize(("mode", "kept"), [("off", None), ("python", ["p\n", "", ""]), ("fd", ["c\np\n", "", ""])])
-def test_modes(tmp_path: Path, mode: str, kept: list[str] | None) -> None:
-    done = ran(
-        tmp_path,
-        f"""
-        with Capture({mode!r}) as capture:
-            step(lambda: (os.write(1, b"c\\n"), print("p")), capture)
-        """,
-    )
-
-    assert done.said == [kept]
-    assert done.stdout == "c\np\n"
-
-
 def test_the_setting() -> None:
     assert [mode_asked_for(text) for text in (None, "", "1", "0", "python")] == ["fd", "fd", "fd", "off", "python"]
 
 
-def test_kept_is_bounded_however_it_comes() -> None:
-    whole = b"".join(b"%07d\n" % number for number in range(5000))
-    for size in (1, 7, 100, 4096, len(whole)):
-        kept = HeadAndTail(limit_bytes=1024)
-        for start in range(0, len(whole), size):
-            kept.add(whole[start : start + size])
-
-        assert kept.take() == whole[:512] + b"\n[... %d bytes left out ...]\n" % (len(whole) - 1024) + whole[-512:]
-
-
-def test_kept_leaves_nothing_out_below_the_limit() -> None:
+@pytest.mark.parametrize("lines", [128, 5000])
+@pytest.mark.parametrize("size", [1, 7, 100, 4096, 40_000])
+def test_kept_is_bounded_however_it_comes_and_whole_below_the_limit(lines: int, size: int) -> None:
+    whole = b"".join(b"%07d\n" % number for number in range(lines))
     kept = HeadAndTail(limit_bytes=1024)
-    for _ in range(128):
-        kept.add(b"12345678")
+    for start in range(0, len(whole), size):
+        kept.add(whole[start : start + size])
 
-    assert kept.take() == b"12345678" * 128
+    mark = b"\n[... %d bytes left out ...]\n" % (len(whole) - 1024)
+    assert kept.take() == (whole if len(whole) <= 1024 else whole[:512] + mark + whole[-512:])
