@@ -4,13 +4,10 @@ import io
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
-from pathlib import Path
+from contextlib import closing, nullcontext
 
 import pytest
 
-from ezpyp import Pipeline
 from ezpyp.errors import CacheBusyError, StoreError
 from ezpyp.execution import recorder as _recorder
 from ezpyp.execution.capture.capture import Capture
@@ -23,33 +20,35 @@ from ezpyp.store.rows import NewResult
 from tests.graph.programs import Study
 
 RESULT = NewResult(b"k" * 16, None, None, b"d" * 16, 4, "pickle", 1, ".step", "9", "int", b"nine")
+NO = Failure("ValueError", "no", None, None, "")
+NOBODY = (None, None)
 
 
 class Page:
     """A console that notes, with each text, the rows that another process sees at that moment."""
 
-    def __init__(self, location: Path) -> None:
+    def __init__(self, location):
         self.location = location
-        self.texts: list[str] = []
-        self.rows: list[list[tuple[int, int]]] = []
+        self.texts = []
+        self.rows = []
 
-    def write(self, text: str) -> None:
+    def write(self, text):
         self.texts.append(text)
         self.rows.append(rows(self.location))
 
     @property
-    def text(self) -> str:
+    def text(self):
         return "".join(self.texts)
 
 
-def rows(location: Path) -> list[tuple[int, int]]:
+def rows(location):
     """Step and status of each committed row."""
     with closing(sqlite3.connect(location / "ezpyp.sqlite")) as connection:
         return connection.execute("SELECT step, status FROM step_rows ORDER BY step").fetchall()
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
+def index(tmp_path):
     index = Index(tmp_path / "cache")
     with index.held():
         yield index
@@ -57,41 +56,40 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 @pytest.fixture
-def page(index: Index) -> Page:
+def page(index):
     return Page(index.location)
 
 
 @pytest.fixture
-def recorder(index: Index, page: Page) -> Recorder:
+def recorder(index, page):
+    return recorder_of(index, page)
+
+
+def recorder_of(index, page=None, **options):
+    """The recorder of three steps."""
     study = Study()
     study.function("alpha").map([1, 2, 3])
-    return Recorder(index, study.freeze(), 1, [11, 12, 13], page)  # type: ignore[arg-type]  # it writes
+    return Recorder(index, study.freeze(), 1, [11, 12, 13], page, **options)
 
 
-def outcome(position: int, failure: Failure | None = None) -> Outcome:
+def outcome(position, failure=None):
     return Outcome(position, 1.0, 0.5, 0, "host", None if failure else RESULT, failure, None, None, None)
 
 
-def done(recorder: Recorder, position: int) -> int:
+def done(recorder, position):
     recorder.started(position, 0, "host")
     return recorder.done(outcome(position), RESULT)
 
 
-def test_line_is_printed_after_the_commit_that_holds_its_row(recorder, page):
-    done(recorder, 0)
-    assert page.texts == []
-    recorder.flush()
-    assert "[PASS] 'alpha[x=1]'" in page.text
-    assert page.rows == [[(11, 0)]]
-
-
-def test_rows_wait_and_go_out_together(recorder, page):
+def test_lines_wait_for_the_commit_that_holds_their_rows_and_go_out_together(recorder, page):
     for position in range(3):
         done(recorder, position)
         recorder.flush_if_due()
+    assert page.texts == []
     recorder.flush()
     assert len(page.texts) == 1
     assert page.text.count("[PASS]") == 3
+    assert page.rows == [[(11, 0), (12, 0), (13, 0)]]
 
 
 def test_row_that_has_waited_long_enough_is_committed(recorder, page, monkeypatch):
@@ -102,32 +100,31 @@ def test_row_that_has_waited_long_enough_is_committed(recorder, page, monkeypatc
     assert not recorder.has_waiting
 
 
-def test_nothing_is_printed_of_what_could_not_be_committed(recorder, page, index):
+@pytest.mark.parametrize(
+    ("statement", "error", "match"),
+    [
+        ("UPDATE holder SET epoch = epoch + 1", CacheBusyError, "took over"),
+        ("DROP TABLE errors", StoreError, "no such table: errors"),
+    ],
+)
+def test_rows_are_of_one_commit_and_nothing_is_printed_of_what_could_not_be_committed(
+    recorder, page, index, statement, error, match
+):
     done(recorder, 0)
-    index.connection.execute("UPDATE holder SET epoch = epoch + 1")
+    recorder.failed(outcome(1, NO), "command")
+    index.connection.execute(statement)
     for _ in range(2):
-        with pytest.raises(CacheBusyError, match="took over"):
+        with pytest.raises(error, match=match):
             recorder.flush()
     assert page.texts == []
     assert rows(index.location) == []
-
-
-def test_result_rows_and_step_rows_are_of_one_commit(recorder, page, index):
-    done(recorder, 0)
-    recorder.failed(outcome(1, Failure("ValueError", "no", None, None, "")), "command")
-    index.connection.execute("DROP TABLE errors")
-    with pytest.raises(StoreError, match="no such table: errors"):
-        recorder.flush()
-    assert rows(index.location) == []
     assert index.connection.execute("SELECT count(*) FROM results").fetchone() == (0,)
-    assert page.texts == []
 
 
 def test_result_ids_go_on_from_those_of_earlier_runs(recorder, index):
     assert [done(recorder, 0), done(recorder, 1)] == [1, 2]
     recorder.flush()
-    later = Recorder(index, recorder._program, 2, [11, 12, 13], None)
-    assert done(later, 0) == 3
+    assert done(recorder_of(index), 0) == 3
 
 
 def test_failure_is_told_in_one_line_with_the_place_and_the_command(recorder, page, index):
@@ -152,8 +149,8 @@ def test_skip_names_what_it_needs(recorder, page, index):
 
 
 def test_cached_step_gets_a_row_but_a_line_only_where_that_is_news(recorder, page, index):
-    recorder.cached(0, 7, (None, None), None)
-    recorder.adopted(1, RESULT, (None, None), "upstream values are the same")
+    recorder.cached(0, 7, NOBODY, None)
+    recorder.adopted(1, RESULT, NOBODY, "upstream values are the same")
     recorder.flush()
     assert page.text.count("[CACHED]") == 1
     assert "[CACHED] 'alpha[x=2]' (upstream values are the same)" in page.text
@@ -161,16 +158,11 @@ def test_cached_step_gets_a_row_but_a_line_only_where_that_is_news(recorder, pag
     assert stored == [(11, 1, 7), (12, 1, 1)]
 
 
-def test_short_step_has_no_running_row(recorder, page):
-    recorder.started(0, 0, "host")
+def test_long_step_is_announced_once_with_its_row_and_a_short_one_has_none(recorder, page, monkeypatch):
+    recorder.started(0, 3, "host")
     recorder.tick()
     assert not recorder.has_waiting
-    assert page.texts == []
-
-
-def test_long_step_is_announced_once_with_its_row(recorder, page, monkeypatch):
     monkeypatch.setattr(_recorder, "LONG_S", 0.0)
-    recorder.started(0, 3, "host")
     for _ in range(3):
         recorder.tick()
     recorder.flush()
@@ -184,107 +176,70 @@ def test_long_step_is_announced_once_with_its_row(recorder, page, monkeypatch):
     assert not recorder.has_waiting
 
 
-def test_without_a_console_rows_are_written_all_the_same(index, recorder):
-    silent = Recorder(index, recorder._program, 1, [11, 12, 13], None)
-    silent.say("nobody reads this")
-    done(silent, 0)
-    silent.failed(outcome(1, Failure("ValueError", "no", None, None, "")), "command")
-    silent.skipped(2, "alpha[x=2]", (None, None))
-    silent.flush()
-    assert rows(index.location) == [(11, 0), (12, 1), (13, 2)]
-
-
 class Line:
     """In the place of what says how far a run is: notes what it is told."""
 
-    def __init__(self) -> None:
-        self.told: list[tuple[object, ...]] = []
+    def __init__(self):
+        self.told = []
         self.screen = self
-
-    def ended(self, *what: object) -> None:
-        self.told.append(what)
-
-    def put_back(self, position: int) -> None:
-        self.told.append((position, "back"))
-
-    def tick(self, running: dict[int, tuple[float, int, str]]) -> None:
-        self.told.append(tuple(running))
-
-    def suspended(self, last: bytes) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def close(self) -> None:
-        self.told.append(("closed",))
+        self.ended = lambda *what: self.told.append(what)
+        self.put_back = lambda position: self.told.append((position, "back"))
+        self.tick = lambda running: self.told.append(tuple(running))
+        self.suspended = lambda last: nullcontext()
+        self.close = lambda: self.told.append(("closed",))
 
 
-def test_who_follows_a_run_is_told_of_every_end(index, recorder):
+def test_without_a_console_rows_are_written_and_who_follows_the_run_is_told_of_every_end(index):
     line = Line()
-    following = Recorder(index, recorder._program, 1, [11, 12, 13], None, follow=lambda _: line)
-    following.cached(0, 7, (None, None), None)  # found before the run: it is planned so
-    with following.beside(Capture("off")):
-        following.started(0, 0, "host")
-        following.tick()
-        following.done(outcome(0), RESULT)
-        following.failed(outcome(1, Failure("ValueError", "no", None, None, "")), "command")
-        following.put_back(1)
-        following.skipped(2, "alpha[x=2]", (None, None))
-        following.adopted(1, RESULT, (None, None), "reason")
-    following.put_back(1)
+    recorder = recorder_of(index, follow=lambda _: line)
+    recorder.cached(0, 7, NOBODY, None)  # found before the run: it is planned so
+    with recorder.beside(Capture("off")):
+        recorder.say("nobody reads this")
+        recorder.started(0, 0, "host")
+        recorder.tick()
+        recorder.done(outcome(0), RESULT)
+        recorder.failed(outcome(1, NO), "command")
+        recorder.put_back(1)
+        recorder.skipped(2, "alpha[x=2]", NOBODY)
+        recorder.adopted(1, RESULT, NOBODY, "reason")
+    recorder.put_back(1)
+    recorder.flush()
 
     assert line.told == [
         (0,), (0, DONE, 0.5), (1, FAILED, 0.5), (1, "back"), (2, SKIPPED, None), (1, CACHED, None), ("closed",),
     ]  # fmt: skip
+    assert {(11, 0), (12, 0), (13, 2)} <= set(rows(index.location))
 
 
-class Stream(io.StringIO):
-    """A stream that raises; it counts how often it was asked."""
+class Broken(io.StringIO):
+    """A pipe whose reader has gone; it counts how often it was asked."""
 
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error, self.asked = error, 0
+    asked = 0
 
-    def write(self, text: str) -> int:
+    def write(self, text):
         self.asked += 1
-        raise self.error
+        raise BrokenPipeError
 
 
-def test_console_replaces_what_the_stream_cannot_show(monkeypatch):
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    console = Console()
-    console.write("  ╰─> [PASS] 'alpha'\n")
-    console.write("plain\n")
-    assert raw.getvalue() == b"  ??> [PASS] 'alpha'\nplain\n"
+def test_console_flushes_every_text_and_replaces_what_the_stream_cannot_show(monkeypatch):
+    for encoding, shown in (("ascii", "??>"), ("utf-8", "╰─>")):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding))
+        console = Console()
+        console.write("╰─>\n")
+        console.write("plain\n")
+        assert raw.getvalue().decode() == f"{shown}\nplain\n"
 
 
-def test_console_flushes_every_text(monkeypatch):
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8"))
-    Console().write("╰─>\n")
-    assert raw.getvalue().decode() == "╰─>\n"
-
-
-def test_console_without_a_stream_writes_nothing(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", None)
-    Console().write("nobody reads this\n")
-
-
-def test_console_of_a_closed_stream_writes_nothing(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", stream)
-    console = Console()
-    stream.close()
-    console.write("nobody reads this\n")
-    console.write("nor this\n")
-
-
-def test_console_gives_up_a_broken_pipe_at_once(monkeypatch):
-    stream = Stream(BrokenPipeError())
-    monkeypatch.setattr(sys, "stdout", stream)
-    console = Console()
-    console.write("one\n")
-    console.write("two\n")
-    assert stream.asked == 1
+def test_console_of_a_stream_that_is_missing_closed_or_broken_writes_nothing(monkeypatch):
+    closed, broken = io.StringIO(), Broken()
+    closed.close()
+    for stream in (None, closed, broken):
+        monkeypatch.setattr(sys, "stdout", stream)
+        console = Console()
+        console.write("nobody reads this\n")
+        console.write("nor this\n")
+    assert broken.asked == 1
 
 
 def test_console_keeps_the_stream_of_the_moment_it_was_made(monkeypatch):
@@ -294,21 +249,6 @@ def test_console_keeps_the_stream_of_the_moment_it_was_made(monkeypatch):
     monkeypatch.setattr(sys, "stdout", second)
     console.write("line\n")
     assert (first.getvalue(), second.getvalue()) == ("line\n", "")
-
-
-def test_serial_run_commits_what_is_done_before_a_body_that_may_be_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(_recorder, "GROUP_S", 600.0)
-    monkeypatch.setattr("ezpyp.execution.run.GROUP_S", 600.0)  # nor does the ticker come to its help
-
-    def committed(upstream, location):
-        with closing(sqlite3.connect(f"{location}/ezpyp.sqlite")) as connection:
-            return connection.execute("SELECT count(*) FROM step_rows").fetchone()[0]
-
-    pipeline = Pipeline(tmp_path / "cache", "study")
-    first = pipeline.step(abs)(-3)
-    second = pipeline.step(committed)(first, str(tmp_path / "cache"))
-    pipeline.execute(output="none")
-    assert second.get_result() == 1
 
 
 def test_a_run_in_which_nothing_ends_says_that_it_lives(recorder, index, monkeypatch):

@@ -1,5 +1,6 @@
 """Bodies of steps on one rank: what they get, and what becomes of what they do."""
 
+import json
 import os
 import signal
 import sys
@@ -9,34 +10,34 @@ import numpy as np
 import pytest
 
 from ezpyp.errors import DamagedResultError
-from ezpyp.execution.messages import Outcome, Ref
+from ezpyp.execution.messages import Ref
 from ezpyp.execution.worker import Worker
 from ezpyp.steps.function import RUNNING
 from ezpyp.store.codecs.encoded import encode_result
 from ezpyp.store.objects import INLINE_LIMIT
 from tests.graph.programs import Study
 
-SEEN: list[object] = []
+SEEN = []
 """What bodies got; they run in this process."""
 
 
 class Bench:
     """A worker for the steps that a test declares, run in their order."""
 
-    def __init__(self, location) -> None:
+    def __init__(self, location):
         self.location = location
         self.study = Study()
 
     def step(self, code, *args, **options):
         return self.study.function(options.pop("name", code.__name__), code, **options)(*args)
 
-    def run(self) -> list[Outcome]:
+    def run(self):
         self.program = self.study.freeze()
         self.worker = Worker(self.program, self.location, 0, "host")
         SEEN.clear()
         return [self.worker.run(position) for position in range(len(self.program))]
 
-    def only(self, code, *args, **options) -> Outcome:
+    def only(self, code, *args, **options):
         self.step(code, *args, **options)
         (outcome,) = self.run()
         return outcome
@@ -57,6 +58,15 @@ def spoil(value):
     value.append("spoiled")
 
 
+def fill(array):
+    SEEN.append(array.sum())
+    array[:] = 7
+
+
+def share(pair, again):
+    SEEN.append(pair[0] is again)
+
+
 def test_plain_values_arrive_and_the_result_is_described(bench):
     outcome = bench.only(lambda x: x**2, 3, name="square")
     assert outcome.failure is None
@@ -66,40 +76,33 @@ def test_plain_values_arrive_and_the_result_is_described(bench):
     assert outcome.seconds >= 0
 
 
-def test_step_never_holds_the_callers_list(bench):
-    mine = [1]
-    bench.only(spoil, mine)
-    assert mine == [1]
-
-
-def test_steps_that_were_given_one_list_do_not_see_each_others_changes(bench):
-    mine = [1]
-    bench.step(spoil, mine, name="first"), bench.step(spoil, mine, name="second")
+@pytest.mark.parametrize(
+    ("given", "body", "seen"),
+    [
+        (lambda bench: [1], spoil, [[1], [1]]),
+        (lambda bench: bench.step(keep, [1]), spoil, [[1], [1], [1]]),
+        (lambda bench: bench.step(np.zeros, INLINE_LIMIT, codec="numpy"), fill, [0.0, 0.0]),
+    ],
+    ids=["the callers", "a result", "a large array"],
+)
+def test_no_step_sees_what_others_do_to_a_value(bench, given, body, seen):
+    value = given(bench)
+    bench.step(body, value, name="first"), bench.step(body, value, name="second")
     bench.run()
-    assert SEEN == [[1], [1]]
+    assert seen == SEEN
+    assert not isinstance(value, list) or value == [1]
 
 
 def test_sharing_within_a_call_arrives_as_sharing(bench):
-    def share(first, second):
-        SEEN.append(first is second)
-
-    mine = [1]
-    bench.only(share, mine, mine)
-    assert SEEN == [True]
-
-
-def test_steps_that_need_one_result_do_not_see_each_others_changes(bench):
-    upstream = bench.step(keep, [1])
-    bench.step(spoil, upstream, name="first"), bench.step(spoil, upstream, name="second")
+    mine, upstream = [1], bench.step(lambda: [1], name="upstream")
+    bench.step(share, [mine], mine), bench.step(share, [upstream], upstream)
     bench.run()
-    assert SEEN == [[1], [1], [1]]
+    assert SEEN == [True, True]
 
 
 def test_result_changed_after_it_was_returned_arrives_as_it_was_returned(bench):
-    upstream = bench.step(keep, [1])
-    bench.step(spoil, upstream)
-    program = bench.study.freeze()
-    worker = Worker(program, bench.location, 0, "host")
+    bench.step(spoil, bench.step(keep, [1]))
+    worker = Worker(bench.study.freeze(), bench.location, 0, "host")
     SEEN.clear()
     worker.run(0)
     SEEN[0].append("later")
@@ -107,41 +110,13 @@ def test_result_changed_after_it_was_returned_arrives_as_it_was_returned(bench):
     assert SEEN[1] == [1]
 
 
-def test_large_arrays_arrive_as_copies_too(bench):
-    def fill(array):
-        SEEN.append(array.sum())
-        array[:] = 7
-
-    upstream = bench.step(lambda: np.zeros(INLINE_LIMIT), name="zeros", codec="numpy")
-    bench.step(fill, upstream, name="first"), bench.step(fill, upstream, name="second")
-    outcomes = bench.run()
-    assert outcomes[0].result.payload is None
-    assert SEEN == [0.0, 0.0]
-
-
-def test_one_upstream_twice_in_a_call_is_one_object(bench):
-    def share(pair, again):
-        SEEN.append(pair[0] is again)
-
-    upstream = bench.step(lambda: [1], name="upstream")
-    bench.step(share, [upstream], upstream)
-    bench.run()
-    assert SEEN == [True]
-
-
-def test_parts_are_picked(bench):
+def test_parts_are_picked_and_a_wrong_pick_fails_the_step(bench):
     upstream = bench.step(lambda: {"mean": [4, 5]}, name="upstream")
-    bench.step(keep, [upstream["mean"][1], upstream["mean"][:1]])
-    outcome = bench.run()[1]
+    bench.step(keep, [upstream["mean"][1], upstream["mean"][:1]]), bench.step(keep, upstream["median"])
+    _, outcome, wrong = bench.run()
     assert SEEN == [[5, [4]]]
     assert (outcome.args, outcome.kwargs) == ("[[5, [4]]]", "{}")
-
-
-def test_wrong_pick_fails_the_step(bench):
-    upstream = bench.step(lambda: {"mean": 4}, name="upstream")
-    bench.step(keep, upstream["median"])
-    failure = bench.run()[1].failure
-    assert (failure.type_name, failure.message) == ("KeyError", "'median'")
+    assert (wrong.failure.type_name, wrong.failure.message) == ("KeyError", "'median'")
 
 
 def test_small_results_travel_and_large_ones_are_files(bench):
@@ -154,28 +129,44 @@ def test_small_results_travel_and_large_ones_are_files(bench):
     assert path.stat().st_size == large.size
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raised(error):
+    raise error
+
+
 @pytest.mark.parametrize(
-    ("error", "name", "message"),
+    ("act", "name", "message"),
     [
-        (SystemExit(3), "SystemExit", "3"),
-        (ValueError("no"), "ValueError", "no"),
-        (GeneratorExit(), "GeneratorExit", ""),
-        (ExceptionGroup("both", [ValueError("one")]), "ExceptionGroup", "both (1 sub-exception)"),
+        (lambda: raised(SystemExit(3)), "SystemExit", "3"),
+        (lambda: sys.exit("enough"), "SystemExit", "enough"),
+        (lambda: raised(ValueError("no")), "ValueError", "no"),
+        (lambda: raised(GeneratorExit()), "GeneratorExit", ""),
+        (lambda: raised(ExceptionGroup("both", [ValueError("one")])), "ExceptionGroup", "both (1 sub-exception)"),
+        (lambda: raised(Mute()), f"{__name__}.Mute", "<its __str__ raised RuntimeError>"),
+        (lambda: json.loads("{"), "json.decoder.JSONDecodeError", "Expecting property name"),
+        # What a body meets of another cache is its own failure.
+        (lambda: raised(DamagedResultError("elsewhere", digest="")), "ezpyp.errors.DamagedResultError", "elsewhere"),
     ],
+    ids=str,
 )
-def test_what_a_body_raises_fails_its_step(bench, error, name, message):
-    def fail():
-        raise error
+def test_what_a_body_raises_fails_its_step_in_the_users_own_line(bench, act, name, message):
+    def outer():
+        act()
 
-    outcome = bench.only(fail)
-    assert outcome.result is None
-    assert (outcome.failure.type_name, outcome.failure.message) == (name, message)
-    assert outcome.failure.file == __file__
-    assert outcome.failure.line == fail.__code__.co_firstlineno + 1
-
-
-def test_exit_of_the_interpreter_fails_the_step(bench):
-    assert bench.only(lambda: sys.exit("enough"), name="leaves").failure.message == "enough"
+    outcome = bench.only(outer)
+    failure = outcome.failure
+    assert (outcome.result, outcome.damaged) == (None, ())
+    assert failure.type_name == name
+    assert failure.message.startswith(message)
+    lines = {raised.__code__.co_firstlineno + 1, act.__code__.co_firstlineno}
+    assert failure.file == __file__
+    assert failure.line in lines
+    assert "in outer" in failure.traceback
+    assert "execution/worker.py" not in failure.traceback
 
 
 def test_interrupt_ends_the_run(bench):
@@ -194,44 +185,6 @@ def test_interrupt_ends_the_run(bench):
     assert RUNNING.depth == 0
 
 
-def test_traceback_begins_in_the_users_code(bench):
-    def inner():
-        raise ValueError("deep")
-
-    def outer():
-        inner()
-
-    text = bench.only(outer).failure.traceback
-    assert "in outer" in text
-    assert "in inner" in text
-    assert "ValueError: deep" in text
-    assert "execution/_worker.py" not in text
-
-
-def test_error_whose_text_raises_is_recorded_all_the_same(bench):
-    class Mute(Exception):
-        def __str__(self):
-            raise RuntimeError
-
-    def fail():
-        raise Mute
-
-    failure = bench.only(fail).failure
-    assert failure.type_name.endswith("Mute")
-    assert failure.message == "<its __str__ raised RuntimeError>"
-
-
-def test_place_of_an_error_in_a_library_is_the_users_line(bench):
-    import json
-
-    def fail():
-        json.loads("{")
-
-    failure = bench.only(fail).failure
-    assert failure.file == __file__
-    assert failure.line == fail.__code__.co_firstlineno + 1
-
-
 def test_endless_recursion_fails_the_step_with_a_bounded_traceback(bench):
     def again(x=0):
         return again(x + 1)
@@ -241,16 +194,13 @@ def test_endless_recursion_fails_the_step_with_a_bounded_traceback(bench):
     assert len(failure.traceback) < 101_000
 
 
-def test_result_that_nobody_can_store_fails_the_step(bench):
-    failure = bench.only(lambda: threading.Lock(), name="lock").failure
-    assert "UnstorableResultError" in failure.type_name
+def test_result_that_the_codec_cannot_store_falls_back_and_what_nobody_can_store_fails_the_step(bench):
+    bench.step(lambda: {"not": "an array"}, name="table", codec="numpy"), bench.step(threading.Lock)
+    table, lock = bench.run()
+    assert table.result.codec == "pickle"
+    assert table.reason.startswith("stored by pickle: ")
+    assert "UnstorableResultError" in lock.failure.type_name
     assert RUNNING.depth == 0
-
-
-def test_result_that_the_codec_cannot_store_falls_back_and_says_so(bench):
-    outcome = bench.only(lambda: {"not": "an array"}, name="table", codec="numpy")
-    assert outcome.result.codec == "pickle"
-    assert outcome.reason.startswith("stored by pickle: ")
 
 
 def test_decorated_function_is_the_plain_one_inside_a_body(bench):
@@ -259,7 +209,7 @@ def test_decorated_function_is_the_plain_one_inside_a_body(bench):
     assert outcome.result.preview == "4"
 
 
-def spoiled(worker, position, path=None):
+def spoiled(worker, position):
     """Another rank that was told of a result whose bytes are not those that were stored."""
     ref = worker._refs[position]
     if ref.payload is not None:
@@ -297,33 +247,14 @@ def test_all_damaged_upstreams_are_told_at_once_and_no_whole_one(bench):
     assert worker.run(4).damaged == (1, 3)
 
 
-def test_damage_of_another_cache_met_by_a_body_is_its_own_failure(bench):
-    def read():
-        raise DamagedResultError("elsewhere", digest="")
-
-    outcome = bench.only(read)
-    assert outcome.damaged == ()
-    assert outcome.failure.message == "elsewhere"
-
-
-def test_result_computed_anew_elsewhere_replaces_what_is_at_hand(bench):
-    upstream = bench.step(lambda: "old", name="upstream")
-    bench.step(keep, upstream)
+@pytest.mark.parametrize("is_forgotten", [True, False])
+def test_result_computed_anew_elsewhere_replaces_what_is_at_hand(bench, is_forgotten):
+    bench.step(keep, bench.step(lambda: "old", name="upstream"))
     bench.run()
     encoded = encode_result("new", "pickle")
-    new = Ref(encoded.digest, encoded.size, "pickle", 1, ".pickle", encoded.pieces[0])
-    bench.worker.forget([0])
-    assert not bench.worker.knows(0)
-    bench.worker.learn({0: new})
-    bench.worker.run(1)
-    assert SEEN == ["old", "new"]
-
-
-def test_result_told_anew_counts_without_being_forgotten_first(bench):
-    upstream = bench.step(lambda: "old", name="upstream")
-    bench.step(keep, upstream)
-    bench.run()
-    encoded = encode_result("new", "pickle")
+    if is_forgotten:
+        bench.worker.forget([0])
+        assert not bench.worker.knows(0)
     bench.worker.learn({0: Ref(encoded.digest, encoded.size, "pickle", 1, ".pickle", encoded.pieces[0])})
     bench.worker.run(1)
     assert SEEN == ["old", "new"]
