@@ -17,26 +17,13 @@ from types import ModuleType
 import pytest
 
 import ezpyp
+from tests.inspect import build
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "ezpyp"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-LAYERS = (
-    "version",
-    "errors",
-    "describe",
-    "hashing",
-    "explain",
-    "store",
-    "steps",
-    "graph",
-    "schema",
-    "execution",
-    "pipeline",
-    "inspect",
-    "",
-)
+LAYERS = (*"version errors describe hashing explain store steps graph schema execution pipeline inspect".split(), "")
 """From the ground up; a layer imports from itself and from below. The empty name is ``ezpyp/__init__.py``."""
 
 HEAVY = {"numpy", "mpi4py", "click", "rich", "sqlite_utils", "pandas", "sklearn", "matplotlib", "pytest"}
@@ -86,14 +73,11 @@ def line_count(path: Path) -> int:
 
 
 def loaded_by(code: str, *arguments: str) -> set[str]:
-    """Top-level names of the modules in a fresh process after `code`."""
-    printing = f"{code}\nimport sys\nprint('LOADED', *{{name.split('.')[0] for name in sys.modules}})"
-    done = subprocess.run(
-        [sys.executable, "-c", printing, *arguments],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-    )
+    """Names of the modules, and of the packages they lie in, in a fresh process after `code`."""
+    printing = f"{code}\nimport sys\nprint('LOADED', *sys.modules)"
+    command = [sys.executable, "-c", printing, *arguments]
+    environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.rpartition("LOADED ")[2].split())
 
@@ -198,6 +182,24 @@ except SystemExit as done:
 """
 
     assert loaded_by(code, location) & HEAVY <= {"click", "rich"}
+
+
+LOOKING = """
+import contextlib, io, sys
+import ezpyp.inspect.cli as command
+for words in (["steps"], ["runs"], ["graph"], ["du"], ["log", "gamma"], []):
+    sys.argv[2:] = words
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        command.main()
+    assert out.getvalue(), words
+"""
+
+
+def test_who_looks_at_a_cache_loads_neither_what_hashes_nor_what_writes(tmp_path: Path) -> None:
+    folder = build.finished(tmp_path / "cache").close()
+
+    heavy = {"ezpyp.hashing", "ezpyp.steps", "ezpyp.store.index", "ezpyp.store.codecs", "pickle", "tempfile"}
+    assert heavy.isdisjoint(loaded_by(LOOKING, str(folder)))
 
 
 def test_no_banner_comments() -> None:

@@ -81,27 +81,13 @@ def test_values_without_steps_are_not_rebuilt():
     assert slots == ()
 
 
-def test_values_of_the_user_keep_their_steps():
-    mine = {"parts": [A, {B}], "box": Box(A)}
-    collect((mine,))
-    assert mine["parts"][0] is A
-    assert mine["parts"][1] == {B}
-    assert mine["box"].content is A
-
-
 def test_step_gets_copies_of_what_the_user_holds():
-    mine = [A, [1]]
-    (first,) = filled(mine)
-    first[1].append(2)
-    assert mine == [A, [1]]
-    assert filled(mine) == ([LEFT, [1]],)
-
-
-def test_every_filling_is_a_copy_of_its_own():
-    collected, slots = collect(([A, [1]],))
-    (first,), (second,) = fill(collected, slots, [LEFT]), fill(collected, slots, [LEFT])
-    first[1].append(2)
-    assert second == [LEFT, [1]]
+    mine = {"list": [A, [1]], "box": Box(A)}
+    collected, slots = collect((mine,))
+    (first,), (second,) = fill(collected, slots, [LEFT] * 2), fill(collected, slots, [LEFT] * 2)
+    first["list"][1].append(2)
+    assert mine == {"list": [A, [1]], "box": Box(A)}
+    assert second == {"list": [LEFT, [1]], "box": Box(LEFT)}
 
 
 def test_results_themselves_are_handed_over_not_copied():
@@ -116,12 +102,7 @@ def test_results_themselves_are_handed_over_not_copied():
 def test_what_two_arguments_share_stays_shared(shared):
     first, (second,) = filled(shared, [shared])
     assert first is second
-
-
-def test_equal_lists_that_are_not_shared_stay_apart():
-    first, second = filled([A], [A])
-    assert first == second
-    assert first is not second
+    assert filled([A], [A])[0] is not filled([A], [A])[1]
 
 
 @pytest.mark.parametrize("member", [1, A])
@@ -131,6 +112,8 @@ def test_list_that_holds_itself_ends(member):
     (found,) = filled(knot)
     assert found[1] is found
     assert found is not knot
+    assert outline(knot) == outline(knot)
+    assert located(collect((knot,))[0], ("x",)) == ["x[]"] * (member is A)
 
 
 def test_dictionary_that_holds_itself_ends():
@@ -201,13 +184,6 @@ def test_place_of_a_step_leaves_out_where_it_stands_in_its_own_collection(value,
     assert located(collected, ("x",)) == places
 
 
-def test_places_in_a_list_that_holds_itself():
-    knot = [A]
-    knot.append(knot)
-    collected, _ = collect((knot,))
-    assert located(collected, ("x",)) == ["x[]"]
-
-
 def outline(value):
     (collected,), _ = collect((value,))
     return skeleton(collected)
@@ -248,9 +224,3 @@ def test_outline_of_a_set_does_not_depend_on_the_order_of_its_members():
     # 0 and 8 fall into one place of a small table, so the one that came first stands first.
     assert list({0, 8}) != list({8, 0})
     assert outline({0, 8, A}) == outline({8, 0, A})
-
-
-def test_outline_of_a_list_that_holds_itself_ends():
-    knot = [A]
-    knot.append(knot)
-    assert outline(knot) == outline(knot)
