@@ -1,18 +1,14 @@
 """Kill runs at random moments and check that nothing finished was lost.
 
-By hand, with any count: ``python -m tests.acceptance.killing --count 20 --ranks 4 --seed 7``. Each trial
-makes a new location, kills a run there with SIGKILL once or more, looks at what is left, reruns to the end,
+Each trial makes a new location, kills a run there with SIGKILL once or more, looks at what is left, reruns to the end,
 and compares the bodies that ran with the lines that had been printed and with the rows.
 """
 
-import argparse
 import contextlib
 import os
 import random
 import re
 import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -191,23 +187,3 @@ def whole(location: Path) -> list[str]:
     if query(location, "PRAGMA integrity_check") != [("ok",)]:
         problems.append("SQLite calls the index damaged")
     return problems
-
-
-def main() -> int:
-    """Run trials and print each; 1 when anything was lost."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--ranks", type=int, default=1, help="0 or 1: serial, no mpirun")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the first trial; the others follow")
-    options = parser.parse_args()
-    bad = 0
-    for seed in range(options.seed, options.seed + options.count):
-        with tempfile.TemporaryDirectory() as folder:
-            seen = trial(seed, options.ranks, Path(folder))
-        print(seen, flush=True)
-        bad += bool(seen.problems)
-    return int(bad > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,7 @@
-"""Ranks that disagree are named with the step, on every rank, before anything runs and with nothing written."""
+"""Ranks that disagree are named with the step, on every rank, before anything runs and with nothing written.
+
+What else steps, names and options may differ in is tested on threads in ``tests/pipeline/test_agreeing.py``.
+"""
 
 import json
 import re
@@ -9,8 +12,9 @@ from .tour import Stage, run_tour
 
 pytestmark = pytest.mark.mpi
 
+# Code that each rank runs before it makes its pipeline, and code that declares; what differs by rank stands there.
 SCRIPT = """
-import json, os, sys, time
+import json, os
 from pathlib import Path
 from ezpyp import Pipeline
 from ezpyp.errors import RanksDisagreeError
@@ -18,120 +22,96 @@ from tests.acceptance.tools import ran
 
 FOLDER = Path(__file__).parent
 ME = Pipeline(FOLDER, "who").rank
-FACTOR = 2
 
-def declare(case, pipeline):
-    @pipeline.step
-    def alpha(x, y=0, token="", options=None):
-        ran("alpha")
-        return FACTOR * x
+def alpha(x, token=""):
+    ran("alpha")
+    return FACTOR * x
 
-    @pipeline.step
-    def beta(x):
-        ran("beta")
-        return x
+def beta(x):
+    ran("beta")
+    return x
 
-    if case == "rank":
-        beta(alpha(3 + ME))
-    elif case == "clock":
-        beta(alpha(1, y=time.perf_counter_ns() + ME))
-    elif case == "sweep":
-        beta(alpha.map([1, 2, 30 + ME]))
-    elif case == "secret":
-        alpha(1, token=f"s3cr3t{ME}")
-    elif case == "order in a set":
-        alpha(list({f"member {n}" for n in range(20)}))
-    elif case == "order of calls":
-        [alpha(name) for name in {f"member {n}" for n in range(20)}]
-    elif case == "number":
-        [alpha(n) for n in range(2 + (ME == 1))]
-    elif case == "picked":
-        beta(alpha(1)[ME])
-    elif case == "depends_on":
-        first = alpha(1)
-        pipeline.step(depends_on=[first] if ME else [], name="gamma")(len)("abc")
-    elif case == "codec":
-        pipeline.step(codec="json" if ME else "pickle", name="gamma")(len)("abc")
-    elif case == "version":
-        pipeline.step(version=ME, name="gamma")(len)("abc")
-    elif case == "code":
-        pipeline.step(FUNCTIONS[ME > 0], name="gamma")("abc")
-    else:
-        beta(alpha(1))
-
-def one(x):
-    return x * 10
-
-def two(x):
-    return x * 11
-
-FUNCTIONS = [one, two]
-for case in CASES:
-    location = f"{FOLDER}/{case}"
-    options, given = {}, {}
-    if case == "location":
-        location += str(ME)
-    if case == "pipeline_id":
-        given = {"pipeline_id": f"study {ME}"}
-    pipeline = Pipeline(location, given.get("pipeline_id", "study"), durable=case == "durable" and ME == 1)
-    FACTOR = 2 + (case == "constant" and ME)
-    if case == "check":
-        options = {"check": ME == 1}
-    if case == "revise":
-        options = {"revise": ["beta"] * ME}
+for case, (before, declare) in CASES.items():
     os.environ.pop("EZPYP_REVISE", None)
-    if case == "EZPYP_REVISE" and ME == 1:
-        os.environ["EZPYP_REVISE"] = "beta"
-    if case == "rank 0 has EZPYP_REVISE" and ME == 0:
-        os.environ["EZPYP_REVISE"] = "1"
-    if case == "output":
-        options = {"output": "none" if ME else "steps"}
-    declare(case, pipeline)
+    FACTOR, operation, options = 2, "execute", {}
+    settings = {"cache_location": f"{FOLDER}/{case}", "pipeline_id": "study"}
+    exec(before)
+    pipeline = Pipeline(**settings)
+    first, second = pipeline.step(alpha), pipeline.step(beta)
+    exec(declare or "second(first(1))")
     message = "agreed"
     try:
-        pipeline.initialize_schema() if case == "initialize_schema" and ME else pipeline.execute(**options)
+        getattr(pipeline, operation)(**options)
     except RanksDisagreeError as error:
         message = str(error)
     with open(f"{FOLDER}/{case}.rank{ME}", "w") as file:
         json.dump(message, file)
 """
+STEPS = {
+    "rank": ("", "second(first(3 + ME))", "alpha"),
+    "sweep": ("", "second(first.map([1, 2, 30 + ME]))", r"alpha\[x=30\]"),
+    "secret": ("", "first(1, token=f's3cr3t{ME}')", "alpha"),
+    "order in a set": ("", "first(list({f'member {n}' for n in range(20)}))", "alpha"),
+    "picked": ("", "second(first(1)[ME])", "beta"),
+    "constant": ("FACTOR += ME", "", "alpha"),
+}
 CASES = {
     **{
-        case: rf"the ranks declared different steps: '{step}' differs from rank 0 to ranks? 1.*a set's order"
-        for case, step in {
-            "rank": "alpha",
-            "clock": "alpha",
-            "sweep": r"alpha\[x=30\]",
-            "secret": "alpha",
-            "order in a set": "alpha",
-            "picked": "beta",
-            "depends_on": "gamma",
-            "codec": "gamma",
-            "version": "gamma",
-            "code": "gamma",
-            "constant": "alpha",
-        }.items()
+        case: (
+            *code,
+            rf"the ranks declared different steps: '{step}' differs from rank 0 to ranks? 1.*a set's order",
+        )
+        for case, (*code, step) in STEPS.items()
     },
-    "order of calls": r"the same steps in different orders: step \d+ is 'alpha\[.+\]' on rank 0 and 'alpha\[.*sort",
-    "number": r"rank 0 declared 2 steps, rank 1 3 steps; 'alpha\[x=2\]' on rank 1 only",
-    "check": "check= of the call differs: rank 0 has False, rank 1 has True",
-    "revise": r"revise= of the call differs: rank 0 has \[\], rank 1 has \['beta'\]",
-    "durable": "durable= of Pipeline differs: rank 0 has False, rank 1 has True",
-    "pipeline_id": "pipeline_id of Pipeline differs: rank 0 has 'study 0', rank 1 has 'study 1'",
-    "location": "cache_location of Pipeline differs: rank 0 has '.*location0', rank 1 has '.*location1'",
-    "EZPYP_REVISE": "EZPYP_REVISE differs: rank 0 has none, rank 1 has beta",
-    "initialize_schema": r"the ranks call different things: rank 0 execute\(\), rank 1 initialize_schema\(\)",
+    "order of calls": (
+        "",
+        "[first(name) for name in {f'member {n}' for n in range(20)}]",
+        r"the same steps in different orders: step \d+ is 'alpha\[.+\]' on rank 0 and 'alpha\[.*sort",
+    ),
+    "check": ("options['check'] = ME == 1", "", "check= of the call differs: rank 0 has False, rank 1 has True"),
+    "revise": (
+        "options['revise'] = ['beta'] * ME",
+        "",
+        r"revise= of the call differs: rank 0 has \[\], rank 1 has \['beta'\]",
+    ),
+    "durable": (
+        "settings['durable'] = ME == 1",
+        "",
+        "durable= of Pipeline differs: rank 0 has False, rank 1 has True",
+    ),
+    "pipeline_id": (
+        "settings['pipeline_id'] += f' {ME}'",
+        "",
+        "pipeline_id of Pipeline differs: rank 0 has 'study 0', rank 1 has 'study 1'",
+    ),
+    "location": (
+        "settings['cache_location'] += str(ME)",
+        "",
+        "cache_location of Pipeline differs: rank 0 has '.*location0', rank 1 has '.*location1'",
+    ),
+    "EZPYP_REVISE": (
+        "os.environ.update({'EZPYP_REVISE': 'beta'} if ME == 1 else {})",
+        "",
+        "EZPYP_REVISE differs: rank 0 has none, rank 1 has beta",
+    ),
+    "initialize_schema": (
+        "operation = 'initialize_schema' if ME else 'execute'",
+        "",
+        r"the ranks call different things: rank 0 execute\(\), rank 1 initialize_schema\(\)",
+    ),
 }
-FINE = ["rank 0 has EZPYP_REVISE", "output"]
-
-
+FINE = {
+    "rank 0 has EZPYP_REVISE": ("os.environ.update({'EZPYP_REVISE': '1'} if ME == 0 else {})", ""),
+    "output": ("options['output'] = 'none' if ME else 'steps'", ""),
+}
 SIZE = 4
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stage]:
     """One job that goes through all cases."""
-    scripts = {f"{name}/run": f"CASES = {cases}\n{SCRIPT}" for name, cases in (("cases", [*CASES]), ("fine", FINE))}
+    tables = {"cases": {case: code[:2] for case, code in CASES.items()}, "fine": FINE}
+    scripts = {f"{name}/run": f"CASES = {table}\n{SCRIPT}" for name, table in tables.items()}
     return run_tour(SIZE, tmp_path_factory.mktemp("job"), scripts)
 
 
@@ -141,19 +121,17 @@ def messages(stage: Stage, case: str) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_rank_is_told_what_differs_and_nothing_is_written(job: dict[str, Stage], case: str) -> None:
-    folder = job["cases/run"].folder
+    stage = job["cases/run"]
 
-    (message,) = set(messages(job["cases/run"], case))
-    assert re.search(CASES[case], message), message
+    (message,) = set(messages(stage, case))
+    assert re.search(CASES[case][-1], message), message
     assert "s3cr3t" not in message
-    assert not [location for location in folder.glob(f"{case}*") if location.is_dir()]
+    assert not [location for location in stage.folder.glob(f"{case}*") if location.is_dir()]
+    assert stage.words == []
 
 
-def test_nothing_runs(job: dict[str, Stage]) -> None:
-    assert job["cases/run"].words == []
-    assert job["fine/run"].words != []
+def test_what_rank_0_alone_acts_on_may_differ(job: dict[str, Stage]) -> None:
+    stage = job["fine/run"]
 
-
-@pytest.mark.parametrize("case", FINE)
-def test_what_rank_0_alone_acts_on_may_differ(job: dict[str, Stage], case: str) -> None:
-    assert messages(job["fine/run"], case) == ["agreed"] * SIZE
+    assert [messages(stage, case) for case in FINE] == [["agreed"] * SIZE] * len(FINE)
+    assert stage.words != []

@@ -1,39 +1,29 @@
-"""kill -9 at random moments: each rerun is right, and no body runs again whose [PASS] was printed.
+"""kill -9 at random moments: each rerun is right, and no body runs again whose [PASS] was printed."""
 
-``python -m tests.acceptance.killing`` runs as many of these as one likes.
-"""
-
+import os
 from pathlib import Path
 
 import pytest
 
 from .killing import Trial, repeated, trial
 
+TIMES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 
-def trials(folder: Path, ranks: int, first_seed: int, telling: int) -> list[Trial]:
-    """Run trials until so many killed a run between its first line and its last; each is printed."""
+
+@pytest.mark.parametrize(
+    ("ranks", "first_seed", "telling"),
+    [pytest.param(1, 1, 4 * TIMES, id="serial"), pytest.param(4, 100, 3 * TIMES, id="4 ranks", marks=pytest.mark.mpi)],
+)
+def test_a_killed_run_loses_nothing_that_was_printed(tmp_path: Path, ranks: int, first_seed: int, telling: int) -> None:
     seen: list[Trial] = []
     while sum(one.is_telling for one in seen) < telling and len(seen) < 5 * telling:
         seed = first_seed + len(seen)
-        (folder / str(seed)).mkdir()
-        seen.append(trial(seed, ranks, folder / str(seed)))
+        (tmp_path / str(seed)).mkdir()
+        seen.append(trial(seed, ranks, tmp_path / str(seed)))
         print(seen[-1])
-    return seen
-
-
-def test_a_killed_serial_run_loses_nothing_that_was_printed(tmp_path: Path) -> None:
-    seen = trials(tmp_path, ranks=1, first_seed=1, telling=4)
 
     assert [one for one in seen if one.problems] == []
-    assert sum(one.is_telling for one in seen) == 4
-
-
-@pytest.mark.mpi
-def test_a_killed_job_of_four_ranks_loses_nothing_that_was_printed(tmp_path: Path) -> None:
-    seen = trials(tmp_path, ranks=4, first_seed=100, telling=3)
-
-    assert [one for one in seen if one.problems] == []
-    assert sum(one.is_telling for one in seen) == 3
+    assert sum(one.is_telling for one in seen) == telling
 
 
 def test_the_trial_itself_sees_a_body_that_ran_again() -> None:

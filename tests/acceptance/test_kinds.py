@@ -14,6 +14,7 @@ from PIL import Image
 
 from ezpyp import Pipeline
 from ezpyp.errors import DeclarationError, StepFailedError, UnhashableValueError
+from ezpyp.execution.output import Report
 from tests.mpi import python
 
 PAIRS = {
@@ -122,24 +123,20 @@ async def doubled(x: int) -> int:
     return 2 * x
 
 
-def test_an_async_function_is_run_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["script", "notebook"])
+def test_an_async_function_is_run_to_its_end_also_where_a_loop_runs_already(tmp_path: Path, where: str) -> None:
     pipeline = Pipeline(tmp_path / "cache", "study")
     two, failing = pipeline.step(doubled).map([1, -1])
     four = pipeline.step(doubled, name="again")(two)
-    report = pipeline.execute(output="none")
+
+    async def cell() -> Report:
+        return pipeline.execute(output="none")
+
+    report = pipeline.execute(output="none") if where == "script" else asyncio.run(cell())
+
     assert (report.done, four.get_result()) == (2, 4)
     with pytest.raises(StepFailedError, match="failed with ValueError: -1"):
         failing.get_result()
-
-
-def test_an_async_function_runs_where_a_loop_runs_already(tmp_path: Path) -> None:
-    async def cell() -> object:
-        pipeline = Pipeline(tmp_path / "cache", "study")
-        step = pipeline.step(doubled)(4)
-        pipeline.execute(output="none", check=True)
-        return step.get_result()
-
-    assert asyncio.run(cell()) == 8
 
 
 def items(count: int) -> Iterator[int]:

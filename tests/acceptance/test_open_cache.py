@@ -24,8 +24,6 @@ def beta(parts):
 beta(alpha.map([1, 2, 3]))
 """
 READER = """
-import sys
-from pathlib import Path
 import ezpyp
 
 cache = ezpyp.open_cache({location!r})
@@ -48,48 +46,24 @@ def listing(location: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_results_by_name_and_by_parameter(finished: Path) -> None:
-    cache = ezpyp.open_cache(finished)
+def test_results_names_statuses_and_tables(finished: Path) -> None:
+    cache = ezpyp.open_cache(str(finished))
 
     assert cache.get_result("alpha[x=1]") == cache.get_result("alpha", x=1) == 1.0
     assert cache.get_result("alpha", x=3) == bytes(50_000)
-    assert cache.get_result("beta") == 3
-
-
-def test_a_location_may_be_a_string(finished: Path) -> None:
-    assert ezpyp.open_cache(str(finished)).get_result("beta") == 3
-
-
-def test_names_by_glob(finished: Path) -> None:
-    cache = ezpyp.open_cache(finished)
-
+    assert (cache.get_result("beta"), cache.get_status("beta")) == (3, 0)
     assert sorted(cache.names("al*")) == ["alpha[x=1]", "alpha[x=2]", "alpha[x=3]"]
     assert list(cache.names("alpha[x=2]")) == ["alpha[x=2]"]
     assert list(cache.names("nothing*")) == []
     assert len(list(cache.names())) == 4
-
-
-def test_a_table_of_a_function_s_steps(finished: Path) -> None:
-    rows = list(ezpyp.open_cache(finished).table("alpha"))
-
-    assert [row["x"] for row in rows] == [1, 2, 3]
-    assert [row["status"] for row in rows] == [0, 0, 0]
+    rows = list(cache.table("alpha"))
+    assert [(row["x"], row["status"]) for row in rows] == [(1, 0), (2, 0), (3, 0)]
     assert [row["result"] for row in rows][:2] == [1.0, 2.0]
     assert all(row["seconds"] >= 0 for row in rows)
-
-
-def test_statuses(finished: Path) -> None:
-    assert ezpyp.open_cache(finished).get_status("beta") == 0
-
-
-def test_a_name_that_does_not_exist(finished: Path) -> None:
     with pytest.raises(UnknownStepError, match="gamma"):
-        ezpyp.open_cache(finished).get_result("gamma")
-
-
-def test_a_revision_that_does_not_exist(finished: Path) -> None:
+        cache.get_result("gamma")
     with pytest.raises(LookupError, match=r"\b9\b"):
-        ezpyp.open_cache(finished).get_result("beta", revision=9)
+        cache.get_result("beta", revision=9)
 
 
 def test_no_cache_is_an_error_and_nothing_is_made(tmp_path: Path) -> None:
@@ -108,38 +82,24 @@ def test_reading_writes_nothing(finished: Path) -> None:
     cache = ezpyp.open_cache(finished)
     cache.get_result("alpha", x=3)
     list(cache.table("alpha"))
+    assert not any(hasattr(cache, name) for name in ("execute", "step", "initialize_schema"))
     del cache
 
     assert snapshot(finished) == rows
     assert listing(finished) == files
 
 
-def test_an_opened_cache_cannot_write(finished: Path) -> None:
-    cache = ezpyp.open_cache(finished)
-
-    assert not any(hasattr(cache, name) for name in ("execute", "step", "initialize_schema"))
-
-
-def test_a_moved_location_reads_as_before(finished: Path, tmp_path: Path) -> None:
+def test_a_moved_location_reads_and_is_cached_as_before(finished: Path, tmp_path: Path) -> None:
     moved = tmp_path / "else" / "where"
     moved.parent.mkdir()
     shutil.move(finished, moved)
 
-    cache = ezpyp.open_cache(moved)
-
-    assert cache.get_result("alpha", x=3) == bytes(50_000)
+    assert ezpyp.open_cache(moved).get_result("alpha", x=3) == bytes(50_000)
     ((path,),) = query(moved, "SELECT result FROM current_steps WHERE name = 'alpha[x=3]'")
     assert str(path).startswith(str(moved))
     assert Path(str(path)).is_file()
-
-
-def test_a_moved_location_is_still_cached(finished: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "moved"
-    shutil.copytree(finished, moved)
-
     executed(moved, STUDY)
-
-    assert query(moved, "SELECT cached, done FROM runs ORDER BY run DESC LIMIT 1")[0][0] == 4
+    assert query(moved, "SELECT cached, done FROM runs ORDER BY run DESC LIMIT 1") == [(4, 0)]
 
 
 def test_a_read_only_copy_is_read(finished: Path, tmp_path: Path) -> None:
