@@ -246,10 +246,11 @@ class Coordinator:
             if self._recover(position, outcome.damaged):
                 return
             outcome = given_up(outcome)
-        if outcome.result is not None and (failure := self._conflict(position, outcome.result)):
-            outcome = outcome._replace(result=None, failure=failure)
-        if outcome.result is not None:
-            self._done(outcome, outcome.result)
+        result = outcome.result
+        if result is not None and result.files and (failure := self._conflict(position, result)):
+            outcome, result = outcome._replace(result=None, failure=failure), None
+        if result is not None:
+            self._done(outcome, result)
         else:
             self._failed(outcome)
         self._end(position)

@@ -189,7 +189,9 @@ class Worker:
             if step.function.takes_files:
                 _check_files(step)
             args, kwargs = step.function.binder.arguments(values, step.given)
-            with RUNNING, OBSERVER:
+            if not OBSERVER.is_clear or FILE_DIGESTS.passed:
+                OBSERVER.clear()
+            with RUNNING:
                 value = step.function.function(*args, **kwargs)
                 if step.function.is_async:
                     value = _awaited(value)
@@ -281,9 +283,8 @@ class Worker:
             payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
         if position in self._consumed:
             self._keep(position, value, encoded, payload)
-        observed = OBSERVER.seen()
-        if not (step.function.options.observe and step.function.options.cache):
-            observed = ()
+        options = step.function.options
+        observed = OBSERVER.seen() if options.observe and options.cache and not OBSERVER.is_clear else ()
         FILE_DIGESTS.met.clear()
         value_digest = cutoff_digest(value, tracking=step.function.options.tracking)
         files = tuple(starmap(self._objects.take_in, FILE_DIGESTS.met.items())) if FILE_DIGESTS.met else ()

@@ -101,11 +101,11 @@ class Answers:
 
     def _is_newest(self) -> bool:
         """Whether the run that filled the steps' memory is still the newest; asked once a millisecond."""
-        now = time.monotonic()
-        if now < self._holds_until:
+        if time.monotonic() < self._holds_until:
             return True
         if self._run is None:
             return False
+        now = time.monotonic()
         with self._reader:
             newest = self._reader.number("SELECT max(run) FROM runs")
         if newest != self._run:

@@ -97,10 +97,10 @@ def insert_results(connection: sqlite3.Connection, rows: Iterable[tuple[int, int
         " preview, type, payload, origin, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(id_, run, *new[:-2], result_checksum(new)) for id_, run, new in rows],
     )
-    files = [(id_, *file) for id_, _, new in rows for file in new.files]
+    files = [(id_, *file) for id_, _, new in rows if new.files for file in new.files]
     if files:
         connection.executemany("INSERT INTO result_files VALUES (?, ?, ?, ?)", files)
-    observed = [(id_, *seen) for id_, _, new in rows for seen in new.observed]
+    observed = [(id_, *seen) for id_, _, new in rows if new.observed for seen in new.observed]
     if observed:
         connection.executemany("INSERT INTO observations VALUES (?, ?, ?, ?, ?)", observed)
 

@@ -200,7 +200,6 @@ def test_a_variable_counts_where_the_users_code_reads_it(
     assert ran(location, bodies, VARIABLES) == set()
     monkeypatch.setenv("MODE", "exact")
     assert ran(location, bodies, VARIABLES) == every
-    assert type(os.environ) is os._Environ
     assert "exact" not in str(query(location, "SELECT name, digest FROM observations"))
     monkeypatch.setenv("MODE", "fast")
     assert ran(location, bodies, VARIABLES) == set()
@@ -316,7 +315,7 @@ def test_what_libraries_read_of_their_own_is_not_observed(folder: Path, ranks: i
     script.write_text(LIBRARIES)
 
     def counts() -> str:
-        job = mpirun(ranks, script, cwd=folder) if ranks > 1 else python(script, cwd=folder)
+        job = mpirun(ranks, script, cwd=folder, timeout=110) if ranks > 1 else python(script, cwd=folder, timeout=110)
         assert job.returncode == 0, job.stderr
         return job.stdout.strip()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ezpyp.hashing.code.packages import is_user_file
 from ezpyp.hashing.files import FILE_DIGESTS, stamp_of
+from ezpyp.steps.function import RUNNING
 from ezpyp.store.results import UNKNOWN, observe
 from ezpyp.store.rows import Observation
 
@@ -32,54 +33,37 @@ class ReadObserver:
     """
 
     def __init__(self) -> None:
-        self._depth = 0
         self._is_installed = False
         self._own = ""
         self._folder = ""
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """A body begins: what another one left behind, because it failed, is none of its own."""
+        self.is_clear = True
+        self.copied: set[str] = set()
         self._read: dict[tuple[str, str], bytes] = {}
         self._written: set[str] = set()
         self._made: tuple[str, ...] = ()
         self._variables: set[str] = set()
+        FILE_DIGESTS.passed.clear()
+        FILE_DIGESTS.listed.clear()
 
     def start(self, location: str) -> None:
         """A run begins: its cache is not observed, and relative paths mean this working folder."""
         if not self._is_installed:
             sys.addaudithook(self._hear)
+            os.environ.__class__ = _ObservedEnviron
             self._is_installed = True
         self._own = os.path.join(os.path.abspath(location), "")
         self._folder = _working_folder()
 
-    def __enter__(self) -> None:
-        if self._depth == 0:
-            if self._has_noted:  # a step that failed
-                self._clear()
-            if FILE_DIGESTS.passed:  # by files of another step
-                FILE_DIGESTS.passed.clear()
-                FILE_DIGESTS.listed.clear()
-            os.environ.__class__ = _ObservedEnviron
-        self._depth += 1
-
-    def __exit__(self, *exception: object) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            os.environ.__dict__.pop("copied", None)
-            os.environ.__class__ = os._Environ
-
     def seen(self) -> tuple[Observation, ...]:
         """What the body that has ended read; afterwards nothing is remembered."""
-        if not self._has_noted:
-            return ()
         found = [self._as_read(kind, path, stamp) for (kind, path), stamp in self._read.items()]
         found += [observe("variable", name) for name in sorted(self._variables)]
-        self._clear()
+        self.clear()
         return tuple(found)
-
-    @property
-    def _has_noted(self) -> bool:
-        return bool(self._read or self._variables or self._written or self._made)
 
     def _as_read(self, kind: str, path: str, stamp: bytes) -> Observation:
         if kind == "folder":
@@ -92,8 +76,9 @@ class ReadObserver:
         return now if is_same or os.path.abspath(path) in self._written else now._replace(digest=UNKNOWN, stamp=b"")
 
     def _hear(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self._depth or event not in _EVENTS:
+        if not RUNNING.depth or event not in _EVENTS:
             return
+        self.is_clear = False
         if event == "open":
             self._opened(args[0], args[2])
         elif event == "os.mkdir":
@@ -167,26 +152,30 @@ class ReadObserver:
         file = frame.f_code.co_filename if frame is not None else "<frozen>"
         if not file.startswith("<frozen") and is_user_file(file):
             self._variables.add(name)
+            self.is_clear = False
 
 
 OBSERVER = ReadObserver()
 
 
 class _ObservedEnviron(os._Environ):  # type: ignore[type-arg]  # of texts or of bytes
-    """`os.environ` while a body runs: it has no audit event of its own."""
+    """`os.environ`, which has no audit event of its own."""
+
+    __module__, __qualname__ = os._Environ.__module__, os._Environ.__qualname__  # it is hashed as what it was
 
     def __getitem__(self, key: str) -> str:
-        copied = self.__dict__.get("copied", ())
-        if key in copied:
-            copied.discard(key)
-        else:
-            OBSERVER.read_variable(key, sys._getframe(1))
+        if RUNNING.depth:
+            if key in OBSERVER.copied:
+                OBSERVER.copied.discard(key)
+            else:
+                OBSERVER.read_variable(key, sys._getframe(1))
         return super().__getitem__(key)  # type: ignore[no-any-return]  # as above
 
     def __iter__(self) -> Iterator[str]:
-        # A copy of the whole environment, mostly for a child process, is no question about each of its variables.
         names = list(super().__iter__())
-        self.__dict__["copied"] = set(names)
+        if RUNNING.depth:
+            # A copy of the whole, mostly for a child process, is no question about each of its variables.
+            OBSERVER.copied, OBSERVER.is_clear = set(names), False
         return iter(names)
 
 
