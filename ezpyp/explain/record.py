@@ -235,7 +235,9 @@ class FunctionObserver:
     def place_of_global(self, function: FunctionType, name: str, file: str) -> Place:
         """Where a global is bound."""
         path = file or str(function.__globals__.get("__file__") or function.__code__.co_filename)
-        # "conf.RATE" is bound as RATE in the file of conf, "np.mean" as np in the file that reads it.
+        # "conf.RATE" is bound as RATE in the file of conf, "np.mean" as np in the file that reads it, and "RATES['a']"
+        # where RATES is.
+        name = name.partition("[")[0]
         bound = name.rpartition(".")[2] if file else name.partition(".")[0]
         return sources.place_of_global(path, bound, self.policy.is_user_module)
 

@@ -19,7 +19,9 @@ def states() -> StepStates:
     program = study.freeze()
     found = [KnownResult(7, program.keys[0], None, b"v" * 16, b"d" * 16, 4, ".pickle"), None]
     heard: list[int] = []
-    states = StepStates(RunStart(program, {}, found, None, "cache", {}, {}), sqlite3.connect(":memory:"), heard.append)
+    states = StepStates(
+        RunStart(program, {}, found, None, "cache", {}, {}, {}), sqlite3.connect(":memory:"), heard.append
+    )
     states.heard = heard  # type: ignore[attr-defined]  # for the tests alone
     states.scheduler = Scheduler(program.values, states.pending, [0, 1])
     assert states.scheduler.take() == 1

@@ -151,7 +151,6 @@ def raised(error):
         # What a body meets of another cache is its own failure.
         (lambda: raised(DamagedResultError("elsewhere", digest="")), "ezpyp.errors.DamagedResultError", "elsewhere"),
     ],
-    ids=str,
 )
 def test_what_a_body_raises_fails_its_step_in_the_users_own_line(bench, act, name, message):
     def outer():
