@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ezpyp import Pipeline, as_pickle_step
+from ezpyp import Pipeline
 from ezpyp.errors import InitializationError
 from tests.mpi import clean_environ
 
@@ -14,6 +14,7 @@ from .tools import Bodies, header, ran, traced
 
 # Blocks end with an empty line, as they are typed.
 SESSION = """
+import sys
 from ezpyp import Pipeline, as_pickle_step
 from tests.acceptance.tools import ran
 pipeline = Pipeline({location!r}, "notebook")
@@ -43,7 +44,6 @@ def beta(value):
 
 b = beta(a)
 _ = pipeline.execute()
-import sys
 ran(f"conflict {{type(sys.last_value).__name__}} {{'revise' in str(sys.last_value)}}")
 ran(f"kept {{pipeline.get_result('beta', revision=2)}}")
 _ = pipeline.execute(revise=True)
@@ -97,12 +97,12 @@ def test_an_interactive_session(tmp_path: Path, location: Path) -> None:
     assert session.stderr.count("Traceback (most recent call last)") == 1
 
 
-def test_steps_declared_after_a_run_are_added_by_the_next(
+def test_steps_declared_after_a_run_are_added_by_the_next_and_take_its_results(
     location: Path, bodies: Bodies, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pipeline = Pipeline(location, "adaptive")
 
-    @as_pickle_step(pipeline)
+    @pipeline.step
     def evaluate(x: float) -> float:
         ran(f"evaluate {x}")
         return (x - 3) ** 2
@@ -111,56 +111,30 @@ def test_steps_declared_after_a_run_are_added_by_the_next(
     pipeline.execute()
     best = min(sweep, key=lambda step: step.get_result())
     refined = evaluate.map([2.5, 3.5])
+    last = pipeline.step(lambda value: value + 1, name="last", depends_on=[best])(best)
     pipeline.execute()
 
     assert bodies.take() == ["evaluate 0.0", "evaluate 4.0", "evaluate 2.5", "evaluate 3.5"]
     assert best.name == "evaluate[x=4.0]"
     assert refined.results() == [0.25, 0.25]
+    assert (last.get_result(), last.phase) == (2.0, 1)
     counts = header(capfd.readouterr().out)
-    assert (counts["revision"], counts["steps"], counts["cached"], counts["to_run"]) == ("2", "4", "2", "2")
-
-
-def test_a_step_declared_later_takes_an_earlier_one_s_result(location: Path, bodies: Bodies) -> None:
-    pipeline = Pipeline(location, "adaptive")
-
-    @as_pickle_step(pipeline)
-    def first() -> int:
-        ran("first")
-        return 1
-
-    start = first()
-    pipeline.execute()
-
-    @as_pickle_step(pipeline, depends_on=[start])
-    def second(value: int) -> int:
-        ran("second")
-        return value + 1
-
-    later = second(start)
-    pipeline.execute()
-
-    assert bodies.take() == ["first", "second"]
-    assert later.get_result() == 2
-    assert later.phase == 1
+    assert (counts["revision"], counts["steps"], counts["cached"], counts["to_run"]) == ("2", "5", "2", "3")
 
 
 def test_nothing_is_added_between_freezing_and_the_end_of_the_run(location: Path) -> None:
     pipeline = Pipeline(location, "frozen")
-
-    @as_pickle_step(pipeline)
-    def alpha(x: int) -> int:
-        return x
-
-    step = alpha(1)
+    alpha = pipeline.step(abs, name="alpha")
+    step = alpha(-1)
     pipeline.initialize_schema()
 
     with pytest.raises(InitializationError, match="execute"):
-        alpha(2)
+        alpha(-2)
     with pytest.raises(InitializationError, match="execute"):
-        alpha.map([2, 3])
+        alpha.map([-2, -3])
     pipeline.execute()
     assert len(pipeline.steps) == 1
-    later = alpha(2)
+    later = alpha(-2)
     pipeline.execute()
     assert (step.get_result(), later.get_result()) == (1, 2)
 
@@ -168,36 +142,16 @@ def test_nothing_is_added_between_freezing_and_the_end_of_the_run(location: Path
 def test_inside_a_running_step_a_decorated_function_is_the_plain_one(location: Path, bodies: Bodies) -> None:
     pipeline = Pipeline(location, "plain")
 
-    @as_pickle_step(pipeline)
-    def double(x: int) -> int:
+    def plain(x: int) -> int:
         ran(f"double {x}")
         return 2 * x
 
-    @as_pickle_step(pipeline)
-    def quadruple(x: int) -> object:
-        return double(double(x))
-
-    step = quadruple(3)
+    double = pipeline.step(plain, name="double")
+    step = pipeline.step(lambda x: double(double(x)), name="quadruple")(3)
     pipeline.execute()
 
     assert step.get_result() == 12
     assert bodies.take() == ["double 3", "double 6"]
     assert len(pipeline.steps) == 1
-
-
-def test_the_plain_function_is_kept(location: Path, bodies: Bodies) -> None:
-    pipeline = Pipeline(location, "plain")
-
-    def double(x: int) -> int:
-        return 2 * x
-
-    stepped = pipeline.step(double)
-
-    assert stepped.function is double
-    assert stepped.function(4) == 8
-
-
-def test_rank_size_and_root_of_a_serial_run(location: Path) -> None:
-    pipeline = Pipeline(location, "serial")
-
+    assert double.function is plain
     assert (pipeline.rank, pipeline.size, pipeline.is_root) == (0, 1, True)

@@ -1,5 +1,6 @@
 """What steps read by themselves, files, folders and variables, is observed: a result holds while that is the same."""
 
+import gzip
 import os
 import sqlite3
 import zipfile
@@ -55,37 +56,36 @@ step optional(): return open("optional").read() if os.access("optional", os.R_OK
 START = "import os\n"
 
 
+def save_array(path: Path, number: int) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.arange(number))
+
+
+def pack(path: Path, number: int) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("part", str(number))
+
+
+def replace_row(path: Path, number: int) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"CREATE TABLE IF NOT EXISTS t (x); DELETE FROM t; INSERT INTO t VALUES ({number})")
+
+
+WRITERS: dict[str, Callable[[Path, int], object]] = {
+    "array": save_array,
+    "text_array": lambda path, number: np.savetxt(path, np.arange(number)),
+    "as_pickle": lambda path, number: path.write_bytes(b"I%d\n." % number),
+    "frame": lambda path, number: path.write_text(f"a,b\n{number},2\n"),
+    "packed": pack,
+    "zipped": lambda path, number: path.write_bytes(gzip.compress(str(number).encode())),
+    "image": lambda path, number: Image.new("L", (1, 1), number).save(path, "PNG"),
+    "database": replace_row,
+}
+
+
 def written(name: str, number: int) -> None:
     """Write a file of one kind; another number is another content."""
-    path = Path(name)
-    match name:
-        case "array":
-            with path.open("wb") as file:
-                np.save(file, np.arange(number))
-        case "text_array":
-            np.savetxt(path, np.arange(number))
-        case "as_pickle":
-            path.write_bytes(b"I%d\n." % number)
-        case "as_json":
-            path.write_text(str(number))
-        case "frame":
-            path.write_text(f"a,b\n{number},2\n")
-        case "packed":
-            with zipfile.ZipFile(path, "w") as archive:
-                archive.writestr("part", str(number))
-        case "zipped":
-            import gzip
-
-            path.write_bytes(gzip.compress(str(number).encode()))
-        case "image":
-            Image.new("L", (1, 1), number).save(path, "PNG")
-        case "database":
-            with closing(sqlite3.connect(path)) as connection:
-                connection.executescript(
-                    f"CREATE TABLE IF NOT EXISTS t (x); DELETE FROM t; INSERT INTO t VALUES ({number})"
-                )
-        case _:
-            path.write_text(f"{number}")
+    WRITERS.get(name, lambda path, number: path.write_text(str(number)))(Path(name), number)
 
 
 NAMES = [line.split("(")[0].removeprefix("step ") for line in READERS.splitlines() if line.startswith("step ")]

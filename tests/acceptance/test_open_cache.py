@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import ezpyp
-from ezpyp import Pipeline, as_pickle_step
 from ezpyp.errors import CacheNotFoundError, StepPendingError, UnknownStepError
 
 from .tools import declared, executed, launch, obey_permissions, query, snapshot
@@ -114,32 +113,6 @@ def test_a_read_only_copy_is_read(finished: Path, tmp_path: Path) -> None:
 
     assert reader.stdout == "2.0 50000 3\n", reader.stderr
     assert sorted(os.listdir(copy)) == sorted(os.listdir(finished))
-
-
-def test_a_cache_is_read_while_a_run_writes_it(location: Path) -> None:
-    pipeline = Pipeline(location, "study")
-    place = str(location)
-
-    @as_pickle_step(pipeline)
-    def early() -> int:
-        return 41
-
-    start = early()
-
-    @as_pickle_step(pipeline, depends_on=[start])
-    def reader() -> tuple[object, int]:
-        import time
-
-        time.sleep(0.2)  # what has finished is committed while a longer step runs
-        cache = ezpyp.open_cache(place)
-        return cache.get_result("early"), cache.get_status("reader")
-
-    step = reader()
-    pipeline.execute()
-
-    value, status = step.get_result()
-    assert value == 41
-    assert status in (-1, -2)
 
 
 def test_a_frozen_pipeline_that_never_ran_is_pending(location: Path) -> None:
