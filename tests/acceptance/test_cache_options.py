@@ -121,17 +121,10 @@ def test_a_codec_that_cannot_store_falls_back_with_a_warning_and_is_cached(
 
 def test_the_general_form_takes_every_option(location: Path, bodies: Bodies) -> None:
     pipeline = Pipeline(location, "general")
-    start = as_step(pipeline)(lambda: ran("start"))
-    first = start()
-
-    @as_step(pipeline, [first], codec="cloudpickle", name="all", version=2, ignore=("note",), cache=True)
-    def end(x: int, note: str = "") -> int:
-        ran("end")
-        return x
-
-    step = end(1, note="seen")
+    first = as_step(pipeline, name="start")(lambda: ran("start"))()
+    options = {"codec": "cloudpickle", "name": "all", "version": 2, "ignore": ("note",), "cache": True}
+    step = as_step(pipeline, [first], **options)(lambda x, note="": ran("end") or x)(1, note="seen")  # type: ignore[arg-type]
     pipeline.execute()
 
-    assert step.name == "all"
-    assert step.phase == 1
+    assert (step.name, step.phase, step.get_result()) == ("all", 1, 1)
     assert bodies.take() == ["start", "end"]

@@ -10,64 +10,50 @@ from ezpyp import Pipeline
 from ezpyp.errors import InitializationError
 from tests.mpi import clean_environ
 
-from .tools import Bodies, header, ran, traced
+from .tools import Bodies, expanded, header, ran, traced
 
 # Blocks end with an empty line, as they are typed.
 SESSION = """
 import sys
-from ezpyp import Pipeline, as_pickle_step
+from ezpyp import Pipeline
 from tests.acceptance.tools import ran
-pipeline = Pipeline({location!r}, "notebook")
+pipeline = Pipeline(LOCATION, "notebook")
+step = pipeline.step
 
-@as_pickle_step(pipeline)
-def alpha(x):
-    ran("alpha")
-    return x ** 2
+step alpha(x): return x ** 2
 
 a = alpha(3)
 _ = pipeline.execute()
-ran(f"first {{a.get_result()}}")
+ran(f"first {a.get_result()}")
 
-@as_pickle_step(pipeline)
-def beta(value):
-    ran("beta")
-    return value + 1
+step beta(value): return value + 1
 
 b = beta(a)
 _ = pipeline.execute()
-ran(f"second {{b.get_result()}}")
+ran(f"second {b.get_result()}")
 
-@as_pickle_step(pipeline)
-def beta(value):
-    ran("beta")
-    return value + 2
+step beta(value): return value + 2
 
 b = beta(a)
 _ = pipeline.execute()
-ran(f"conflict {{type(sys.last_value).__name__}} {{'revise' in str(sys.last_value)}}")
-ran(f"kept {{pipeline.get_result('beta', revision=2)}}")
+ran(f"conflict {type(sys.last_value).__name__} {'revise' in str(sys.last_value)}")
+ran(f"kept {pipeline.get_result('beta', revision=2)}")
 _ = pipeline.execute(revise=True)
-ran(f"third {{b.get_result()}} {{pipeline.get_result('beta')}}")
+ran(f"third {b.get_result()} {pipeline.get_result('beta')}")
 
-@as_pickle_step(pipeline)
-def alpha(x):
-    ran("alpha")
-    return x ** 3
+step alpha(x): return x ** 3
 
 a = alpha(3)
 b = beta(a)
 _ = pipeline.execute(revise=True)
-ran(f"fourth {{a.get_result()}} {{b.get_result()}}")
+ran(f"fourth {a.get_result()} {b.get_result()}")
 
-@as_pickle_step(pipeline)
-def alpha(x):
-    ran("alpha")
-    return x ** 3
+step alpha(x): return x ** 3
 
 a = alpha(3)
 b = beta(a)
 _ = pipeline.execute()
-ran(f"fifth {{a.get_result()}} {{b.get_result()}}")
+ran(f"fifth {a.get_result()} {b.get_result()}")
 """
 
 
@@ -77,7 +63,7 @@ def test_an_interactive_session(tmp_path: Path, location: Path) -> None:
 
     session = subprocess.run(
         [sys.executable, "-i", "-q"],
-        input=SESSION.format(location=str(location)),
+        input=expanded(SESSION).replace("LOCATION", repr(str(location))),
         env=clean_environ(traced(trace.path)),
         capture_output=True,
         text=True,
