@@ -1,7 +1,9 @@
 """Names of steps, and the labels in their brackets."""
 
 import functools
+import re
 
+import numpy as np
 import pytest
 
 from ezpyp.errors import DuplicateNameError
@@ -13,23 +15,22 @@ def names(study):
     return list(study.freeze().names)
 
 
-def test_bare_call_made_once_has_the_functions_name():
+def sweep(values, **more):
+    """The names of a sweep over values of ``x``."""
     study = Study()
-    study.function("alpha")(3)
-    assert names(study) == ["alpha"]
+    study.function("alpha", **more.pop("options", {})).map(values, **more)
+    return names(study)
 
 
-def test_function_called_twice_gets_brackets():
+def test_only_a_bare_call_made_once_has_the_functions_name():
     study = Study()
     alpha = study.function("alpha")
+    first = alpha(3)
+    assert names(study) == ["alpha"]
     alpha(1), alpha(2)
-    assert names(study) == ["alpha[x=1]", "alpha[x=2]"]
-
-
-def test_sweep_of_one_gets_brackets():
-    study = Study()
-    study.function("alpha").map([1])
-    assert names(study) == ["alpha[x=1]"]
+    # A name that was settled stays.
+    assert names(study) == [first.name, "alpha[x=1]", "alpha[x=2]"] == ["alpha", "alpha[x=1]", "alpha[x=2]"]
+    assert sweep([1]) == ["alpha[x=1]"]
 
 
 @pytest.mark.parametrize(
@@ -43,73 +44,22 @@ def test_sweep_of_one_gets_brackets():
         ([1, 2.5], "x=[1,2.5]"),
         ((1, 2), "x=(1,2)"),
         (1e300, "x=1e+300"),
-        ((), None),
-        ({}, None),
+        (np.float64(0.1), "x=0.1"),
+        (np.int32(3), "x=3"),
+        ((), ""),
+        ({}, ""),
+        (None, ""),
     ],
 )
 def test_label_of_a_short_value(value, label):
-    study = Study()
-    study.function("alpha").map([value], y=[1])
-    assert names(study) == [f"alpha[{label},y=1]" if label else "alpha[y=1]"]
+    assert sweep([value], y=[1]) == [f"alpha[{label},y=1]" if label else "alpha[y=1]"]
 
 
 @pytest.mark.parametrize(
     "value", ["two words", "", "x" * 33, "a,b", "a=b", "[", b"bytes", [1] * 30, {"a": 1}, [[1]], {1}, 1j, list]
 )
 def test_value_without_a_short_text_gives_sixteen_hex(value):
-    study = Study()
-    study.function("alpha").map([value])
-    assert len(found := names(study)[0]) == len("alpha[]") + 16
-    assert int(found[6:-1], 16) >= 0
-
-
-def test_parameters_at_their_defaults_are_left_out():
-    study = Study()
-    study.function("alpha").map([1, 2], y=[0, 5])
-    assert names(study) == ["alpha[x=1]", "alpha[x=2,y=5]"]
-
-
-def test_default_of_another_type_is_named():
-    study = Study()
-    study.function("alpha").map([1, 1, 1], y=[0, 0.0, False])
-    assert names(study) == ["alpha[x=1]", "alpha[x=1,y=0.0]", "alpha[x=1,y=False]"]
-
-
-def test_numpy_scalars_are_written_as_plain_numbers():
-    import numpy as np
-
-    study = Study()
-    study.function("alpha").map([np.float64(0.1), np.int32(3)])
-    assert names(study) == ["alpha[x=0.1]", "alpha[x=3]"]
-
-
-def test_ignored_parameters_are_not_named():
-    study = Study()
-    study.function("alpha", ignore=["y"]).map([1], y=[5])
-    assert names(study) == ["alpha[x=1]"]
-
-
-def test_step_hands_its_label_down():
-    study = Study()
-    simulate, analyse = study.function("simulate"), study.function("analyse")
-    analyse.map(simulate.map([1, 2]))
-    assert names(study)[2:] == ["analyse[x=1]", "analyse[x=2]"]
-
-
-def test_bare_step_is_named_by_its_function():
-    study = Study()
-    analyse = study.function("analyse")
-    analyse.map([study.function("alpha")(1), study.function("beta")(1)])
-    assert names(study)[2:] == ["analyse[x=alpha]", "analyse[x=beta]"]
-
-
-def test_labels_that_would_be_equal_become_digests():
-    study = Study()
-    study.function("alpha").map(["1", 1, 2])
-    first, second, third = names(study)
-    assert third == "alpha[x=2]"
-    assert first != second
-    assert len(first) == len(second) == len("alpha[]") + 16
+    assert re.fullmatch(r"alpha\[[0-9a-f]{16}\]", *sweep([value]))
 
 
 def test_label_too_long_becomes_a_digest():
@@ -117,7 +67,35 @@ def test_label_too_long_becomes_a_digest():
     study.function("alpha", lambda first_parameter, second_parameter, third_parameter: 0).map(
         ["x" * 30], second_parameter=["y" * 30], third_parameter=["z" * 30]
     )
-    assert len(names(study)[0]) == len("alpha[]") + 16
+    assert re.fullmatch(r"alpha\[[0-9a-f]{16}\]", *names(study))
+
+
+def test_parameters_that_are_ignored_or_have_their_default_of_its_type_are_left_out():
+    assert sweep([1, 2], y=[0, 5]) == ["alpha[x=1]", "alpha[x=2,y=5]"]
+    assert sweep([1, 1, 1], y=[0, 0.0, False]) == ["alpha[x=1]", "alpha[x=1,y=0.0]", "alpha[x=1,y=False]"]
+    assert sweep([1], y=[5], options={"ignore": ["y"]}) == ["alpha[x=1]"]
+
+
+def test_step_hands_its_label_down_and_a_bare_one_its_function():
+    study = Study()
+    simulate, analyse = study.function("simulate"), study.function("analyse")
+    analyse.map([*simulate.map([1, 2]), study.function("beta")(1)])
+    assert names(study)[-3:] == ["analyse[x=1]", "analyse[x=2]", "analyse[x=beta]"]
+
+
+def test_labels_that_would_be_equal_become_digests_but_what_is_settled_stays():
+    first, second, third = sweep(["1", 1, 2])
+    assert third == "alpha[x=2]"
+    assert first != second
+    assert len(first) == len(second) == len("alpha[]") + 16
+
+    study = Study()
+    alpha = study.function("alpha")
+    alpha.map([1])
+    assert names(study) == ["alpha[x=1]"]
+    alpha.map(["1"])
+    earlier, later = names(study)
+    assert earlier == "alpha[x=1]" != later
 
 
 def test_edit_renames_nothing_not_even_digests():
@@ -125,63 +103,27 @@ def test_edit_renames_nothing_not_even_digests():
     for version in (1, 2):
         study = Study()
         study.versions = {"alpha": version}
-        alpha = study.function("alpha")
-        upstreams = alpha.map([{"a": 1}, {"a": 2}])
+        upstreams = study.function("alpha").map([{"a": 1}, {"a": 2}])
         study.function("beta").map([[upstreams[0]], [upstreams[1]]])
         found.append(study.freeze())
     assert found[0].names == found[1].names
+    assert len(set(found[0].names)) == 4
     assert set(found[0].keys).isdisjoint(found[1].keys)
 
 
 def test_value_inserted_in_the_middle_renames_nothing():
-    def sweep(values):
-        study = Study()
-        study.function("alpha").map(values)
-        return dict(zip(map(repr, values), names(study), strict=True))
-
-    small, large = sweep([1, "a b", 3]), sweep([1, 2, "a b", "c d", 3])
+    before, after = [1, "a b", 3], [1, 2, "a b", "c d", 3]
+    small, large = (dict(zip(map(repr, values), sweep(values), strict=True)) for values in (before, after))
     assert small.items() <= large.items()
-
-
-def test_digest_names_depend_on_upstreams_by_name():
-    study = Study()
-    alpha, beta = study.function("alpha"), study.function("beta")
-    first, second = alpha(1), alpha(2)
-    beta([first, 0]), beta([second, 0])
-    found = names(study)[2:]
-    assert len(set(found)) == 2
 
 
 def test_set_of_steps_has_one_name_in_any_order():
     def name(order):
         study = Study()
-        alpha = study.function("alpha")
-        steps = [alpha(n) for n in order]
-        study.function("beta").map([set(steps)])
+        study.function("beta").map([set(map(study.function("alpha"), order))])
         return names(study)[-1]
 
     assert name([1, 2, 3]) == name([3, 1, 2])
-
-
-def test_settled_name_stays_when_the_function_is_called_again():
-    study = Study()
-    alpha = study.function("alpha")
-    first = alpha(1)
-    assert names(study) == ["alpha"]
-    alpha(2), alpha(3)
-    assert names(study) == ["alpha", "alpha[x=2]", "alpha[x=3]"]
-    assert first.name == "alpha"
-
-
-def test_name_that_an_older_step_has_already_is_not_given_again():
-    study = Study()
-    alpha = study.function("alpha")
-    alpha.map([1])
-    assert names(study) == ["alpha[x=1]"]
-    alpha.map(["1"])
-    first, second = names(study)
-    assert first == "alpha[x=1]"
-    assert first != second
 
 
 def test_same_call_made_twice_is_one_step_with_one_name():
@@ -198,14 +140,11 @@ def test_same_call_made_twice_is_one_step_with_one_name():
 def test_steps_that_differ_in_no_argument_are_refused_with_both_places():
     study = Study()
 
-    def make(n):
-        def closing(x=None, y=0):
-            return n
-
-        return closing
+    def closing(n):
+        return lambda x=None: n
 
     for n in (1, 2):
-        study.function("alpha", make(n))()
+        study.function("alpha", closing(n))()
     prefixes = iter([b"one", b"two"])
     study._prefix = lambda function, identity: next(prefixes)
     with pytest.raises(DuplicateNameError, match=r"both be called 'alpha.*test_names\.py:\d+ and .*test_names\.py"):
