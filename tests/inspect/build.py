@@ -1,9 +1,11 @@
-"""Caches written row by row, so that every state of one can be had without running a pipeline."""
+"""Caches written row by row, so that every state of one can be had without running a pipeline; and by a script."""
 
 import hashlib
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 import zlib
 from dataclasses import asdict
@@ -18,8 +20,9 @@ from ezpyp.store.rows import NewResult
 from ezpyp.store.schema_rows import step_checksum
 from ezpyp.store.tables import FORMAT, SCRIPT
 
-SEALED = ("name", "key", "function", "codec", "phase", "args", "kwargs", "params", "settings", "shape", "manifest")
+CHECKSUMMED = ("name", "key", "function", "codec", "phase", "args", "kwargs", "params", "settings", "shape", "manifest")
 
+NINE, LARGE = b"\x80\x05K\x09.", b"x" * 100_000
 START = 1_700_000_000.0
 SOURCE = "def alpha(x):\n    return x ** 2\n"
 TRACEBACK = """Traceback (most recent call last):
@@ -33,11 +36,6 @@ def digest(*parts: object) -> bytes:
     return hashlib.md5(repr(parts).encode()).digest()
 
 
-def identity(name: str, source: str | None) -> str:
-    found = FunctionRecord(digest(name, source), name, "__main__", name, "/home/me/script.py", 3, source, (), ())
-    return found.to_json()
-
-
 class Cache:
     """A cache under construction; every method writes the rows that a run would."""
 
@@ -45,8 +43,7 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.db = sqlite3.connect(folder / "ezpyp.sqlite", isolation_level=None)
-        self.db.execute("PRAGMA journal_mode = WAL")
-        self.db.execute("PRAGMA synchronous = OFF")  # each row is a commit of its own here
+        self.db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")  # each row is a commit of its own
         self.db.executescript(SCRIPT)
         for name, value in (("format", FORMAT), ("pipeline_id", pipeline_id), ("created_at", START)):
             self.insert("meta", name=name, value=str(value))
@@ -58,18 +55,13 @@ class Cache:
         cursor = self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values()))
         return cursor.lastrowid or 0
 
-    def function(self, name: str, source: str | None = SOURCE, line: int = 3) -> int:
+    def function(self, name: str) -> int:
         if name not in self.functions:
-            packed = None if source is None else zlib.compress(source.encode())
-            values = {
-                "digest": digest(name, source),
-                "name": name,
-                "module": "__main__",
-                "python": "cpython-311",
-            }
-            place = {"file": "/home/me/script.py", "line": line}
-            content = {"identity": zlib.compress(identity(name, source).encode()), "source": packed}
-            self.functions[name] = self.insert("functions", **values, **place, **content)
+            whole = digest(name, SOURCE)
+            record = FunctionRecord(whole, name, "__main__", name, "/home/me/script.py", 3, SOURCE, (), ())
+            content = {"identity": zlib.compress(record.to_json().encode()), "source": zlib.compress(SOURCE.encode())}
+            place = {"module": "__main__", "python": "cpython-311", "file": "/home/me/script.py", "line": 3}
+            self.functions[name] = self.insert("functions", digest=whole, name=name, **place, **content)
         return self.functions[name]
 
     def step(self, name: str, *, phase: int = 0, args: str = "[3]", salt: object = 0, upstream=(), **more) -> int:
@@ -81,7 +73,7 @@ class Cache:
             "function": self.function(more.pop("function", name.partition("[")[0])),
         }
         row = {"name": name, "phase": phase, "args": args, **values, **more}
-        row.setdefault("checksum", step_checksum([row.get(column) for column in SEALED]))
+        row["checksum"] = step_checksum([row.get(column) for column in CHECKSUMMED])
         self.ids[name] = self.insert("steps", **row)
         for ordinal, (above, kind, slot) in enumerate(upstream):
             ends = {"step": self.ids[name], "upstream": self.ids[above]}
@@ -93,24 +85,17 @@ class Cache:
         guards = self.db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in guards:
             self.db.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
+        for statement in (*statements, *(sql for _, sql in guards)):
             self.db.execute(statement)
-        for _, sql in guards:
-            self.db.execute(sql)
 
-    def revision(self, *, added=(), removed=(), note: str = "first") -> int:
+    def revision(self, added=None, removed=(), note: str = "first") -> int:
+        """One more revision; by default with all steps."""
+        added = list(self.ids.values()) if added is None else added
         number = (self.db.execute("SELECT max(revision) FROM revisions").fetchone()[0] or 0) + 1
-        self.insert(
-            "revisions",
-            revision=number,
-            digest=digest(number),
-            recorded_at=START,
-            steps=len(added),
-            note=note,
-        )
-        for present, steps in ((1, added), (0, removed)):
-            for step in steps:
-                self.insert("schema_changes", step=step, revision=number, present=present)
+        what = {"digest": digest(number), "recorded_at": START, "steps": len(added), "note": note}
+        self.insert("revisions", revision=number, **what)
+        for step in (*added, *removed):
+            self.insert("schema_changes", step=step, revision=number, present=step in added)
         return number
 
     def run(self, status: str = "completed", *, revision: int = 1, **more: object) -> int:
@@ -121,17 +106,21 @@ class Cache:
         values = {"revision": revision, "status": status, **times, **where, **what, **counts}
         return self.insert("runs", **(values | more))
 
-    def result(self, name: str, run: int, payload: bytes | None = b"\x80\x05K\x09.", **more: object) -> int:
-        data = payload if payload is not None else b"x" * 100_000
-        content = {"digest": digest(data), "size": len(data), "payload": payload}
-        codec = {"codec": "pickle", "codec_version": 1, "suffix": ".step"}
-        values = {"key": digest(name, 0), "preview": "9", "type": "int", "run": run, "checksum": b""}
+    def result(self, name: str, run: int, payload: bytes | None = NINE, *, large: bytes = LARGE, **more) -> int:
+        """A result in the index; without ``payload`` an object that holds ``large``."""
+        data = large if payload is None else payload
+        row = NewResult(digest(name, 0), None, None, xxh3_128_digest(data), len(data), "pickle", 1, ".step", "9", "int",
+                        payload)  # fmt: skip
+        values = {
+            "key": row.key, "digest": row.digest, "size": row.size, "codec": "pickle", "codec_version": 1,
+            "suffix": ".step", "preview": "9", "type": "int", "payload": payload, "run": run,
+            "checksum": result_checksum(row),
+        }  # fmt: skip
         if payload is None:
-            hexed = digest(data).hex()
-            path = self.folder / "objects" / hexed[:2] / (hexed[2:] + ".step")
+            path = object_of(self.folder, data)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        return self.insert("results", **(values | content | codec | more))
+        return self.insert("results", **(values | more))
 
     def row(self, name: str, run: int, status: int = 0, **more: object) -> None:
         ran = {"started_at": START, "seconds": 0.5, "rank": 0, "host": "node1"}
@@ -141,26 +130,23 @@ class Cache:
         self.insert("step_rows", **(values | more))
 
     def error(self, name: str, run: int, **more: object) -> None:
-        values = {
-            "type": "ZeroDivisionError",
-            "message": "division by zero",
-            "file": "/home/me/script.py",
-            "line": 12,
-            "blame": None,
-            "traceback": TRACEBACK,
-        }
+        place = {"file": "/home/me/script.py", "line": 12, "blame": None, "traceback": TRACEBACK}
+        values = {"type": "ZeroDivisionError", "message": "division by zero", **place}
         self.insert("errors", step=self.ids[name], run=run, **(values | more))
 
     def hold(self, owner: Owner | None = None) -> None:
-        owner = owner or current_owner()
-        self.db.execute(
-            "UPDATE holder SET epoch = 1, owner = ?, heartbeat = ?", (json.dumps(asdict(owner)), time.time())
-        )
+        owner = json.dumps(asdict(owner or current_owner()))
+        self.db.execute("UPDATE holder SET epoch = 1, owner = ?, heartbeat = ?", (owner, time.time()))
 
     def close(self) -> Path:
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.db.close()
         return self.folder
+
+
+def object_of(folder: Path, data: bytes = LARGE) -> Path:
+    name = xxh3_128_digest(data).hex()
+    return folder / "objects" / name[:2] / f"{name[2:]}.step"
 
 
 def declared(folder: Path) -> Cache:
@@ -171,23 +157,18 @@ def declared(folder: Path) -> Cache:
     params = {"a": "TMP for alpha", "b": "TMP for beta"}
     upstream = [("alpha", "value", "args[0]"), ("beta", "value", "args[1]")]
     cache.step("gamma", phase=1, args="[TMP for alpha, TMP for beta]", params=params, upstream=upstream)
-    cache.revision(added=list(cache.ids.values()))
+    cache.revision()
     return cache
 
 
-def finished(folder: Path) -> Cache:
-    """The same after one run without failure."""
+def finished(folder: Path, small: bytes = NINE, large: bytes = LARGE) -> Cache:
+    """The same after one run without failure: gamma's result is an object."""
     cache = declared(folder)
     run = cache.run()
-    cache.row("alpha", run)
+    cache.row("alpha", run, result=cache.result("alpha", run, small))
     cache.row("beta", run, rank=1, result=cache.result("beta", run, b"\x80\x05K\x08.", preview="8"))
-    cache.row(
-        "gamma",
-        run,
-        args="[9, 8]",
-        seconds=1.25,
-        result=cache.result("gamma", run, None, preview="1.125", type="float"),
-    )
+    result = cache.result("gamma", run, None, large=large, preview="1.125", type="float")
+    cache.row("gamma", run, args="[9, 8]", seconds=1.25, result=result)
     return cache
 
 
@@ -223,44 +204,48 @@ def dead_owner() -> Owner:
     return Owner(me.host, me.boot, pid, "1", None)
 
 
-def sound(folder: Path, small: bytes = b"\x80\x05K\x09.", large: bytes = b"x" * 100_000) -> Cache:
-    """alpha's result in the index, gamma's under objects, all checksums right."""
-    cache = Cache(folder)
-    for name in ("alpha", "gamma"):
-        cache.step(name)
-    cache.revision(added=list(cache.ids.values()))
-    run = cache.run(total=2)
-    for name, data, payload in (("alpha", small, small), ("gamma", large, None)):
-        content = xxh3_128_digest(data)
-        row = NewResult(digest(name, 0), None, None, content, len(data), "pickle", 1, ".step", "", "", None)
-        checksum = result_checksum(row)
-        result = cache.result(name, run, payload, digest=content, size=len(data), checksum=checksum)
-        cache.row(name, run, result=result)
-        if payload is None:
-            object_of(folder, content).parent.mkdir(parents=True, exist_ok=True)
-            object_of(folder, content).write_bytes(data)
-    return cache
+ROOT = Path(__file__).absolute().parents[2]
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("EZPYP_")}
+ENVIRON |= {"PYTHONPATH": str(ROOT)}
+
+TOY = """
+from ezpyp import Pipeline, as_pickle_step
+from ezpyp.steps import PlaceHolder
+
+pipeline = Pipeline("cache", "toy")
+RATE = 2
+
+def norm(x):
+    return x ** RATE
+
+@as_pickle_step(pipeline)
+def alpha(x):
+    return norm(x)
+
+@as_pickle_step(pipeline)
+def beta(x):
+    return x ** 3
+
+@as_pickle_step(pipeline)
+def gamma(a, b):
+    return a / b
+
+@as_pickle_step(pipeline)
+def large(n):
+    return b"z" * n
+
+gamma(PlaceHolder(alpha(3)), b=beta(2))
+large(100_000)
+pipeline.execute()
+"""
+FAILING = TOY.replace("return x ** 3", "return x / 0")
 
 
-def object_of(folder: Path, digest: bytes = xxh3_128_digest(b"x" * 100_000)) -> Path:
-    return folder / "objects" / digest.hex()[:2] / (digest.hex()[2:] + ".step")
-
-
-def with_checksums(cache: Cache) -> Cache:
-    """The builders leave the checksums of results out; `verify` looks at them."""
-    changes = []
-    for id_, key, size, payload in cache.db.execute("SELECT id, key, size, payload FROM results").fetchall():
-        content = xxh3_128_digest(payload)
-        checksum = result_checksum(NewResult(key, None, None, content, size, "pickle", 1, ".step", "", "", None))
-        written = f"digest = x'{content.hex()}', checksum = x'{checksum.hex()}'"
-        changes.append(f"UPDATE results SET {written} WHERE id = {id_}")
-    cache.spoil(*changes)
-    return cache
-
-
-def damage_index(folder: Path) -> Path:
-    file = folder / "ezpyp.sqlite"
-    data = bytearray(file.read_bytes())
-    data[8192:] = b"\xff" * (len(data) - 8192)
-    file.write_bytes(data)
-    return folder
+def run(folder: Path, script: str, **environ: str) -> Path:
+    """Run a script in a folder; the cache that it made there."""
+    (folder / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, env=ENVIRON | environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "cache"

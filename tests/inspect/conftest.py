@@ -2,9 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,36 +15,42 @@ from tests.inspect import build
 
 @dataclass(frozen=True)
 class Answer:
-    """What the command said, and with which exit code it ended."""
+    """What the command printed."""
 
     out: str
     err: str
-    code: int
-
-    @property
-    def rows(self) -> list[dict[str, object]]:
-        return json.loads(self.out)
 
     @property
     def lines(self) -> list[str]:
         return self.out.splitlines()
 
 
-Ask = Callable[..., Answer]
-
-
-@pytest.fixture
-def ask() -> Ask:
+class Ask:
     """``ask(cache, "steps", "--status", "failed")``; an exception that escapes fails the test."""
 
-    def ask(cache: Path, *words: str, code: int = 0) -> Answer:
+    def __call__(self, cache: Path, *words: str, code: int = 0) -> Answer:
         result = CliRunner().invoke(cli, [str(cache), *words], prog_name="python -m ezpyp.inspect")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == code, result.output
-        return Answer(result.stdout, result.stderr, result.exit_code)
+        return Answer(result.stdout, result.stderr)
 
-    return ask
+    def json(self, cache: Path, *words: str, code: int = 0) -> Any:
+        return json.loads(self(cache, *words, "--format", "json", code=code).out)
+
+    def names(self, cache: Path, *words: str) -> list[str]:
+        """Names of steps."""
+        return [row["name"] for row in self.json(cache, "steps", *words)]
+
+
+@pytest.fixture
+def ask() -> Ask:
+    return Ask()
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 MAKERS = {
@@ -64,21 +70,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def finished(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built / "finished", tmp_path / "finished"))
+def copy_of(kind: str):
+    @pytest.fixture(name=kind)
+    def copied(built: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(built / kind, tmp_path / kind))
+
+    return copied
 
 
-@pytest.fixture
-def failed(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built / "failed", tmp_path / "failed"))
+finished, failed, declared, killed = map(copy_of, MAKERS)
 
 
-@pytest.fixture
-def declared(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built / "declared", tmp_path / "declared"))
-
-
-@pytest.fixture
-def killed(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built / "killed", tmp_path / "killed"))
+@pytest.fixture(scope="session")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in which beta fails and gamma is skipped, so that every view has rows."""
+    return build.run(tmp_path_factory.mktemp("failing"), build.FAILING)

@@ -12,18 +12,6 @@ from ezpyp.store.lock import current_owner
 from tests.inspect import build
 
 
-def rows(ask, cache: Path, *words: str) -> list[dict[str, object]]:
-    return ask(cache, *words, "--format", "json").rows
-
-
-def names(ask, cache: Path, *words: str) -> list[str]:
-    return [str(row["name"]) for row in rows(ask, cache, "steps", *words)]
-
-
-def facts(ask, cache: Path, *words: str, code: int = 0) -> dict:
-    return json.loads(ask(cache, *words, "--format", "json", code=code).out)
-
-
 def states(ask, cache: Path) -> list[str]:
     return [line.split()[2] for line in ask(cache, "steps").lines[1:]]
 
@@ -33,7 +21,7 @@ def test_a_cache_never_run(declared, tmp_path, ask):
     assert out.startswith(f"Pipeline 'toy' @ {declared}, revision 1\nnever run\n")
     assert "3 steps: 3 pending" in out
     assert states(ask, declared) == ["pending"] * 3
-    assert {row["result"] for row in rows(ask, declared, "steps")} == {None}
+    assert {row["result"] for row in ask.json(declared, "steps")} == {None}
 
     empty = build.Cache(tmp_path / "empty").close()
     assert ask(empty).out.startswith(f"Pipeline 'toy' @ {empty}, no schema yet\nnever run\n")
@@ -56,7 +44,7 @@ def test_a_run_with_a_failure_is_a_problem_for_people_and_programs(failed, ask):
     assert "  beta  ZeroDivisionError: division by zero (script.py:12)\n" in out
     assert out.endswith(f"python -m ezpyp.inspect {failed} show beta\n")
 
-    found = facts(ask, failed, code=1)
+    found = ask.json(failed, code=1)
     assert (found["pipeline"], found["location"], found["revision"]) == ("toy", str(failed), 1)
     assert (found["run"]["run"], found["run"]["status"], found["holder"]) == (1, "completed", None)
     counts = {"total": 3, "killed": 0, "running": 0, "pending": 0, "done": 1, "failed": 1, "skipped": 1}
@@ -71,21 +59,20 @@ def test_a_run_with_a_failure_is_a_problem_for_people_and_programs(failed, ask):
 
 def test_bars_show_even_one_failed_step(tmp_path, ask):
     cache = build.Cache(tmp_path)
-    cache.revision(added=[cache.step(f"s[x={x}]") for x in range(500)])
+    cache.revision([cache.step(f"s[x={x}]") for x in range(500)])
     run = cache.run()
     for number, name in enumerate(cache.ids):
         cache.row(name, run, int(number == 7), result=None)
 
     (line,) = [line for line in ask(cache.close(), code=1).lines if "█" in line]
 
-    assert line.split()[:3] == ["0", "499", "1"]
-    assert line.count("x") == 1
+    assert (line.split()[:3], line.count("x")) == (["0", "499", "1"], 1)
 
 
 def test_a_live_run_says_who_holds_the_cache(tmp_path, ask):
     cache, me = build.running(tmp_path), current_owner()
     folder = cache.folder
-    out, found = ask(folder).out, facts(ask, folder)
+    out, found = ask(folder).out, ask.json(folder)
 
     assert f"Run 1: running on 2 ranks of {me.host}" in out
     assert f"held by     process {me.pid} on {me.host}, last heard of 0 s ago" in out
@@ -93,8 +80,8 @@ def test_a_live_run_says_who_holds_the_cache(tmp_path, ask):
     assert (found["holder"]["pid"], found["run"]["status"]) == (os.getpid(), "running")
     assert (found["steps"]["running"], found["steps"]["killed"]) == (1, 0)
     assert states(ask, folder) == ["done", "running", "pending"]
-    assert names(ask, folder, "--status", "running") == ["beta"]
-    assert names(ask, folder, "--status", "killed,pending") == ["gamma"]
+    assert ask.names(folder, "--status", "running") == ["beta"]
+    assert ask.names(folder, "--status", "killed,pending") == ["gamma"]
 
 
 def test_a_killed_run_is_a_problem_and_says_so(killed, ask):
@@ -108,7 +95,7 @@ def test_a_killed_run_is_a_problem_and_says_so(killed, ask):
         ("killed", ["beta"]), ("KILLED,done", ["alpha", "beta"]), ("running", []), ("-2", ["beta"]),
         ("running,pending", ["gamma"]),
     ):  # fmt: skip
-        assert names(ask, killed, "--status", status) == found
+        assert ask.names(killed, "--status", status) == found
     next_words = typed_next(ask, killed)
     assert next_words == ["steps", "--status", "killed"]
     assert [line.split()[0] for line in ask(killed, *next_words).lines[1:]] == ["beta"]
@@ -128,26 +115,18 @@ def test_a_run_is_alive_while_its_own_process_holds_the_cache(change, statuses, 
     cache = build.running(tmp_path, replace(current_owner(), host="node9", boot="another", job=None))
     cache.db.execute(change)
 
-    assert [row["status"] for row in rows(ask, cache.folder, "runs")] == statuses
+    assert [row["status"] for row in ask.json(cache.folder, "runs")] == statuses
 
 
-def test_a_run_is_not_alive_because_a_later_one_is(tmp_path, ask):
+def test_runs_are_listed_oldest_first_and_none_is_alive_because_a_later_one_is(tmp_path, ask):
     cache, me = build.running(tmp_path, build.dead_owner()), current_owner()
+    cache.run("interrupted", command="python other.py", job="4711")
     cache.run("running", host=me.host, pid=me.pid)
     cache.hold()
 
-    assert [row["status"] for row in rows(ask, cache.folder, "runs")] == ["killed", "running"]
-
-
-def test_runs_are_listed_oldest_first(tmp_path, ask):
-    cache = build.finished(tmp_path)
-    cache.run("interrupted", command="python other.py", job="4711")
-    folder = cache.close()
-
-    table = [line.split()[:3] for line in ask(folder, "runs").lines[1:]]
-    assert table == [["1", "1", "completed"], ["2", "1", "interrupted"]]
-    assert rows(ask, folder, "runs")[1]["job"] == "4711"
-    assert ask(folder, code=1).out.count("interrupted") == 1
+    table = [line.split()[:3] for line in ask(cache.folder, "runs").lines[1:]]
+    assert table == [["1", "1", "killed"], ["2", "1", "interrupted"], ["3", "1", "running"]]
+    assert ask.json(cache.folder, "runs")[1]["job"] == "4711"
 
 
 def test_a_large_cache_is_counted_by_its_run(tmp_path, ask, monkeypatch):
@@ -161,13 +140,6 @@ def test_a_large_cache_is_counted_by_its_run(tmp_path, ask, monkeypatch):
 
     assert "43 steps: 41 done, 1 failed, 1 skipped\n" in out
     assert ["0", "41", "1", "0"] in [line.split()[:4] for line in out.splitlines()]
-
-
-def test_the_format_of_a_verb_stands_behind_it(finished, ask):
-    error = ask(finished, "--format", "json", "steps", code=2).err
-
-    assert "give --format json behind the verb: python -m ezpyp.inspect CACHE steps --format json" in error
-    assert "is not one of" in ask(finished, "--format", "csv", code=2).err
 
 
 def typed_next(ask, cache: Path) -> list[str]:

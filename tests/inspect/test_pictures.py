@@ -31,10 +31,12 @@ def drawn(ask, folder: Path, *words: str) -> ET.Element:
 
 
 def rects(root: ET.Element, **attributes: str) -> list[ET.Element]:
-    """Rectangles with these attributes; ``title`` asks for one that says something."""
-    has_title = attributes.pop("title", None)
-    found = [r for r in root.iter(f"{SVG}rect") if all(r.attrib.get(n) == v for n, v in attributes.items())]
-    return [r for r in found if has_title is None or r.find(f"{SVG}title") is not None]
+    return [r for r in root.iter(f"{SVG}rect") if all(r.attrib.get(n) == v for n, v in attributes.items())]
+
+
+def described(root: ET.Element) -> list[ET.Element]:
+    """Rectangles that say something when the pointer rests on them."""
+    return [rect for rect in rects(root) if rect.find(f"{SVG}title") is not None]
 
 
 def box(rect: ET.Element) -> Box:
@@ -84,14 +86,13 @@ def test_no_box_stands_on_another_and_no_edge_passes_behind_one(graph):
 def test_parallel_chains_run_straight():
     layout = layered([0, 0, 0, 1, 1, 1, 2, 2, 2], [(0, 5), (1, 4), (2, 3), (5, 8), (4, 7), (3, 6)])
 
-    assert [layout.centres[node] for node in (0, 5, 8)] == [layout.centres[0]] * 3
-    assert [layout.centres[node] for node in (2, 3, 6)] == [layout.centres[2]] * 3
+    for chain in ((0, 5, 8), (2, 3, 6)):
+        assert len({layout.centres[node] for node in chain}) == 1
 
 
 def test_a_name_too_long_loses_its_middle():
     assert elided("x" * 300, 40).count("x") == 38
     assert elided("漢" * 40, 20) == "漢" * 5 + "…" + "漢" * 4
-    assert elided("short", 20) == "short"
 
 
 ODD_NAMES = ["漢字カナ", "é" * 3, "x" * 300, 'a\nb<&">', "\x1b[2J\ufffe", "👩‍🔬 scientist"]
@@ -103,7 +104,7 @@ def test_pictures_of_odd_names_are_well_formed_and_say_what_they_show(tmp_path, 
     for name in ODD_NAMES:
         upstream = [(first, "order" if name == "x" * 300 else "value", "")] if name != first else []
         cache.step(name, phase=len(upstream), upstream=upstream, function="f<&>")
-    cache.revision(added=list(cache.ids.values()))
+    cache.revision()
     run = cache.run(total=len(ODD_NAMES))
     for name in ODD_NAMES:
         cache.row(name, run, int(name == last), result=None)
@@ -132,35 +133,31 @@ def sweep(folder: Path, number: int) -> Path:
     for x in range(50):
         cache.step(f"walk[x={x}]", phase=3 + x, upstream=[(last, "value", "args[0]")])
         last = f"walk[x={x}]"
-    cache.revision(added=list(cache.ids.values()))
+    cache.revision()
     cache.db.execute("COMMIT")
     return cache.close()
 
 
-@pytest.mark.parametrize(("number", "shown"), [(4, 59), (5, 53), (900, 53)])
-def test_a_graph_is_grouped_where_it_could_not_be_read(number, shown, tmp_path, ask):
-    folder = sweep(tmp_path, number)
+def test_a_graph_is_grouped_where_it_could_not_be_read(tmp_path, ask):
+    for number, shown in ((4, 59), (5, 53), (900, 53)):
+        folder = sweep(tmp_path / str(number), number)
+        found = [box(rect) for rect in rects(drawn(ask, folder, "graph"), rx="5")]
+        assert len(found) == shown
+        assert not any(shared(a, b) for a, b in combinations(found, 2))
 
-    found = [box(rect) for rect in rects(drawn(ask, folder, "graph"), rx="5")]
-
-    assert len(found) == shown
-    assert not any(shared(a, b) for a, b in combinations(found, 2))
-    assert len(ask(folder, "graph", "--by", "function", "--format", "json").rows) == 4
+    assert len(ask.json(folder, "graph", "--by", "function")) == 4
     words = "".join(drawn(ask, folder, "graph", "--by", "function").itertext())
     assert "\N{MULTIPLICATION SIGN}50 · ↻" in words
     assert "↻ needs steps of its own function" in words
 
 
-def test_graph_of_nothing_is_a_picture(tmp_path, ask):
-    folder = build.Cache(tmp_path).close()
-
+def test_graph_of_nothing_is_a_picture_and_what_was_killed_is_shown_so(tmp_path, killed, ask):
+    folder = build.Cache(tmp_path / "empty").close()
     assert rects(drawn(ask, folder, "graph"), rx="5") == []
-    assert ask(folder, "graph", "--format", "json").rows == []
+    assert ask.json(folder, "graph") == []
 
-
-def test_graph_shows_what_was_killed_as_killed(killed, ask):
-    assert ask(killed, "graph", "--format", "json").rows[1]["steps"] == {"killed": 1}
-    assert {"killed": 1} in [row["steps"] for row in ask(killed, "graph", "--by", "phase", "--format", "json").rows]
+    assert ask.json(killed, "graph")[1]["steps"] == {"killed": 1}
+    assert {"killed": 1} in [row["steps"] for row in ask.json(killed, "graph", "--by", "phase")]
     assert "† killed 1" in "".join(drawn(ask, killed, "graph").itertext())
 
 
@@ -193,7 +190,7 @@ def busy(folder: Path, ranks: int, steps: int, share: float = 0.5, functions: in
     for rank in range(max(1, ranks - 1)):
         for number in range(steps):
             cache.step(f"f{number % functions}[r={rank},n={number}]")
-    cache.revision(added=list(cache.ids.values()))
+    cache.revision()
     run, each = cache.run(ranks=ranks, seconds=10.0), 10 / steps
     for number, name in enumerate(cache.ids):
         start = build.START + each * (number % steps)
@@ -214,8 +211,7 @@ def work(root: ET.Element) -> list[Box]:
 
 
 @pytest.mark.parametrize("functions", [1, 2])
-@pytest.mark.parametrize("number", [7, 700, 10_000])
-@pytest.mark.parametrize("share", [0.04, 0.5, 1.0])
+@pytest.mark.parametrize(("number", "share"), [(7, 0.04), (7, 1.0), (700, 0.5), (10_000, 0.04), (10_000, 1.0)])
 def test_as_much_of_a_lane_is_drawn_as_its_rank_was_busy(share, number, functions, tmp_path, ask):
     folder = busy(tmp_path, 1, number, share, functions).close()
     root = drawn(ask, folder, "timeline")
@@ -246,10 +242,10 @@ def test_what_is_short_or_failed_can_be_seen_among_thousands(tmp_path, ask):
     cache = busy(tmp_path / "many", 1, 9_500)
     cache.db.execute("UPDATE step_rows SET status = 1, seconds = 1e-7 WHERE step = 7001")
     folder = cache.close()
-    (single,) = rects(drawn(ask, busy(tmp_path / "one", 1, 1, 1e-7).close(), "timeline"), title="any")
+    (single,) = described(drawn(ask, busy(tmp_path / "one", 1, 1, 1e-7).close(), "timeline"))
 
     root = drawn(ask, folder, "timeline")
-    bars = rects(root, title="any")
+    bars = described(root)
     (failed,) = [bar for bar in bars if bar.attrib["fill"] == FAILED]
 
     for x, y, to_x, to_y in (box(failed), box(single)):
@@ -257,53 +253,51 @@ def test_what_is_short_or_failed_can_be_seen_among_thousands(tmp_path, ask):
     assert len(bars) < 2_000
     assert re.fullmatch(r"10 steps from f0\[r=0,n=\d\]: 5.3 ms", bars[0].find(f"{SVG}title").text)
     assert ask(folder, "timeline").lines[0].startswith("Run 1: completed, 9500 steps on 1 rank in 10.00 s, ")
-    assert len(ask(folder, "timeline", "--format", "json").rows) == 9_500
+    assert len(ask.json(folder, "timeline")) == 9_500
 
 
 def test_timeline_has_a_lane_a_rank_a_bar_a_step_and_says_how_idle(tmp_path, ask):
-    folder = busy(tmp_path, 4, 20).close()
-
+    folder = busy(tmp_path / "few", 4, 20).close()
     root, text = drawn(ask, folder, "timeline"), ask(folder, "timeline").lines
 
-    assert len(rects(root, title="any")) == 60
+    assert len(described(root)) == 60
     assert text[0] == "Run 1: completed, 60 steps on 4 ranks in 10.00 s, efficiency 38%"
     assert text[0] in "".join(root.itertext())
     assert [line.split()[-1] for line in text[1:5]] == ["50%", "50%", "50%", "0%"]
     assert text[-1] == "15.00 s of work; idle: 25.00 s of all ranks together"
 
-
-def test_timeline_of_many_ranks_stays_small(tmp_path, ask):
-    folder = busy(tmp_path, 300, 10).close()
-
-    root = drawn(ask, folder, "timeline")
-
+    folder = busy(tmp_path / "many", 300, 10).close()
+    root, text = drawn(ask, folder, "timeline"), ask(folder, "timeline").lines
     assert len(rects(root, fill="url(#idle)")) == 100 + 1
     assert float(root.attrib["height"]) < 1000
-    assert len(ask(folder, "timeline").lines) == 60 + 3
-    assert ask(folder, "timeline").lines[1].startswith("ranks 0-4 ")
+    assert len(text) == 60 + 3
+    assert text[1].startswith("ranks 0-4 ")
 
 
-def test_timeline_shows_the_last_run_that_computed_something(tmp_path, ask):
-    cache = build.finished(tmp_path)
+def test_timeline_shows_the_last_run_that_computed_something(tmp_path, declared, ask):
+    cache = build.finished(tmp_path / "cache")
     cache.run(cached=3, done=0)
+    cache.row("alpha", 2, cached=1)
     folder = cache.close()
 
     assert ask(folder, "timeline").lines[0].startswith("Run 1: ")
-    assert ask(folder, "timeline", "--run", "2").out == (
-        "Run 2: completed, 0 steps on 2 ranks in 2.00 s, nothing was computed\n"
-    )
+    nothing = "Run 2: completed, 0 steps on 2 ranks in 2.00 s, nothing was computed\n"
+    assert ask(folder, "timeline", "--run", "2").out == nothing
 
-
-def seconds_of_beta(folder: Path, ask, *words: str) -> object:
-    (row,) = [row for row in ask(folder, "timeline", *words, "--format", "json").rows if row["name"] == "beta"]
-    return row["seconds"]
+    assert ask(declared, "timeline").out == "no run yet\n"
+    assert ask(declared, "timeline", "--format", "csv").out == "name,function,status,rank,host,start,seconds\n"
+    answer = ask(declared, "timeline", "--format", "svg")
+    assert (answer.out, answer.err) == ("", "no run yet\n")
 
 
 def test_the_timeline_of_a_killed_run_ends_where_it_was_last_heard_of(tmp_path, ask):
+    def seconds(folder: Path, *words: str) -> list[object]:
+        return [row["seconds"] for row in ask.json(folder, "timeline", *words) if row["name"] == "beta"]
+
     cache = build.running(tmp_path / "heard", build.dead_owner())
     cache.db.execute("UPDATE holder SET heartbeat = ?", [build.START + 20])
     folder = cache.close()
-    assert seconds_of_beta(folder, ask) == 20.0
+    assert seconds(folder) == [20.0]
     assert ask(folder, "timeline").lines[0] == "Run 1: killed, 2 steps on 2 ranks in at least 20.00 s, efficiency 51%"
     assert "beta,beta,-2,0,node1,0.0,20.0\n" in ask(folder, "timeline", "--format", "csv").out
 
@@ -311,26 +305,19 @@ def test_the_timeline_of_a_killed_run_ends_where_it_was_last_heard_of(tmp_path, 
     cache = build.running(tmp_path / "later", build.dead_owner())
     cache.run("running", started_at=build.START + 500, **dict.fromkeys(("finished_at", "seconds")))
     cache.hold()
-    assert seconds_of_beta(cache.close(), ask, "--run", "1") == 1.0
+    assert seconds(cache.close(), "--run", "1") == [1.0]
 
     cache = build.running(tmp_path / "interrupted")
     cache.db.execute("UPDATE holder SET owner = NULL")
     cache.db.execute("UPDATE runs SET status = 'interrupted', finished_at = started_at + 3, seconds = 3")
-    assert seconds_of_beta(cache.close(), ask) == 3.0
+    assert seconds(cache.close()) == [3.0]
+    assert "Run 1: interrupted" in ask(cache.folder, code=1).out
 
 
-def test_timeline_of_nothing(declared, ask):
-    assert ask(declared, "timeline").out == "no run yet\n"
-    assert ask(declared, "timeline", "--format", "csv").out == "name,function,status,rank,host,start,seconds\n"
-    answer = ask(declared, "timeline", "--format", "svg")
-    assert (answer.out, answer.err) == ("", "no run yet\n")
-
-
-@pytest.mark.parametrize("wall", [1e-6, 0.0045, 0.999, 1.0, 9.99, 10.0, 11.9, 59.0, 123456.0])
-def test_times_of_the_axis_are_few_and_round(wall):
-    times = list(_round_times(wall))
-
-    assert 5 <= len(times) <= 11
-    assert times[0] == 0
-    assert times[-1] <= wall * (1 + 1e-9)
+def test_times_of_the_axis_are_few_and_round():
+    for wall in (1e-6, 0.0045, 0.999, 1.0, 9.99, 10.0, 11.9, 59.0, 123456.0):
+        times = list(_round_times(wall))
+        assert 5 <= len(times) <= 11
+        assert times[0] == 0
+        assert times[-1] <= wall * (1 + 1e-9)
     assert list(_round_times(0.0)) == []

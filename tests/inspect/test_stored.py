@@ -7,46 +7,34 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from xxhash import xxh3_128_digest
 
 from ezpyp.store.trust import is_trusted
 from tests.inspect import build
 from tests.inspect.test_every_verb import contents
 
 ROOT = Path(__file__).absolute().parents[2]
-NINE = b"\x80\x05K\x09."
 
 
-@pytest.fixture(autouse=True)
-def _own_settings(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+HARMS = {
+    "flipped": lambda path: path.write_bytes(b"y" + path.read_bytes()[1:]),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "gone": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
 
 
-def flip(path: Path) -> None:
-    path.write_bytes(b"y" + path.read_bytes()[1:])
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def replace_by_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.parametrize("harm", [flip, cut, Path.unlink, replace_by_folder])
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_damaged_object_is_found_and_not_given_out(harm, tmp_path, ask):
-    folder = build.sound(tmp_path / "cache").close()
-    assert ask(folder, "verify").out == "2 steps, 2 results, 1 runs: all as stored\n"
-    harm(build.object_of(folder))
+    folder = build.finished(tmp_path / "cache").close()
+    assert ask(folder, "verify").out == "3 steps, 3 results, 1 runs: all as stored\n"
+    HARMS[harm](build.object_of(folder))
 
-    (damage,) = ask(folder, "verify", "--format", "json", code=1).rows
+    (damage,) = ask.json(folder, "verify", code=1)
     assert (damage["what"], damage["name"], damage["known"]) == ("result", "gamma", False)
     assert ask(folder, "get", "gamma", "-o", str(tmp_path / "out"), code=1).err.startswith("Error: ")
     assert not (tmp_path / "out").exists()
-    if harm is not flip:
-        assert len(ask(folder, "verify", "--quick", "--format", "json", code=1).rows) == 1
+    if harm != "flipped":
+        assert len(ask.json(folder, "verify", "--quick", code=1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,33 +60,23 @@ def test_a_damaged_object_is_found_and_not_given_out(harm, tmp_path, ask):
     ],
 )
 def test_damaged_rows_and_those_that_contradict_each_other_are_found(statement, kind, what, tmp_path, ask):
-    cache = build.sound(tmp_path)
-    cache.step("delta", upstream=[("alpha", "value", "x")], phase=1)
+    cache = build.finished(tmp_path)
     if "TRIGGER" in statement:
         cache.db.execute(statement)
     else:
         cache.spoil(*statement.split("; "))
 
-    damages = ask(cache.close(), "verify", "--format", "json", code=1).rows
+    damages = ask.json(cache.close(), "verify", code=1)
 
     assert any(damage["what"] == kind and what in str(damage["reason"]) for damage in damages)
 
 
-def test_damage_that_is_on_record_is_no_new_problem(tmp_path, ask):
-    cache = build.sound(tmp_path)
-    cache.insert("damages", result=1, found_at=build.START, reason="digest differs")
-
-    (damage,) = ask(cache.close(), "verify", "--format", "json").rows
-
-    assert (damage["name"], damage["known"]) == ("alpha", True)
-
-
 def test_a_folder_gets_a_file_of_the_steps_name_and_what_is_there_stays(tmp_path, ask):
-    folder, out = build.sound(tmp_path / "cache").close(), tmp_path / "out"
+    folder, out = build.finished(tmp_path / "cache").close(), tmp_path / "out"
     out.mkdir()
 
     assert str(out / "alpha.step") in ask(folder, "get", "alpha", "-o", str(out)).err
-    assert (out / "alpha.step").read_bytes() == NINE
+    assert (out / "alpha.step").read_bytes() == build.NINE
 
     (out / "alpha.step").write_text("mine")
     for output in (out, out / "alpha.step"):
@@ -106,7 +84,7 @@ def test_a_folder_gets_a_file_of_the_steps_name_and_what_is_there_stays(tmp_path
         assert f"{out / 'alpha.step'} is there already; --force overwrites it" in error
     assert (out / "alpha.step").read_text() == "mine"
     ask(folder, "get", "alpha", "-o", str(out), "--force")
-    assert (out / "alpha.step").read_bytes() == NINE
+    assert (out / "alpha.step").read_bytes() == build.NINE
 
 
 def test_no_name_leads_out_of_the_folder(tmp_path, ask):
@@ -115,10 +93,10 @@ def test_no_name_leads_out_of_the_folder(tmp_path, ask):
         "../../up": ".._.._up.step", "/etc/passwd": "_etc_passwd.step", "..": "...step",
         "a\n\x1b[31mb": r"a_n_x1b[31mb.step", "x[path=a/b]": "x[path=a_b].step",
     }  # fmt: skip
-    cache.revision(added=[cache.step(name) for name in files])
+    cache.revision([cache.step(name) for name in files])
     run = cache.run(total=len(files))
     for name in files:
-        cache.row(name, run, result=cache.result(name, run, digest=xxh3_128_digest(NINE)))
+        cache.row(name, run)
     folder, out = cache.close(), tmp_path / "deep" / "out"
     out.mkdir(parents=True)
     before = set(tmp_path.rglob("*"))
@@ -130,7 +108,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path, ask):
 
 
 def test_what_cannot_be_given_is_one_line(tmp_path, failed, ask):
-    folder = build.sound(tmp_path / "sound").close()
+    folder = build.finished(tmp_path / "sound").close()
 
     assert "beta has no result: it is failed" in ask(failed, "get", "beta", "-o", str(tmp_path / "x"), code=1).err
     for output, reason in (("no/such/folder/x", "No such file"), ("x" * 300, "too long")):
@@ -174,48 +152,40 @@ def test_rows_of_a_query(finished, ask):
     assert "started_at" in asked("PRAGMA table_info(runs)")
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "DELETE FROM runs",
-        "UPDATE runs SET status = 'completed'",
-        "INSERT INTO meta VALUES ('a', 'b')",
-        "ATTACH DATABASE 'FOLDER/new.sqlite' AS new",
-        "VACUUM INTO 'FOLDER/new.sqlite'",
-        "CREATE TEMP TABLE t (a)",
-        "PRAGMA journal_mode = DELETE",
-        "PRAGMA writable_schema = 1",
-        "SELECT load_extension('x')",
-        "SELECT 1; DROP TABLE runs",
-        "SELEC",
-        "SELECT nothing FROM runs",
-        "",
-    ],
-)
-def test_what_does_not_read_is_refused_in_one_line(query, finished, ask):
+REFUSED = """
+DELETE FROM runs
+UPDATE runs SET status = 'completed'
+INSERT INTO meta VALUES ('a', 'b')
+ATTACH DATABASE 'FOLDER/new.sqlite' AS new
+VACUUM INTO 'FOLDER/new.sqlite'
+CREATE TEMP TABLE t (a)
+PRAGMA journal_mode = DELETE
+PRAGMA writable_schema = 1
+SELECT load_extension('x')
+SELECT 1; DROP TABLE runs
+SELECT nothing FROM runs
+"""
+
+
+def test_what_does_not_read_is_refused_in_one_line(finished, ask):
     before = contents(finished)
-
-    answer = ask(finished, "sql", query.replace("FOLDER", str(finished)), code=2)
-
-    assert "Error: SQL: " in answer.err
+    for query in [*REFUSED.strip().splitlines(), ""]:
+        error = ask(finished, "sql", query.replace("FOLDER", str(finished)), code=2).err
+        assert error.startswith("Error: SQL: "), query
     assert contents(finished) == before
 
 
-@pytest.mark.parametrize("query", ["SELECT hex(zeroblob(1000000000))", "SELECT abs(-9223372036854775807 - 1)"])
-def test_an_error_of_the_query_is_no_damage_of_the_index(query, finished, ask):
-    answer = ask(finished, "sql", query, code=2)
-
-    assert answer.err.startswith("Error: SQL: ")
-    assert "damaged" not in answer.err
-
-
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_what_is_no_text_is_an_error_of_the_query(form, finished, ask):
-    assert "SQL: Could not decode" in ask(finished, "sql", "SELECT CAST(x'ff' AS TEXT)", "--format", form, code=2).err
+@pytest.mark.parametrize("query", ["hex(zeroblob(1000000000))", "abs(-9223372036854775807 - 1)", "CAST(x'ff' AS TEXT)"])
+def test_an_error_of_the_query_is_no_damage_of_the_index(query, form, finished, ask):
+    error = ask(finished, "sql", f"SELECT {query}", "--format", form, code=2).err
+
+    assert error.startswith("Error: SQL: ")
+    assert "damaged" not in error
 
 
 def test_a_page_that_is_damaged_is_a_problem_found(tmp_path, ask):
-    folder = build.sound(tmp_path / "cache").close()
+    folder = build.finished(tmp_path / "cache").close()
     with closing(sqlite3.connect(folder / "ezpyp.sqlite")) as index:
         (page,) = index.execute("SELECT rootpage FROM sqlite_master WHERE name = 'results'").fetchone()
         (size,) = index.execute("PRAGMA page_size").fetchone()
@@ -229,15 +199,6 @@ def test_a_page_that_is_damaged_is_a_problem_found(tmp_path, ask):
     assert ".recover" in answer.err
 
 
-def test_names_of_columns_are_as_harmless_as_cells(finished, ask):
-    query = 'SELECT 1 AS "\x1b[31mred", 2 AS "two\nlines", 3 AS "\u202eback", 4 AS "\x9b2J"'
-
-    out = ask(finished, "sql", query).out
-
-    assert out.splitlines()[0].split() == [r"\x1b[31mred", r"two\nlines", r"\u202eback", r"\x9b2J"]
-    assert len(out.splitlines()) == 2
-
-
 def test_numbers_that_json_does_not_know_are_texts(finished, ask):
     out = ask(finished, "sql", "SELECT 1e999 AS a, -1e999 AS b, 1.5 AS c", "--format", "json").out
 
@@ -246,8 +207,8 @@ def test_numbers_that_json_does_not_know_are_texts(finished, ask):
 
 def test_the_help_names_only_views_that_are_documented(ask, finished):
     documented = set(re.findall(r"^## `(\w+)`", (ROOT / "docs" / "views.md").read_text(), re.MULTILINE))
-    kinds = ask(finished, "sql", "SELECT name FROM sqlite_master WHERE type IN ('view', 'table')", "--format", "json")
+    kinds = ask.json(finished, "sql", "SELECT name FROM sqlite_master WHERE type IN ('view', 'table')")
     told = set(re.findall(r"\w+", ask(finished, "sql", "--help").out))
 
     assert documented <= told
-    assert told & {str(row["name"]) for row in kinds.rows} <= documented
+    assert told & {row["name"] for row in kinds} <= documented

@@ -12,14 +12,6 @@ import pytest
 
 from ezpyp import open_cache
 from tests.inspect import build
-from tests.inspect.test_real_runs import FAILING, ROOT, rows, run
-
-
-@pytest.fixture(scope="module")
-def failing(tmp_path_factory) -> Path:
-    """A run in which beta fails and gamma is skipped, so that every view has rows."""
-    return run(tmp_path_factory.mktemp("failing"), FAILING)
-
 
 TYPES = {"text": str, "integer": int, "real": float}
 
@@ -27,14 +19,14 @@ TYPES = {"text": str, "integer": int, "real": float}
 def described() -> dict[str, dict[str, str]]:
     """View -> column -> type, from the tables of docs/views.md."""
     found: dict[str, dict[str, str]] = {}
-    for part in (ROOT / "docs" / "views.md").read_text().split("\n## ")[1:]:
+    for part in (build.ROOT / "docs" / "views.md").read_text().split("\n## ")[1:]:
         if name := re.match(r"`(\w+)`", part):
             found[name[1]] = dict(re.findall(r"^\| (\w+) \| (text|integer|real) \|", part, re.MULTILINE))
     return found
 
 
 def view(ask, cache: Path, name: str) -> list[dict[str, object]]:
-    return rows(ask, cache, "sql", f"SELECT * FROM {name}")
+    return ask.json(cache, "sql", f"SELECT * FROM {name}")
 
 
 @pytest.mark.parametrize("name", ["summary", "latest", "failures", "timeline", "edges"])
@@ -129,7 +121,7 @@ def test_a_skipped_step_blames_the_one_that_failed_at_any_distance(tmp_path, ask
     }  # fmt: skip
     for verb, step, blamed in (("show", "d", "beta"), ("log", "d", "beta"), ("show", "b", "alpha")):
         assert f"because {blamed} failed" in ask(folder, verb, step).out
-    assert json.loads(ask(folder, "show", "d", "--run", "1", "--format", "json").out)["error"]["blame"] == "alpha"
+    assert ask.json(folder, "show", "d", "--run", "1")["error"]["blame"] == "alpha"
     assert "because c <- beta failed; beta failed in run 2: ZeroDivisionError" in ask(folder, "why", "d").out
 
 
@@ -138,7 +130,7 @@ def test_a_long_chain_of_skipped_steps_is_gone_through_once(tmp_path):
     cache.db.execute("BEGIN")
     for number in range(2_000):
         cache.step(f"s{number}", phase=number, function="s")
-    cache.revision(added=list(cache.ids.values()))
+    cache.revision()
     fails(cache, list(cache.ids))
     cache.db.execute("COMMIT")
 
