@@ -1,6 +1,5 @@
 """The commit and the changes of the repository that a script lies in."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,8 +9,9 @@ import pytest
 
 from ezpyp.execution import git as _repository
 from ezpyp.execution.git import Repository
+from tests.acceptance.tools import query
+from tests.mpi import ROOT
 
-ROOT = Path(__file__).absolute().parents[2]
 NO_FILE = str(ROOT / "no such file")
 QUIET = {"GIT_CONFIG_GLOBAL": NO_FILE, "GIT_CONFIG_SYSTEM": NO_FILE}
 ME = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
@@ -103,11 +103,12 @@ def test_no_hook_and_no_program_of_the_repository_runs(script, tmp_path):
     hook.chmod(0o755)
     for name in ("core.fsmonitor", "diff.external", "diff.x.textconv"):
         git(script.parent, "config", name, str(hook))
+    own = script.parents[1] / ".git"
+    for folder in ("hooks", "info"):
+        (own / folder).mkdir(exist_ok=True)
     for name in ("post-index-change", "post-checkout"):
-        (script.parents[1] / ".git" / "hooks").mkdir(exist_ok=True)
-        (script.parents[1] / ".git" / "hooks" / name).symlink_to(hook)
-    (script.parents[1] / ".git" / "info").mkdir(exist_ok=True)
-    (script.parents[1] / ".git" / "info" / "attributes").write_text("* diff=x\n")
+        (own / "hooks" / name).symlink_to(hook)
+    (own / "info" / "attributes").write_text("* diff=x\n")
     script.write_text("print(3)\n")
 
     assert dirty(script) is True
@@ -132,27 +133,16 @@ def test_a_run_does_not_wait_for_a_slow_git(script, tmp_path, monkeypatch):
 
 def test_a_run_records_commit_and_changes(script):
     script.write_text(
-        "from ezpyp import Pipeline, as_pickle_step\n"
-        "from ezpyp.execution import git as _repository\n"
-        "_repository.PATIENCE_S = 30\n"
-        "pipeline = Pipeline('cache', 'toy')\n"
-        "@as_pickle_step(pipeline)\ndef alpha(x):\n    return x\n"
-        "alpha(1)\npipeline.execute()\n"
+        "import ezpyp\n"
+        "from ezpyp.execution import git\n"
+        "git.PATIENCE_S = 30\n"
+        "pipeline = ezpyp.Pipeline('cache', 'toy')\n"
+        "pipeline.step(abs)(-1)\npipeline.execute()\n"
     )
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "ezpyp.inspect", "cache", "runs", "--format", "json"]
+    for _ in range(2):
+        command = [sys.executable, "script.py"]
+        subprocess.run(command, cwd=script.parent, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60)
 
-    subprocess.run(
-        [sys.executable, "script.py"], cwd=script.parent, env=environ, capture_output=True, check=True, timeout=60
-    )
-    done = subprocess.run(command, cwd=script.parent, env=environ, capture_output=True, check=True, timeout=60)
-
-    (run,) = json.loads(done.stdout)
-    assert (run["git_commit"], run["git_dirty"]) == (git(script.parent, "rev-parse", "HEAD"), True)
-
-    subprocess.run(
-        [sys.executable, "script.py"], cwd=script.parent, env=environ, capture_output=True, check=True, timeout=60
-    )
-    done = subprocess.run(command, cwd=script.parent, env=environ, capture_output=True, check=True, timeout=60)
-    found = {run["run"]: run["git_dirty"] for run in json.loads(done.stdout)}
-    assert found == {1: True, 2: None}  # a run that computes nothing does not wait for git
+    runs = query(script.parent / "cache", "SELECT git_commit, git_dirty FROM runs ORDER BY run")
+    # A run that computes nothing does not wait for git.
+    assert runs == [(git(script.parent, "rev-parse", "HEAD"), dirty) for dirty in (1, None)]

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ezpyp.execution.scheduler import Scheduler, in_phases, longest_first
-
-DIAMOND = [(), (0,), (0,), (1, 2)]
 
 
 def drained(scheduler: Scheduler) -> list[int]:
@@ -42,20 +39,12 @@ def programs(draw: st.DrawFn) -> tuple[list[tuple[int, ...]], set[int]]:
     return upstreams, draw(st.sets(st.integers(0, count - 1)))
 
 
-def test_smallest_urgency_is_taken_first_also_among_steps_that_became_ready_later():
+def test_smallest_urgency_is_taken_first_also_among_steps_that_became_ready_later_and_equal_ones_in_order():
     scheduler = Scheduler([(), (), (0,)], range(3), [1, 2, 0])
     assert scheduler.take() == 0
     scheduler.finish(0)
-    assert taken(scheduler) == [2, 1]
-
-
-def test_equal_urgency_keeps_the_order_of_declaration():
-    assert drained(Scheduler([()] * 4, [0, 1, 2, 3], [0.0] * 4)) == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize(("phases", "urgency"), [([], []), ([0, 1, 0], [0, 2, 1]), ([2, 1, 0], [2, 1, 0])])
-def test_serial_order_is_by_phase_then_by_declaration(phases, urgency):
-    assert in_phases(phases) == urgency
+    assert (scheduler.ready, taken(scheduler)) == (2, [2, 1])
+    assert drained(Scheduler([()] * 4, range(4), [0.0] * 4)) == [0, 1, 2, 3]
 
 
 @given(programs())
@@ -154,13 +143,6 @@ def test_whatever_runs_again_in_the_middle_everything_comes_to_its_end(program, 
             scheduler.finish(ended)
         assert scheduler.left == len(upstreams) - len(finished)
     assert scheduler.take() is None
-
-
-def test_ready_counts_what_waits_for_nothing():
-    scheduler = Scheduler(DIAMOND, range(4), range(4))
-    assert scheduler.ready == 1
-    scheduler.finish(scheduler.take())
-    assert scheduler.ready == 2
 
 
 def test_a_step_put_back_for_two_upstreams_waits_for_both():

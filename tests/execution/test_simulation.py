@@ -16,20 +16,15 @@ SINGLE = {"chunk_s": 0.0}
 CHUNKS = {"chunk_s": 0.01}
 
 
-def test_a_machine_without_costs_meets_the_bound() -> None:
+def test_a_machine_without_costs_meets_the_bound_which_a_chain_gives_by_its_longest_path():
     outcome = simulate(Steps([()] * 100, [1.0] * 100), 10, FREE, **SINGLE)
     assert (outcome.bound_s, outcome.took_s, outcome.efficiency) == (10.0, 10.0, 1.0)
-
-
-def test_the_longest_path_bounds_a_chain() -> None:
-    steps = Steps([(), (0,), (1,)], [1.0, 2.0, 3.0])
-    outcome = simulate(steps, 10, FREE, **SINGLE)
+    outcome = simulate(Steps([(), (0,), (1,)], [1.0, 2.0, 3.0]), 10, FREE, **SINGLE)
     assert (outcome.bound_s, outcome.took_s) == (6.0, 6.0)
 
 
-def test_a_remote_step_costs_two_messages_and_two_ways() -> None:
-    steps = Steps([(), ()], [1.0, 1.0])
-    outcome = simulate(steps, 2, Costs(0.1, 0.01, 0.002), **SINGLE)
+def test_a_remote_step_costs_two_messages_and_two_ways():
+    outcome = simulate(Steps([(), ()], [1.0, 1.0]), 2, Costs(0.1, 0.01, 0.002), **SINGLE)
 
     # Dealt after rank 0's or before it: one message out and one in, the steps' own cost, two ways.
     assert outcome.messages == 2
@@ -37,7 +32,7 @@ def test_a_remote_step_costs_two_messages_and_two_ways() -> None:
     assert 1.2 < outcome.took_s < 1.25
 
 
-def test_a_coordinator_can_be_the_bottleneck() -> None:
+def test_a_coordinator_can_be_the_bottleneck():
     outcome = simulate(Steps([()] * 2000, [0.001] * 2000), 100, Costs(0.0, 0.0, 0.001), **SINGLE)
 
     assert outcome.coordinator_load > 0.95
@@ -45,54 +40,37 @@ def test_a_coordinator_can_be_the_bottleneck() -> None:
     assert outcome.steps_per_s == pytest.approx(1000)
 
 
-def test_chunks_need_fewer_messages_and_less_time() -> None:
-    steps = Steps([()] * 10_000, [1e-4] * 10_000)
-    costs = Costs(50e-6, 40e-6, 10e-6)
+def test_chunks_need_fewer_messages_and_hide_the_way_to_a_rank():
+    steps, costs = Steps([()] * 10_000, [1e-4] * 10_000), Costs(50e-6, 40e-6, 10e-6)
     single, chunks = simulate(steps, 8, costs, **SINGLE), simulate(steps, 8, costs, **CHUNKS)
-
     assert chunks.messages < single.messages / 10
     assert chunks.took_s < single.took_s / 2
 
-
-def test_a_chunk_ahead_hides_the_way_to_a_rank() -> None:
-    steps = Steps([()] * 10_000, [0.001] * 10_000)
-    costs = Costs(0.005, 0.0, 0.0)
-
+    steps, costs = Steps([()] * 10_000, [0.001] * 10_000), Costs(0.005, 0.0, 0.0)
     assert simulate(steps, 10, costs, **SINGLE).efficiency < 0.2
     assert simulate(steps, 10, costs, **CHUNKS).efficiency > 0.6
 
 
-def test_a_thousand_ranks_are_kept_busy_by_steps_of_a_second() -> None:
+def test_a_thousand_ranks_are_kept_busy_by_steps_of_a_second():
     steps = program("independent", 20_000, 1.0, 0.5, seed=1)
     assert simulate(steps, 1000, Costs(50e-6, 40e-6, 45e-6), **CHUNKS).efficiency >= 0.95
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("is_recorded", [True, False])
-def test_every_shape_is_run_to_its_end_above_the_bound(shape: str, policy: str, is_recorded: bool) -> None:
+def test_every_shape_is_run_to_its_end_above_the_bound(shape):
     steps = program(shape, 1000, 0.01, 1.0, seed=3)
-    outcome = simulate(steps, 7, Costs(1e-4, 1e-5, 1e-5), chunk_s=POLICIES[policy](7), is_recorded=is_recorded)
-
-    assert outcome.steps == 1000
-    assert 0.3 < outcome.efficiency <= 1.0
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_shapes_need_only_what_stands_before(shape: str) -> None:
-    steps = program(shape, 1050, 1.0, 0.0, seed=1)
-
-    assert len(steps.upstreams) == len(steps.seconds) == 1050
     assert all(up < position for position, ups in enumerate(steps.upstreams) for up in ups)
+    for policy in POLICIES.values():
+        for is_recorded in (True, False):
+            outcome = simulate(steps, 7, Costs(1e-4, 1e-5, 1e-5), chunk_s=policy(7), is_recorded=is_recorded)
+            assert outcome.steps == len(steps.upstreams) == len(steps.seconds) == 1000
+            assert 0.3 < outcome.efficiency <= 1.0
 
 
-def test_the_command_prints_a_table_and_json() -> None:
+def test_the_command_prints_a_table_and_json():
     command = [sys.executable, "-m", "benchmarks", "simulation", "--ranks", "3", "--steps", "50", "--policy", "single"]
-    done = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].split()[:4] == ["shape", "step", "s", "policy"]
-
-    done = subprocess.run([*command, "--json"], cwd=ROOT, env=clean_environ(), capture_output=True, text=True)
-    (row,) = json.loads(done.stdout)
+    options = {"cwd": ROOT, "env": clean_environ(), "text": True}
+    assert subprocess.check_output(command, **options).splitlines()[0].split()[:4] == ["shape", "step", "s", "policy"]
+    (row,) = json.loads(subprocess.check_output([*command, "--json"], **options))
     assert row["policy"] == "single"
     assert row["took_s"] >= row["bound_s"]
