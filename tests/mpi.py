@@ -22,6 +22,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 """Folder of the checkout; put on PYTHONPATH, so that the tested code is this one."""
@@ -76,43 +77,14 @@ def compiled_folder() -> str:
     return folder
 
 
-def mpirun(
-    n: int,
-    script: str | Path,
-    *args: str,
-    env: Mapping[str, str] | None = None,
-    timeout: float = 60,
-    cwd: str | Path | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run ``mpirun -n N python SCRIPT ARGS`` to its end.
-
-    Args:
-        n: Number of ranks.
-        script: Path of the script that every rank runs.
-        *args: Arguments of the script.
-        env: Variables set on top of the cleaned environment.
-        timeout: Seconds after which the whole job is killed.
-        cwd: Working folder of the job.
-
-    Returns:
-        Exit code, stdout and stderr as text.
-
-    Raises:
-        subprocess.TimeoutExpired: The job was killed at the time limit; carries what it had printed.
-    """
-    command = [*mpirun_command(), "-n", str(n), mpi_python(), str(script), *args]
-    return run(command, env=env, timeout=timeout, cwd=cwd)
+def mpirun(n: int, script: str | Path, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run ``mpirun -n N python SCRIPT ARGS`` to its end; the options are those of `run`."""
+    return run([*mpirun_command(), "-n", str(n), mpi_python(), str(script), *args], **options)
 
 
-def python(
-    script: str | Path,
-    *args: str,
-    env: Mapping[str, str] | None = None,
-    timeout: float = 60,
-    cwd: str | Path | None = None,
-) -> subprocess.CompletedProcess[str]:
+def python(script: str | Path, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run ``python SCRIPT ARGS`` without a launcher, otherwise like `mpirun`."""
-    return run([mpi_python(), str(script), *args], env=env, timeout=timeout, cwd=cwd)
+    return run([mpi_python(), str(script), *args], **options)
 
 
 def run(
@@ -122,7 +94,17 @@ def run(
     timeout: float = 60,
     cwd: str | Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command and kill it, with everything that it started, at the time limit."""
+    """Run a command and kill it, with everything that it started, at the time limit.
+
+    Args:
+        command: The words of it.
+        env: Variables set on top of the cleaned environment.
+        timeout: Seconds after which all is killed.
+        cwd: Its working folder.
+
+    Raises:
+        subprocess.TimeoutExpired: The time limit was reached; carries what was printed until then.
+    """
     with start(command, env=env, cwd=cwd) as (process, read):
         try:
             process.wait(timeout)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,13 +18,12 @@ from tests.execution.scripts.contract import next_message
 class Bodies:
     """A worker whose steps do what the test says; the others end at once."""
 
-    def __init__(self, **bodies: Callable[[], object]) -> None:
-        self.bodies = {int(name[1:]): body for name, body in bodies.items()}
-        self.learned: dict[int, Ref] = {}
+    def __init__(self, bodies: dict[int, Callable[[], object]]) -> None:
+        self.bodies = bodies
         self.ran: list[int] = []
 
     def learn(self, refs: dict[int, Ref]) -> None:
-        self.learned.update(refs)
+        pass
 
     def run(self, position: int) -> Outcome:
         self.ran.append(position)
@@ -32,55 +31,56 @@ class Bodies:
         return Outcome(position, 0.0, 0.0, 1, "host", None, None, None, None, None)
 
 
-def short(*positions: int) -> list[Task]:
-    return [Task(position, {}, 0.001) for position in positions]
+class Rank0:
+    """What the test plays: it assigns, and hears what rank 1 reports."""
 
+    def __init__(self, communicator: RankCommunicator) -> None:
+        self._communicator = communicator
 
-def heard(communicator: RankCommunicator) -> Iterator[Message]:
-    while True:
-        message = next_message(communicator)[1]
+    def assign(self, *steps: int | tuple[int, float | None]) -> None:
+        """Send steps, of a millisecond where nothing else is said, in one message."""
+        known = [step if isinstance(step, tuple) else (step, 0.001) for step in steps]
+        self._communicator.post(1, [Task(position, {}, seconds) for position, seconds in known])
+
+    def stop(self) -> None:
+        self._communicator.post(1, None)
+
+    def heard(self) -> tuple[list[int], str | None]:
+        """The steps that the next message says have ended, and why the rank did."""
+        message = next_message(self._communicator)[1]
         assert isinstance(message, Message)
-        yield message
+        return [outcome.position for outcome in message.outcomes], message.ended
 
 
-def job(worker: Bodies, main: Callable[[RankCommunicator], object]) -> list[Any]:
-    """Run rank 1 with a worker, and ``main`` as rank 0."""
+def job(bodies: dict[int, Callable[[], object]], main: Callable[[Rank0], object]) -> tuple[Any, Any, list[int]]:
+    """What ``main`` and rank 1 return or raise, and which steps ran there."""
+    worker = Bodies(bodies)
 
     def rank(communicator: RankCommunicator) -> object:
-        return main(communicator) if communicator.rank == 0 else RemoteRank(communicator, worker).work()  # type: ignore[arg-type]
+        if communicator.rank == 0:
+            return main(Rank0(communicator))
+        return RemoteRank(communicator, worker).work()  # type: ignore[arg-type]
 
-    return run_ranks(2, rank, timeout=10)
+    return (*run_ranks(2, rank, timeout=10), worker.ran)  # type: ignore[return-value]
 
 
-def test_what_has_ended_is_reported_while_a_longer_step_goes_on() -> None:
+@pytest.mark.parametrize("seconds", [0.001, None], ids=["by a thread", "before a step of unknown length"])
+def test_what_has_ended_is_reported_while_a_longer_step_goes_on(
+    monkeypatch: pytest.MonkeyPatch, seconds: float | None
+) -> None:
+    if seconds is None:
+        monkeypatch.setattr(at_work, "REPORT_EVERY_S", 60.0)
     goes_on = threading.Event()
-    worker = Bodies(_1=lambda: goes_on.wait(10))
 
-    def main(communicator: RankCommunicator) -> object:
-        communicator.post(1, short(0, 1, 2))
-        first = next(heard(communicator))
+    def main(rank_0: Rank0) -> object:
+        rank_0.assign(0, (1, seconds), 2)
+        first, _ = rank_0.heard()
         goes_on.set()
-        second = next(heard(communicator))
-        communicator.post(1, None)
-        return [[outcome.position for outcome in message.outcomes] for message in (first, second)]
+        rank_0.heard()
+        rank_0.stop()
+        return first
 
-    assert job(worker, main)[0][0] == [0]
-    assert worker.ran == [0, 1, 2]
-
-
-def test_a_step_of_unknown_length_begins_only_when_what_has_finished_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_work, "REPORT_EVERY_S", 60.0)
-    goes_on = threading.Event()
-    worker = Bodies(_1=lambda: goes_on.wait(10))
-
-    def main(communicator: RankCommunicator) -> object:
-        communicator.post(1, [*short(0), Task(1, {}, None)])
-        told = next(heard(communicator))
-        goes_on.set()
-        communicator.post(1, None)
-        return [outcome.position for outcome in told.outcomes]
-
-    assert job(worker, main)[0] == [0]
+    assert job({1: lambda: goes_on.wait(10)}, main) == ([0], None, [0, 1, 2])
 
 
 def test_a_rank_that_is_told_to_stop_reports_what_has_ended_and_that_the_rest_will_not_run() -> None:
@@ -91,37 +91,29 @@ def test_a_rank_that_is_told_to_stop_reports_what_has_ended_and_that_the_rest_wi
         stopped.wait(10)
         time.sleep(2 * at_work.SHORT_S)
 
-    worker = Bodies(_0=body)
-
-    def main(communicator: RankCommunicator) -> object:
-        communicator.post(1, [Task(0, {}, 60.0), *short(1, 2)])
+    def main(rank_0: Rank0) -> object:
+        rank_0.assign((0, 60.0), 1, 2)
         begun.wait(10)
-        communicator.post(1, None)
+        rank_0.stop()
         stopped.set()
-        messages = heard(communicator)
-        outcomes: list[int] = []
-        ended = None
+        outcomes, ended = rank_0.heard()
         while ended is None:
-            message = next(messages)
-            outcomes += [outcome.position for outcome in message.outcomes]
-            ended = message.ended
+            more, ended = rank_0.heard()
+            outcomes += more
         return outcomes, ended
 
     # The first look after the long step finds the end of the run.
-    assert job(worker, main) == [([0], ""), None]
+    assert job({0: body}, main) == (([0], ""), None, [0])
 
 
 def test_a_rank_that_breaks_off_says_why() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt("now")
 
-    worker = Bodies(_1=interrupted)
+    def main(rank_0: Rank0) -> object:
+        rank_0.assign(0, 1, 2)
+        return rank_0.heard()
 
-    def main(communicator: RankCommunicator) -> object:
-        communicator.post(1, short(0, 1, 2))
-        message = next(heard(communicator))
-        return [o.position for o in message.outcomes], message.ended
-
-    said, error = job(worker, main)
+    said, error, _ = job({1: interrupted}, main)
     assert said == ([0], "KeyboardInterrupt: now")
     assert isinstance(error, KeyboardInterrupt)

@@ -26,43 +26,27 @@ if __name__ == "__main__":
     def deeper(depth: int) -> int:
         return deeper(depth + 1) + 1
 
-    def act(how: str) -> object:
-        match how:
-            case "raises":
-                raise ValueError("of its own")
-            case "leaves":
-                sys.exit(0)
-            case "leaves with 3":
-                sys.exit(3)
-            case "closes a generator":
-                raise GeneratorExit
-            case "is cancelled":
-                raise asyncio.CancelledError
-            case "raises an odd error":
-                raise Odd(1, 2)
-            case "raises a class made here":
-                raise type("Local", (Exception,), {"__reduce__": None})("local")
-            case "recurses":
-                return deeper(0)
-            case "gives a lock":
-                return threading.Lock()
-            case "gives a generator":
-                return (number for number in range(3))
-            case "runs the pipeline":
-                return pipeline.execute()
-            case "raises what looks like ours":
-                raise StepFailedError("not of this cache", step="other", status=1)
-        raise AssertionError(how)
+    def fail(error: BaseException) -> None:
+        raise error
 
-    HOWS = [
-        "raises", "leaves", "leaves with 3", "closes a generator", "is cancelled", "raises an odd error",
-        "raises a class made here", "recurses", "gives a lock", "gives a generator", "runs the pipeline",
-        "raises what looks like ours",
-    ]  # fmt: skip
+    ACTS = {
+        "raises": lambda: fail(ValueError("of its own")),
+        "leaves": lambda: sys.exit(0),
+        "leaves with 3": lambda: sys.exit(3),
+        "closes a generator": lambda: fail(GeneratorExit()),
+        "is cancelled": lambda: fail(asyncio.CancelledError()),
+        "raises an odd error": lambda: fail(Odd(1, 2)),
+        "raises a class made here": lambda: fail(type("Local", (Exception,), {"__reduce__": None})("local")),
+        "recurses": lambda: deeper(0),
+        "gives a lock": threading.Lock,
+        "gives a generator": lambda: (number for number in range(3)),
+        "runs the pipeline": lambda: pipeline.execute(),
+        "raises what looks like ours": lambda: fail(StepFailedError("not of this cache", step="other", status=1)),
+    }
 
     @as_pickle_step(pipeline)
     def strange(how):
-        return act(how)
+        return ACTS[how]()
 
     @as_pickle_step(pipeline)
     def below(value):
@@ -74,7 +58,7 @@ if __name__ == "__main__":
 
     @as_pickle_step(pipeline)
     def nap(seed, *parts):
-        """Mostly tiny, now and then not: what waits behind it is given back."""
+        """Mostly tiny, now and then not."""
         time.sleep(0.25 if seed % 40 == 7 else 0.0)
         return (seed + sum(parts)) % 1009
 
@@ -93,7 +77,7 @@ if __name__ == "__main__":
         return sum(len(part) if isinstance(part, bytes) else part for part in parts)
 
     def declare() -> object:
-        for how in HOWS:
+        for how in ACTS:
             below(strange(how))
         chain = tiny(0)
         for seed in range(1, 150):

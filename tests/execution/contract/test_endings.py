@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,31 +166,43 @@ def test_sigterm_to_all_ranks_as_a_batch_system_sends_it(tmp_path: Path) -> None
     kept(tmp_path)
 
 
-@pytest.mark.parametrize(("size", "where", "who"), [(4, "between two runs", 0), (2, "at the end", 1)])
-def test_no_rank_waits_for_one_whose_script_raised(tmp_path: Path, size: int, where: str, who: int) -> None:
-    job = victim(tmp_path, size, where, who, "raises")
+NOT_0 = range(1, 256)
+LEFT = r"RankLeftError: rank {} on host \S+ ended the script"
+RAISED = r"RuntimeError: only here(?s:.*)^ezpyp: RuntimeError on rank {} of {}, host \S+: the job ends"
+NO_ROOM = r"rank 2 on host \S+ has no room to store the result of step 'held\[x=\d+\]': .*ulimit"
+NO_INDEX = r"^ezpyp: StoreError on rank 0 of 2, host \S+.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite"
 
-    assert job.returncode == 1
-    assert "RuntimeError: only here" in job.stderr
-    assert re.search(rf"^ezpyp: RuntimeError on rank {who} of {size}, host \S+: the job ends", job.stderr, re.MULTILINE)
+
+@pytest.mark.parametrize(
+    ("size", "where", "who", "how", "codes", "said"),
+    [
+        (4, "between two runs", 0, "raises", {1}, RAISED.format(0, 4)),
+        (2, "at the end", 1, "raises", {1}, RAISED.format(1, 2)),
+        (4, "between two runs", 0, "leaves", NOT_0, LEFT.format(0)),
+        (2, "between two runs", 1, "MPI.Finalize()", NOT_0, LEFT.format(1)),
+        (4, "between two runs", 2, "full disk", NOT_0, NO_ROOM),
+        # An error that every rank raises alike is shown once, and needs no abort.
+        (4, "between two runs", 0, "full disk", {1}, r"^ezpyp\.errors\.StoreError: "),
+        # Nothing of what the bodies compute could be recorded: they are not waited for.
+        (2, "step", 1, "index removed", {1}, NO_INDEX),
+    ],
+)
+def test_no_rank_waits_for_one_that_is_broken(
+    tmp_path: Path, size: int, where: str, who: int, how: str, codes: Collection[int], said: str
+) -> None:
+    job = victim(tmp_path, size, where, who, how)
+
+    assert job.returncode in codes
+    assert "went on" not in job.stdout or where == "at the end"
+    assert re.search(said, job.stderr, re.MULTILINE)
+    if (who, how) == (0, "full disk"):
+        assert len(re.findall(said, job.stderr, re.MULTILINE)) == 1
+        assert "the job ends" not in job.stderr
+    if who == 2:
+        statement = "SELECT type, rank FROM failures NATURAL JOIN current_steps WHERE status = 1"
+        assert set(query(tmp_path / "cache", statement)) == {("ezpyp.errors.StoreError", 2)}
     if where == "between two runs":
         kept(tmp_path)
-
-
-def test_no_rank_waits_for_one_that_left(tmp_path: Path) -> None:
-    job = victim(tmp_path, 4, "between two runs", 0, "leaves")
-
-    assert job.returncode != 0
-    assert re.search(r"RankLeftError: rank 0 on host \S+ ended the script", job.stderr)
-    assert "went on" not in job.stdout
-
-
-def test_mpi_that_one_rank_finalizes_is_a_rank_that_left(tmp_path: Path) -> None:
-    job = victim(tmp_path, 2, "between two runs", 1, "MPI.Finalize()")
-
-    assert job.returncode != 0
-    assert re.search(r"RankLeftError: rank 1 on host \S+ ended the script", job.stderr)
-    kept(tmp_path)
 
 
 @pytest.mark.parametrize("how", ["leaves", "SIGKILL"])
@@ -208,43 +220,6 @@ def test_a_rank_that_never_joins_ends_the_job_in_the_join_timeout(tmp_path: Path
 
     assert "went on" not in out
     assert how == "SIGKILL" or "every_rank_must_join_within_ezpyp_join_timeout_s" in err
-
-
-def test_a_full_disk_on_a_rank_ends_the_job_and_names_step_rank_and_host(tmp_path: Path) -> None:
-    job = victim(tmp_path, 4, "between two runs", 2, "full disk")
-
-    assert job.returncode != 0
-    assert "went on" not in job.stdout
-    assert re.search(
-        r"rank 2 on host \S+ has no room to store the result of step 'held\[x=\d+\]': .*ulimit", job.stderr
-    )
-    failures = query(tmp_path / "cache", "SELECT type, rank FROM failures NATURAL JOIN current_steps WHERE status = 1")
-    assert set(failures) == {("ezpyp.errors.StoreError", 2)}
-    kept(tmp_path)
-
-
-def test_a_full_disk_on_rank_0_ends_the_job_on_every_rank(tmp_path: Path) -> None:
-    job = victim(tmp_path, 4, "between two runs", 0, "full disk")
-
-    assert job.returncode == 1
-    assert "went on" not in job.stdout
-    # An error that every rank raises alike is shown once, and needs no abort.
-    assert len(re.findall(r"^ezpyp\.errors\.StoreError: .*", job.stderr, re.MULTILINE)) == 1
-    assert "the job ends" not in job.stderr
-    kept(tmp_path)
-
-
-def test_an_index_that_is_gone_ends_the_job_however_long_the_bodies_would_take(tmp_path: Path) -> None:
-    """Nothing of what they compute could be recorded."""
-    job = victim(tmp_path, 2, "step", 1, "index removed")
-
-    assert job.returncode == 1
-    assert "went on" not in job.stdout
-    assert re.search(
-        r"^ezpyp: StoreError on rank 0 of 2, host \S+.* in step 'held\[x=\d\]'.*: .*ezpyp\.sqlite",
-        job.stderr,
-        re.MULTILINE,
-    )
 
 
 def test_a_rank_0_that_catches_ctrl_c_does_not_wait_for_the_others_bodies(tmp_path: Path) -> None:

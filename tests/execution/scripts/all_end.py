@@ -4,29 +4,29 @@ import atexit
 import sys
 import time
 
+from ezpyp.execution.mpi.communicator import Communicator
+
+
+def together(communicator: Communicator) -> None:
+    communicator.collect(None)
+    communicator.share(None)
+
 
 def main(how: str) -> None:
     ended = 0.0
-
-    def left() -> None:
-        sys.stdout.write(f"left after {time.perf_counter() - ended:.4f} s\n")
-
     # Before ezpyp's own exit handler is registered, so that it runs after it.
-    atexit.register(left)
+    atexit.register(lambda: sys.stdout.write(f"left after {time.perf_counter() - ended:.4f} s\n"))
     from ezpyp.execution.mpi.connect import connect
 
     communicator = connect()
-    communicator.collect(None)
-    communicator.share(None)
+    together(communicator)
     if how == "idle":
         wall, processor = time.perf_counter(), time.process_time()
-        if communicator.rank == 0:
-            time.sleep(1)
+        time.sleep(0 if communicator.rank else 1)
         communicator.share(None)
         share = (time.process_time() - processor) / (time.perf_counter() - wall)
         sys.stdout.write(f"rank {communicator.rank} used {share:.4f}\n")
-    communicator.collect(None)
-    communicator.share(None)
+    together(communicator)
     ended = time.perf_counter()
     if how == "rank 0 works on":
         if communicator.rank == 0:
