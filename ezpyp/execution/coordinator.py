@@ -194,11 +194,11 @@ class Coordinator:
                 self._bring_row_up_to_date(position, result.id)
         for phase in sorted(phases):
             if len(phases[phase]) > lines.CACHED_LINES:
-                self._recorder.say(lines.cached_many(0, phase, len(phases[phase])))
+                self._recorder.say(lines.cached_many(phase, len(phases[phase])))
                 continue
             for position in phases[phase]:
                 title = self._program.steps[position].function.title
-                self._recorder.say(lines.cached(0, phase, title, self._program.names[position]))
+                self._recorder.say(lines.cached(phase, title, self._program.names[position]))
 
     def _bring_row_up_to_date(self, position: int, result: int) -> None:
         rows = self._start.rows

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 # At the end of a run git is waited for so long. A small repository takes it 5 ms, which most runs cover.
@@ -20,7 +21,6 @@ _GIT = (
     "--no-ext-diff", "--no-textconv", "--ignore-submodules", "HEAD",
 )  # fmt: skip
 _COMMIT = re.compile("[0-9a-f]{40,64}")
-CLEAN, CHANGED = 0, 1
 
 
 class Repository:
@@ -33,8 +33,14 @@ class Repository:
 
     def look(self) -> None:
         """Let git look for changes while the run runs; a run that computes nothing need not pay for it."""
-        if self._folder and self.commit:
-            self._process = _look(self._folder)
+        if not self.commit:
+            return
+        # No shell, no pipe, and none of `subprocess`, whose import takes longer than git.
+        silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+        environ = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        with suppress(OSError):  # there is no git
+            command = [_GIT[0], "-C", str(self._folder), *_GIT[1:]]
+            self._process = os.posix_spawnp("git", command, environ, file_actions=silent)
 
     def is_dirty(self) -> bool | None:
         """Whether a file that git tracks differs from the commit; None where that is not known. Ask once."""
@@ -51,7 +57,7 @@ class Repository:
                 time.sleep(0.001)
         except ChildProcessError:
             return None  # a step waited for any child, and got this one
-        return {CLEAN: False, CHANGED: True}.get(os.waitstatus_to_exitcode(ended[1]))
+        return {0: False, 1: True}.get(os.waitstatus_to_exitcode(ended[1]))
 
 
 def repository() -> Repository:
@@ -93,13 +99,3 @@ def _named(git: Path, name: str) -> str | None:
             if packed_name == name:
                 return commit
     return None
-
-
-def _look(folder: Path) -> int | None:
-    """Start git; no shell, no pipe, and none of `subprocess`, whose import takes longer than git."""
-    silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    environ = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        return os.posix_spawnp("git", [_GIT[0], "-C", str(folder), *_GIT[1:]], environ, file_actions=silent)
-    except OSError:
-        return None  # there is no git

@@ -33,10 +33,7 @@ class Failure(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A step to run, with the upstream results that the rank does not have yet.
-
-    ``seconds`` is the longest that it will probably take, None where nothing is known.
-    """
+    """A step to run, with the upstream results that the rank lacks, and how long it may take, as far as is known."""
 
     position: int
     refs: dict[int, Ref]

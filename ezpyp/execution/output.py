@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from ezpyp.execution.capture.stream import Suspending, not_suspended
+from ezpyp.execution.capture.stream import Suspending
 from ezpyp.execution.messages import Failure
 from ezpyp.store.runs import KilledRun
 
@@ -99,12 +99,7 @@ _NAMED = 4
 
 
 def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, int, int]) -> str:
-    r"""The first line of a run.
-
-    Example:
-        >>> header("toy", Path("/cache"), 4, (400, 198, 202))
-        "Pipeline 'toy' @ /cache, revision 4: 400 steps, 198 cached, 202 to run\n"
-    """
+    """The first line of a run."""
     total, cached, to_run = counts
     return (
         f"Pipeline {pipeline_id!r} @ {location}, revision {revision}: "
@@ -113,12 +108,7 @@ def header(pipeline_id: str, location: Path, revision: int, counts: tuple[int, i
 
 
 def killed(before: KilledRun) -> str:
-    r"""What a run that was killed was at: it could not say so itself.
-
-    Example:
-        >>> killed(KilledRun(3, "node1", [("fit[x=1]", 7, "node2")]))
-        "Run 3 was killed on node1 while it ran 'fit[x=1]' on rank 7 of node2; what had finished is kept\n"
-    """
+    """What a run that was killed was at: it could not say so itself."""
     at = [f"{name!r} on rank {rank} of {host}" for name, rank, host in before.steps]
     more = f" and {len(at) - _NAMED} more" if len(at) > _NAMED else ""
     running = f" while it ran {', '.join(at[:_NAMED])}{more}" if at else ""
@@ -131,11 +121,13 @@ def footer(location: Path, report: Report) -> str:
     return f"Pipeline {'Completed' if report.ok else 'Failed'} @ {location}: {counts} in {report.seconds:.2f} s\n"
 
 
+def _where(rank: int, phase: int, what: str) -> str:
+    return f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [{what}]\n"
+
+
 def started(rank: int, phase: int, title: str, name: str) -> str:
     """Where a step runs."""
-    return (
-        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Executing {title} Step Object {name!r}]\n"
-    )
+    return _where(rank, phase, f"Executing {title} Step Object {name!r}")
 
 
 def passed(name: str) -> str:
@@ -143,21 +135,15 @@ def passed(name: str) -> str:
     return f"  ╰─> [PASS] {name!r}\n"
 
 
-def cached(rank: int, phase: int, title: str, name: str, reason: str | None = None) -> str:
+def cached(phase: int, title: str, name: str, reason: str | None = None) -> str:
     """A step was found in the cache."""
     why = f" ({reason})" if reason else ""
-    return (
-        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {title} Step Object {name!r}]\n"
-        f"  ╰─> [CACHED] {name!r}{why}\n"
-    )
+    return f"{_where(0, phase, f'Found {title} Step Object {name!r}')}  ╰─> [CACHED] {name!r}{why}\n"
 
 
-def cached_many(rank: int, phase: int, count: int) -> str:
+def cached_many(phase: int, count: int) -> str:
     """Many steps of a phase were found in the cache."""
-    return (
-        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Found {count} Step Objects]\n"
-        f"  ╰─> [CACHED] {count} steps\n"
-    )
+    return f"{_where(0, phase, f'Found {count} Step Objects')}  ╰─> [CACHED] {count} steps\n"
 
 
 def typed(name: str) -> str:
@@ -176,12 +162,9 @@ def failed(name: str, error: str, place: str, command: str) -> str:
     return f"  ╰─> [FAIL] {name!r} {error}{place}\n      traceback: {command}\n"
 
 
-def skipped(rank: int, phase: int, title: str, name: str, blame: str) -> str:
+def skipped(phase: int, title: str, name: str, blame: str) -> str:
     """A step was skipped because of a dependency."""
-    return (
-        f"[MPI process {rank:02d}] [Running component of phase {phase:02d}] [Skipping {title} Step Object {name!r}]\n"
-        f"  ╰─> [SKIP] {name!r} (needs {blame!r})\n"
-    )
+    return f"{_where(0, phase, f'Skipping {title} Step Object {name!r}')}  ╰─> [SKIP] {name!r} (needs {blame!r})\n"
 
 
 class Console:
@@ -193,16 +176,11 @@ class Console:
 
     def __init__(self) -> None:
         self._stream: TextIO | None = sys.stdout
-        self._suspended: Suspending = not_suspended
+        self._suspended: Suspending = nullcontext
 
     @contextmanager
     def through(self, stream: TextIO | None, suspended: Suspending) -> Iterator[None]:
-        """Write to another stream for a while: around what is kept of the steps' own output.
-
-        Args:
-            stream: Where to.
-            suspended: Surrounds each write, see `Suspending`.
-        """
+        """Write to another stream for a while: around what is kept of the steps' own output."""
         before = self._stream, self._suspended
         self._stream, self._suspended = stream, suspended
         try:

@@ -10,9 +10,10 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
 
+from ezpyp.execution.capture.capture import Display
 from ezpyp.execution.messages import DONE, FAILED, SKIPPED
 from ezpyp.execution.scheduler import Estimate
 
@@ -29,15 +30,7 @@ Part = tuple[str, str]
 
 
 class Planned(NamedTuple):
-    """What is known of the steps before they run.
-
-    Attributes:
-        names: Name of each step, by position.
-        groups: The function of each.
-        expected: How long each took before, s; None where that is not known.
-        pending: The steps that are to run; the others are cached.
-        ranks: How many steps run at a time.
-    """
+    """What is known of the steps before they run, by position; see `Estimate`."""
 
     names: Sequence[str]
     groups: Sequence[Hashable]
@@ -47,14 +40,7 @@ class Planned(NamedTuple):
 
 
 class Tally:
-    """Counts the ends of steps.
-
-    Example:
-        >>> tally = Tally(Planned(["a", "b", "c"], ["f"] * 3, [None] * 3, [1, 2], 1))
-        >>> tally.ended(1, DONE, 30.0)
-        >>> "".join(text for text, _ in tally.parts({2: 10.0}))
-        '2 of 3 steps done, 1 cached, 20 s left, 1 running: c 10 s'
-    """
+    """Counts the ends of steps."""
 
     def __init__(self, planned: Planned) -> None:
         self._planned = planned
@@ -87,11 +73,7 @@ class Tally:
         return self._ends[DONE] + self._ends[CACHED]
 
     def parts(self, running: Mapping[int, float]) -> list[Part]:
-        """The words.
-
-        Args:
-            running: For how long the steps run that are running now, s.
-        """
+        """The words; ``running`` says for how long steps run already, s."""
         total, ends = len(self._planned.names), self._ends
         parts = [(f"{self._finished()} of {total} steps done", "bold")]
         counted: list[tuple[int | str, str, str]] = [
@@ -114,15 +96,9 @@ class Tally:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    Example:
-        >>> [duration(seconds) for seconds in (0.2, 59.6, 3599, 7500, 200_000)]
-        ['0 s', '1 min', '1 h', '2 h 5 min', '2 d 8 h']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
+    """A time as people say it."""
+    if round(seconds) < 60:
+        return f"{round(seconds)} s"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
@@ -140,7 +116,7 @@ LASTS_S = 0.5
 FOLLOWED_EVERY_S = 0.05
 
 
-class Screen(Protocol):
+class Screen(Display, Protocol):
     """Where progress is shown, and how often."""
 
     def is_due(self, elapsed_s: float) -> bool:
@@ -148,12 +124,6 @@ class Screen(Protocol):
 
     def show(self, fraction: float, parts: Sequence[Part], elapsed_s: float) -> None:
         """Show how far a run is."""
-
-    def suspended(self, last: bytes) -> AbstractContextManager[object]:
-        """Make way for what is about to be written to the same place, of which this is the last byte."""
-
-    def close(self) -> None:
-        """Leave nothing behind that goes on changing."""
 
 
 class ProgressLine:
@@ -163,17 +133,6 @@ class ProgressLine:
         plan: Gives what is known of the steps; asked for once the run has lasted for `LASTS_S`.
         screen: Where it is shown.
         clock: Seconds that only ever grow.
-
-    Example:
-        >>> from ezpyp.execution.messages import DONE
-        >>> class Paper:
-        ...     is_due = lambda self, elapsed_s: True
-        ...     show = lambda self, fraction, parts, elapsed_s: print("".join(text for text, _ in parts))
-        >>> now = iter([0.0, 100.0]).__next__
-        >>> line = ProgressLine(lambda: Planned(["a", "b", "c"], ["f"] * 3, [None] * 3, [1, 2], 1), Paper(), now)
-        >>> line.ended(1, DONE, 30.0)
-        >>> line.tick({})
-        2 of 3 steps done, 1 cached, 30 s left
     """
 
     def __init__(
@@ -197,31 +156,24 @@ class ProgressLine:
         self._notes.append((position, None, None))
 
     def tick(self, running: Mapping[int, tuple[float, int, str]]) -> None:
-        """Show how far it is, if it is time.
-
-        Args:
-            running: Since when, by this clock, each step runs that is running now; on which rank and host.
-        """
+        """Show how far it is, if it is time; ``running`` says since when, on which rank and host steps run already."""
         now = self._clock()
         elapsed_s = now - self._began
         if elapsed_s < self._next_s:
             return
         self._next_s = elapsed_s + FOLLOWED_EVERY_S
-        tally = self._counted()
-        if self.screen.is_due(elapsed_s):
-            parts = tally.parts({position: now - began for position, (began, _, _) in running.items()})
-            self.screen.show(tally.fraction, parts, elapsed_s)
-
-    def _counted(self) -> Tally:
         if self._tally is None:
             self._tally = Tally(self._plan())
+        tally = self._tally
         while self._notes:
             position, end, seconds = self._notes.popleft()
             if end is None:
-                self._tally.put_back(position)
+                tally.put_back(position)
             else:
-                self._tally.ended(position, end, seconds)
-        return self._tally
+                tally.ended(position, end, seconds)
+        if self.screen.is_due(elapsed_s):
+            parts = tally.parts({position: now - began for position, (began, _, _) in running.items()})
+            self.screen.show(tally.fraction, parts, elapsed_s)
 
     def close(self) -> None:
         """The run is over."""
@@ -370,12 +322,7 @@ class PlainLines:
 
 
 def is_wanted(asked: bool, environ: Mapping[str, str]) -> bool:
-    """Whether progress is to be shown: ``EZPYP_PROGRESS`` beats the script.
-
-    Example:
-        >>> is_wanted(True, {}), is_wanted(True, {"EZPYP_PROGRESS": "0"}), is_wanted(False, {"EZPYP_PROGRESS": "1"})
-        (True, False, True)
-    """
+    """Whether progress is to be shown: ``EZPYP_PROGRESS`` beats the script."""
     text = environ.get(SETTING, "")
     return text not in ("0", "off", "none") if text else asked
 
@@ -383,36 +330,21 @@ def is_wanted(asked: bool, environ: Mapping[str, str]) -> bool:
 def screen_for(
     stdout: TextIO | None, stderr: TextIO | None, environ: Mapping[str, str], *, alone: bool
 ) -> Screen | None:
-    """The screen that fits standard error; None where there is none.
+    """The screen that fits where standard error really leads; None where there is none.
 
-    Args:
-        stdout: Where standard output really leads.
-        stderr: Where standard error really leads.
-        environ: Environment variables.
-        alone: Whether all that is written there goes through this process, which can set the line aside for it.
+    ``alone`` says that all that is written there goes through this process, which can set the line aside for it.
     """
     if stderr is None:
         return None
-    is_live = alone and _is_terminal(stderr) and environ.get("TERM", "dumb") != "dumb" and not _is_piped(stdout)
+    try:
+        is_live = alone and os.isatty(stderr.fileno()) and environ.get("TERM", "dumb") != "dumb"
+        is_live = is_live and (stdout is None or not _is_piped(stdout.fileno()))
+    except (OSError, ValueError, AttributeError):
+        is_live = False  # a stream of another kind
     return LiveLine(stderr) if is_live else PlainLines(stderr)
 
 
-def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return os.isatty(stream.fileno())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def _is_piped(stream: TextIO | None) -> bool:
+def _is_piped(descriptor: int) -> bool:
     """Whether output goes through another program: ``script.py | tee log`` writes into the very same terminal."""
-    try:
-        return stream is not None and not _shows_nothing(stream.fileno())
-    except (OSError, ValueError, AttributeError):
-        return True
-
-
-def _shows_nothing(descriptor: int) -> bool:
-    """Whether what is written here reaches a terminal through us alone, or never."""
     mode = os.fstat(descriptor).st_mode
-    return os.isatty(descriptor) or stat.S_ISREG(mode) or stat.S_ISCHR(mode)
+    return not (os.isatty(descriptor) or stat.S_ISREG(mode) or stat.S_ISCHR(mode))

@@ -34,13 +34,7 @@ _NEVER_CACHED = "cache=False, so it runs in every run"
 class Recorder:
     """The rows and lines of one run; safe to use from two threads.
 
-    Args:
-        index: The index, held by this process.
-        program: The steps.
-        run: Number of the run.
-        step_ids: Row id of each step, by position.
-        console: Where lines go; None where none are wanted.
-        follow: Gives the progress line; None where there is none.
+    Without a ``console`` no lines are wanted. ``follow`` gives the progress line, or None.
     """
 
     def __init__(
@@ -102,9 +96,8 @@ class Recorder:
                 self._room -= result.size
                 self._program.steps[outcome.position].kept = result.payload
             if self._verbose:
-                name = self._program.names[outcome.position]
                 self._begin(outcome.position, outcome.rank)
-                self._lines.append(f"  ╰─> [PASS] {name!r}\n")
+                self._lines.append(lines.passed(self._program.names[outcome.position]))
         return id_
 
     def failed(self, outcome: Outcome, command: str) -> None:
@@ -133,7 +126,7 @@ class Recorder:
             self._add_row(row)
             self._errors.append(ErrorRow(step_id, self._run, "Skipped", f"needs {blame!r}", None, None, "", blame))
             self._ended(position, SKIPPED)
-            self.say(lines.skipped(0, *self._titled(position), blame))
+            self.say(lines.skipped(*self._titled(position), blame))
 
     def adopted(self, position: int, result: NewResult, texts: tuple[str | None, str | None], reason: str) -> int:
         """A step adopts a result that was computed from the same values; the id of its row."""
@@ -157,7 +150,7 @@ class Recorder:
             self._add_row(row)
             self._ended(position, CACHED)
             if say:
-                self.say(lines.cached(0, *self._titled(position), reason))
+                self.say(lines.cached(*self._titled(position), reason))
 
     def put_back(self, position: int) -> None:
         """A step did not run after all, or runs once more: its lines will be printed then."""

@@ -31,10 +31,7 @@ UPSTREAM = "an upstream gave another result than before"
 class Recovery:
     """Which steps run again, and how their results compare with those of before.
 
-    Args:
-        states: The steps of the run.
-        damaged: Results that were found damaged before the run began, by position of their steps.
-        objects: The objects of the location.
+    ``damaged`` are results that were found so before the run began, by position of their steps.
     """
 
     def __init__(self, states: StepStates, damaged: Mapping[int, KnownResult], objects: ObjectStore) -> None:
@@ -60,11 +57,7 @@ class Recovery:
         return position in self._again
 
     def recover(self, position: int, upstreams: Collection[int]) -> list[Damage] | None:
-        """Let upstreams that a step cannot load run again.
-
-        Returns:
-            The damages found, for the records; None where that was tried often enough.
-        """
+        """Let upstreams that a step cannot load run again; the damages, or None where that was tried often enough."""
         found = []
         for up in upstreams:
             if self._states.status[up] != DONE:

@@ -137,15 +137,7 @@ SUMMARY_NAME = "pipeline.summary"
 
 
 class Settings(NamedTuple):
-    """The arguments of `Pipeline` that count at its location.
-
-    Attributes:
-        location: Folder of the cache.
-        pipeline_id: Name of the pipeline.
-        revise: Which steps with results may change their meaning.
-        trust: Whether pickles may be loaded that somebody else could have written.
-        durable: Whether results and commits wait for the disk.
-    """
+    """The arguments of `Pipeline` that count at its location; they are described there."""
 
     location: Path
     pipeline_id: str
@@ -155,16 +147,9 @@ class Settings(NamedTuple):
 
 
 class RunOptions(NamedTuple):
-    """The arguments of one ``execute()``, with the settings of its pipeline; rank 0's count.
+    """The arguments of one ``execute()``, described there, with the settings of its pipeline; rank 0's count.
 
-    Attributes:
-        settings: Those of the pipeline.
-        revise: As for `Settings`, for this time.
-        output: ``steps``, ``summary`` or ``none``.
-        progress: Whether to show how far the run is; None for: unless the output is ``none``.
-        barrier: Whether a phase begins only when the one before has ended.
-        wait_s: Seconds to wait for another job that holds the location.
-        restore: Whether files that a step made and somebody changed are put back.
+    ``progress`` None means: unless the output is ``none``.
     """
 
     settings: Settings
@@ -179,13 +164,7 @@ class RunOptions(NamedTuple):
 class Run:
     """One run of a frozen program on rank 0; the index must be held.
 
-    Args:
-        index: The index of the location.
-        communicator: Leads to the other ranks.
-        program: The steps.
-        options: What was asked for.
-        revision: Revision of the schema that the program is.
-        step_ids: Gives the row id of each step; asked for only where a row is to be written.
+    ``step_ids`` gives the row id of each step; it is asked for only where a row is to be written.
     """
 
     def __init__(

@@ -16,13 +16,6 @@ class Scheduler:
         urgency: Order in which ready steps are handed out, by position: the smallest first.
         barrier: Phase of every step where one begins only when those before have ended, and ``urgency`` goes by
             phases too; None without a barrier.
-
-    Example:
-        >>> scheduler = Scheduler([(), (), (0, 1)], pending=[0, 1, 2], urgency=[0, 1, 2])
-        >>> scheduler.take(), scheduler.take(), scheduler.take()
-        (0, 1, None)
-        >>> scheduler.finish(0), scheduler.finish(1), scheduler.take(), scheduler.left
-        (None, None, 2, 1)
     """
 
     def __init__(
@@ -67,27 +60,17 @@ class Scheduler:
         """A step has come to its end, whichever; what waited for it alone becomes ready."""
         self.left -= 1
         if self._barrier:
-            self._leave_phase(self._barrier[position])
+            phase = self._barrier[position]
+            self._unfinished[phase] -= 1
+            if not self._unfinished[phase]:
+                del self._unfinished[phase]
         for dependent in self._dependents.pop(position, ()):
             self._missing[dependent] -= 1
             if not self._missing[dependent]:
                 heapq.heappush(self._ready, (self._urgency[dependent], dependent))
 
     def put_back(self, position: int, upstreams: Collection[int]) -> None:
-        """A step that was taken has to wait after all; it is handed out again when these upstreams have finished.
-
-        Example:
-            >>> scheduler = Scheduler([(), (0,)], pending=[1], urgency=[0, 1])
-            >>> scheduler.take()
-            1
-            >>> scheduler.reopen(0, ())
-            >>> scheduler.put_back(1, [0])
-            >>> scheduler.take(), scheduler.take()
-            (0, None)
-            >>> scheduler.finish(0)
-            >>> scheduler.take(), scheduler.left
-            (1, 1)
-        """
+        """A step that was taken has to wait after all; it is handed out again when these upstreams have finished."""
         if not upstreams:
             heapq.heappush(self._ready, (self._urgency[position], position))
             return
@@ -105,19 +88,9 @@ class Scheduler:
             self._unfinished[self._barrier[position]] += 1
         self.put_back(position, upstreams)
 
-    def _leave_phase(self, phase: int) -> None:
-        self._unfinished[phase] -= 1
-        if not self._unfinished[phase]:
-            del self._unfinished[phase]
-
 
 def in_phases(phases: Sequence[int]) -> list[int]:
-    """Urgency of a serial run: phase by phase, in order of declaration.
-
-    Example:
-        >>> in_phases([0, 1, 0])
-        [0, 2, 1]
-    """
+    """Urgency of a serial run: phase by phase, in order of declaration."""
     urgency = [0] * len(phases)
     for rank, position in enumerate(sorted(range(len(phases)), key=phases.__getitem__)):
         urgency[position] = rank
@@ -125,16 +98,7 @@ def in_phases(phases: Sequence[int]) -> list[int]:
 
 
 def longest_first(upstreams: Sequence[Sequence[int]], seconds: Sequence[float]) -> list[float]:
-    """Urgency of a parallel run: the step with the longest path to an end first.
-
-    Args:
-        upstreams: Upstreams of every step, by position; each stands before what needs it.
-        seconds: How long each step takes, as far as is known.
-
-    Example:
-        >>> longest_first([(), (0,), ()], [1.0, 2.0, 2.5])
-        [-3.0, -2.0, -2.5]
-    """
+    """Urgency of a parallel run: the step with the longest path to an end first; upstreams stand before their users."""
     longest = list(seconds)
     for position in range(len(longest) - 1, -1, -1):
         for up in upstreams[position]:
@@ -150,12 +114,7 @@ MOST = 200
 
 
 def chunk_seconds(ranks: int) -> float:
-    """Work of a chunk for so many ranks, s.
-
-    Example:
-        >>> chunk_seconds(4), chunk_seconds(1000)
-        (0.01, 0.16)
-    """
+    """Work of a chunk for so many ranks, s."""
     return max(CHUNK_S, ranks * CHUNK_S_PER_RANK)
 
 
@@ -176,13 +135,6 @@ class Dispatcher:
         chunk_s: Work of a chunk, s; 0 for single steps, and none before a rank is idle.
         coordinator: The rank that also keeps the records, in another thread of one interpreter, and so gets nothing
             before it is idle.
-
-    Example:
-        >>> ready = list(range(12))
-        >>> take = lambda: ready.pop(0) if ready else None
-        >>> dispatcher = Dispatcher([1, 0], seconds=lambda position: 0.001)
-        >>> [dispatcher.assign(take, len(ready)) for _ in range(3)]
-        [(0, [0, 1, 2]), (1, [3, 4]), (1, [5])]
     """
 
     def __init__(
@@ -278,14 +230,6 @@ class Durations:
     Args:
         functions: The function of each step, by position.
         recorded: What steps took when they last ran, s, by position; those that never ran left out.
-
-    Example:
-        >>> durations = Durations(["f", "f", "g"], {0: 2.0})
-        >>> durations.usual(), [durations.longest(position) for position in range(3)]
-        ([2.0, 2.0, 2.0], [2.0, 2.0, None])
-        >>> durations.took(0, 2.5)
-        >>> [durations.longest(position) for position in range(2)]
-        [2.5, 2.5]
     """
 
     def __init__(self, functions: Sequence[Hashable], recorded: Mapping[int, float]) -> None:
@@ -301,10 +245,7 @@ class Durations:
         recorded, functions = self.recorded, self._functions
         if not recorded:
             return [1.0] * len(functions)
-        by_function: dict[Hashable, list[float]] = {}
-        for position, seconds in recorded.items():
-            by_function.setdefault(functions[position], []).append(seconds)
-        means = {function: sum(times) / len(times) for function, times in by_function.items()}
+        means = _means((functions[position], seconds) for position, seconds in recorded.items())
         mean = sum(recorded.values()) / len(recorded)
         return [
             recorded[position] if position in recorded else means.get(function, mean)
@@ -340,14 +281,6 @@ class Estimate:
         expected: How long each step took before, s; None where that is not known.
         pending: The steps that are to run.
         ranks: How many of them run at a time.
-
-    Example:
-        >>> estimate = Estimate(["f", "f", "f"], [None, None, 4.0], range(3), ranks=1)
-        >>> estimate.seconds_left({})
-        12.0
-        >>> estimate.ended(0, 2.0)
-        >>> estimate.seconds_left({2: 3.0})
-        3.0
     """
 
     def __init__(
@@ -390,11 +323,7 @@ class Estimate:
             self._foreseen_s += expected
 
     def seconds_left(self, running: Mapping[int, float]) -> float | None:
-        """Wall time that is left; None while nothing is known.
-
-        Args:
-            running: For how long the steps run that are running now, s.
-        """
+        """Wall time that is left; None while nothing is known. ``running`` says for how long steps run already, s."""
         pace = self._actual_s / self._foreseen_s if self._foreseen_s else 1.0
         work = self._known_s * pace
         for group, count in self._unknown.items():
@@ -402,13 +331,10 @@ class Estimate:
             if count and usual is None:
                 return None
             work += count * (usual or 0.0)
-        rests = [self._rest(position, seconds, pace) for position, seconds in running.items()]
-        done = sum(min(seconds, self._whole(position, pace)) for position, seconds in running.items())
+        wholes = [(self._whole(position, pace), seconds) for position, seconds in running.items()]
+        done = sum(min(whole) for whole in wholes)
         at_a_time = max(1, min(self._ranks, self._count))
-        return max([(work - done) / at_a_time, *rests, 0.0])
-
-    def _rest(self, position: int, seconds: float, pace: float) -> float:
-        return self._whole(position, pace) - seconds
+        return max([(work - done) / at_a_time, *(whole - seconds for whole, seconds in wholes), 0.0])
 
     def _whole(self, position: int, pace: float) -> float:
         expected = self._expected[position]

@@ -44,10 +44,7 @@ class RunStart(NamedTuple):
 class StepStates:
     """Status, result and input key of each step, by position, and the queue of those that are left.
 
-    Args:
-        start: What is known when the run begins.
-        connection: The index, for the rest of a result's row: of most results only the identity is ever read.
-        on_put_back: Is called with each step that runs once more.
+    The index is read for the rest of a result's row: of most results only the identity is ever needed.
     """
 
     scheduler: Scheduler
@@ -117,11 +114,7 @@ class StepStates:
         return token_of(result, cached=cached, id_=self.ids[position])
 
     def ref(self, position: int) -> Ref:
-        """Where the bytes of a result are.
-
-        Raises:
-            DamagedResultError: Its row is not what was written.
-        """
+        """Where the bytes of a result are; raises as `full` does."""
         result = self.full(position)
         payload = self.payload(position)
         return Ref(result.digest, result.size, result.codec, result.codec_version, result.suffix, payload)

@@ -36,7 +36,6 @@ from ezpyp.store.results import check_payload
 from ezpyp.store.rows import NewResult
 
 _OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
-_LIMIT = 100_000
 
 
 def failure_of(error: BaseException, function: Callable[..., object]) -> Failure:
@@ -44,11 +43,14 @@ def failure_of(error: BaseException, function: Callable[..., object]) -> Failure
 
     What ezpyp itself raised for a step, such as a result that cannot be stored, has the place of the function.
     """
-    trace = _without_ours(error.__traceback__)
-    file, line = place_of(trace) or _definition(function)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        trace = trace.tb_next
+    code = getattr(function, "__code__", None)
+    file, line = place_of(trace) or ((code.co_filename, code.co_firstlineno) if code else (None, None))
     text = "".join(traceback.format_exception(type(error), error, trace))
     name, message = storable(_name_of(type(error))), storable(_message_of(error))
-    return Failure(name, message, None if file is None else storable(file), line, storable(_bounded(text)))
+    return Failure(name, message, None if file is None else storable(file), line, storable(text))
 
 
 def end_forked_child(error: BaseException | None) -> NoReturn:
@@ -56,12 +58,10 @@ def end_forked_child(error: BaseException | None) -> NoReturn:
 
     It must not go on as a second copy of the run, with the run's lock, connection and ranks.
     """
-    code = 1
-    if error is None:
-        code = 0
-    elif isinstance(error, SystemExit):
+    code = int(error is not None)
+    if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    else:
+    elif error is not None:
         traceback.print_exception(error)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # it may be missing, closed, or of the user's own making
@@ -70,9 +70,8 @@ def end_forked_child(error: BaseException | None) -> NoReturn:
 
 
 def _name_of(kind: type[BaseException]) -> str:
-    return (
-        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
 
 
 def _message_of(error: BaseException) -> str:
@@ -82,37 +81,15 @@ def _message_of(error: BaseException) -> str:
         return f"<its __str__ raised {type(second).__name__}>"
 
 
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """Skip the frames that lead from ezpyp to the step."""
-    top = trace
-    while top is not None and top.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
-        top = top.tb_next
-    return top
-
-
-def _definition(function: Callable[..., object]) -> tuple[str | None, int | None]:
-    code = getattr(function, "__code__", None)
-    return (code.co_filename, code.co_firstlineno) if code else (None, None)
-
-
 def place_of(trace: TracebackType | None) -> tuple[str, int | None] | None:
     """The innermost line of the user's own code, or the innermost line there is."""
     frames = traceback.extract_tb(trace)
     if not frames:
         return None
     libraries = [sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    own = [
-        f for f in frames if not any(f.filename.startswith(folder) for folder in (*libraries, _OWN_FOLDER, "<frozen"))
-    ]
+    own = [frame for frame in frames if not frame.filename.startswith((*libraries, _OWN_FOLDER, "<frozen"))]
     frame = (own or frames)[-1]
     return frame.filename, frame.lineno
-
-
-def _bounded(text: str) -> str:
-    """Both ends of a text that is too long: a recursion error repeats itself in the middle."""
-    if len(text) <= _LIMIT:
-        return text
-    return f"{text[: _LIMIT // 2]}\n... {len(text) - _LIMIT} characters left out ...\n{text[-_LIMIT // 2 :]}"
 
 
 # Of the disk, of the quota, or of a limit on file sizes.
@@ -126,13 +103,7 @@ class _UpstreamDamagedError(Exception):
 class Worker:
     """Runs steps, one at a time, and keeps what it knows of upstream results.
 
-    Args:
-        program: The steps; every rank declares the same ones, so that functions never travel.
-        location: The cache, where large results go.
-        rank: Number of this rank.
-        host: Name of this machine.
-        durable: Whether each result shall outlive a loss of power once its step is done.
-        trust: Whether results that belong to somebody else may be loaded.
+    Every rank declares the same program, so that functions never travel.
     """
 
     def __init__(
@@ -158,18 +129,14 @@ class Worker:
 
     def learn(self, refs: Mapping[int, Ref]) -> None:
         """Take note of where upstream results are."""
-        self._refs.update(refs)
         if self._plain:
-            self._forget_values(refs)
+            self.forget(refs)
+        self._refs.update(refs)
 
     def forget(self, positions: Iterable[int]) -> None:
         """Results that are computed anew may be others."""
         for position in positions:
             self._refs.pop(position, None)
-        self._forget_values(positions)
-
-    def _forget_values(self, positions: Iterable[int]) -> None:
-        for position in positions:
             self._plain.pop(position, None)
 
     def run(self, position: int) -> Outcome:
@@ -280,7 +247,7 @@ class Worker:
         if encoded.size > INLINE_LIMIT:
             self._objects.publish(encoded)
         else:
-            payload = bytes(encoded.pieces[0]) if len(encoded.pieces) == 1 else b"".join(encoded.pieces)
+            payload = b"".join(encoded.pieces)
         if position in self._consumed:
             self._keep(position, value, encoded, payload)
         options = step.function.options

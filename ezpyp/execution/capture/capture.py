@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, Self, TextIO
 
-from ezpyp.execution.capture.stream import CBuffer, HeadAndTail, Stream, Suspending, not_suspended
+from ezpyp.execution.capture.stream import CBuffer, HeadAndTail, Stream, Suspending
 
 if TYPE_CHECKING:
     from logging import LogRecord
@@ -32,7 +32,7 @@ class Warnings:
         self._shown: set[tuple[str, type[Warning], str, int]] = set()
         self._previous = warnings.showwarning
         # Private, but there since Python 3.4; without it warnings are kept for the first step alone.
-        self._forget: Callable[[], None] = getattr(warnings, "_filters_mutated", _nothing)
+        self._forget: Callable[[], object] = getattr(warnings, "_filters_mutated", object)
         warnings.showwarning = self._show
 
     def begin(self) -> None:
@@ -103,10 +103,6 @@ class Records:
     def _made(self, *args: object, **kwargs: object) -> LogRecord:
         assert self._previous is not None
         record = self._previous(*args, **kwargs)
-        self._note(record)
-        return record
-
-    def _note(self, record: LogRecord) -> None:
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - arguments that do not fit; logging says so where it formats them
@@ -116,10 +112,7 @@ class Records:
             self._lines.append((message, line))
         else:
             self._buffer.add(f"{line}\n".encode("utf-8", "backslashreplace"))
-
-
-def _nothing() -> None:
-    pass
+        return record
 
 
 SETTING = "EZPYP_CAPTURE"
@@ -127,13 +120,7 @@ SHOWN_EVERY_S = 0.05
 
 
 class Captured(NamedTuple):
-    """What a step said, as bytes: a step may write what is no text; both ends where it was much.
-
-    Attributes:
-        stdout: Its standard output.
-        stderr: Its standard error: warnings, and the log records that a handler wrote there.
-        log: Log records that stand in neither, a line each.
-    """
+    """What a step said, as bytes, both ends where it was much; ``log`` are records that stand in neither stream."""
 
     stdout: bytes
     stderr: bytes
@@ -151,7 +138,7 @@ class Display(Protocol):
 
 
 class Capture:
-    r"""Keeps what the steps of one process say, one step at a time, from `__enter__` to `__exit__`.
+    """Keeps what the steps of one process say, one step at a time, from `__enter__` to `__exit__`.
 
     Costs a silent step two looks at files in memory. A thread shows what C code and children write while a step
     runs long.
@@ -159,16 +146,6 @@ class Capture:
     Args:
         mode: ``fd`` keeps what anything writes to the descriptors 1 and 2; ``python`` what Python code prints alone,
             for programs that need the terminal itself; ``off`` keeps nothing.
-
-    Example:
-        >>> import os
-        >>> with Capture() as capture:
-        ...     capture.begin()
-        ...     print("from Python")
-        ...     said = capture.end()
-        from Python
-        >>> said.stdout
-        b'from Python\n'
     """
 
     def __init__(self, mode: str = "fd") -> None:
@@ -178,19 +155,16 @@ class Capture:
         self._beside = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        if self._mode != "off" and not self._is_nested():
+        other = getattr(os._exit, "__self__", None)
+        # Another one may listen in this process: of a pipeline in another thread, or around this one.
+        is_nested = isinstance(other, Capture) and other._owner == os.getpid()
+        if self._mode != "off" and not is_nested:
             self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._streams and os.getpid() == self._owner:
             self._stop()
-
-    @staticmethod
-    def _is_nested() -> bool:
-        """Whether another one listens in this process: ranks may be threads of one process in tests."""
-        other = getattr(os._exit, "__self__", None)
-        return isinstance(other, Capture) and other._owner == os.getpid()
 
     def _start(self) -> None:
         descriptor = self._mode == "fd"
@@ -254,7 +228,7 @@ class Capture:
     @property
     def around_stdout(self) -> Suspending:
         """Surrounds what ezpyp itself writes to `stdout`."""
-        return self._streams[0].suspended if self._streams else not_suspended
+        return self._streams[0].suspended if self._streams else contextlib.nullcontext
 
     @contextlib.contextmanager
     def beside(self, drawn: Display) -> Iterator[None]:
@@ -268,7 +242,7 @@ class Capture:
         finally:
             self._beside.close()
             for stream in self._streams:
-                stream.suspended = not_suspended
+                stream.suspended = contextlib.nullcontext
 
     def begin(self) -> None:
         """A step begins: what was said between steps is nobody's."""
@@ -297,12 +271,7 @@ def _lead_crash_reports_to(descriptor: int) -> None:
 
 
 def mode_asked_for(text: str | None) -> str:
-    """The mode that ``EZPYP_CAPTURE`` asks for: ``0`` is off, ``python`` leaves the descriptors alone.
-
-    Example:
-        >>> mode_asked_for(None), mode_asked_for("0"), mode_asked_for("python")
-        ('fd', 'off', 'python')
-    """
+    """The mode that ``EZPYP_CAPTURE`` asks for: ``0`` is off, ``python`` leaves the descriptors alone."""
     if text in ("0", "off", "none"):
         return "off"
     return "python" if text == "python" else "fd"

@@ -10,17 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from typing import Self
 
 CHUNK_BYTES = 1 << 20
 EMPTIED_AFTER_BYTES = 16 << 20
 
 
 class MemoryFile:
-    """What is written to a descriptor, between `redirect` and `restore`.
-
-    Attributes:
-        real: A descriptor of where it led before.
+    """What is written to a descriptor, until `restore`; ``real`` is a descriptor of where it led before.
 
     Raises:
         OSError: There is no such descriptor, or no room for a memory file.
@@ -35,11 +31,7 @@ class MemoryFile:
             os.close(self.real)
             raise
         self._seen = 0
-
-    def redirect(self) -> Self:
-        """Lead the descriptor here."""
-        os.dup2(self._file, self.number)
-        return self
+        os.dup2(self._file, number)
 
     def restore(self) -> None:
         """Lead the descriptor back, unless somebody has put another file in its place meanwhile."""

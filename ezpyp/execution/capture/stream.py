@@ -22,18 +22,9 @@ LIMIT_BYTES = 65536
 
 
 class HeadAndTail:
-    r"""Keeps the first and the last bytes of a stream, in bounded memory.
+    """Keeps the first and the last bytes of a stream, in bounded memory.
 
     A step that prints for hours says what it is at the beginning and what became of it at the end.
-
-    Example:
-        >>> kept = HeadAndTail(limit_bytes=8)
-        >>> kept.add(b"abcdefgh"), kept.add(b"ijkl")
-        (None, None)
-        >>> kept.take()
-        b'abcd\n[... 4 bytes left out ...]\nijkl'
-        >>> kept.take()
-        b''
     """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -51,13 +42,6 @@ class HeadAndTail:
         if room > 0:
             self._head += data[:room]
             data = data[room:]
-        if data:
-            self._add_to_tail(data)
-
-    def _add_to_tail(self, data: bytes | memoryview) -> None:
-        if len(data) > self._half:
-            self._left_out += len(data) - self._half
-            data = data[-self._half :]
         self._tail += data
         # Cut only now and then: a cut for every short line would move the whole tail each time.
         if len(self._tail) > 4 * self._half:
@@ -82,8 +66,6 @@ class HeadAndTail:
         return whole
 
 
-_NOTHING = contextlib.nullcontext()
-
 Suspending = Callable[[bytes], AbstractContextManager[object]]
 """Called with what is about to be shown: holds back whatever else draws on the same terminal."""
 
@@ -93,39 +75,37 @@ class Stream:
 
     All that is written to the descriptor goes through a memory file. What Python code prints is shown at once, as ever:
     a crash loses none of it. What others write is shown by the next `show_new`: always before what
-    Python prints later.
+    Python prints later. ``suspended`` surrounds each write to the real stream.
 
     Args:
         name: ``stdout`` or ``stderr``.
         number: Its descriptor.
-        kept: Where it is kept.
+        buffer: Where it is kept.
         descriptor: Whether what others than Python code write is to be kept too.
-
-    Attributes:
-        suspended: Surrounds each write to the real stream.
     """
 
     def __init__(self, name: str, number: int, buffer: HeadAndTail, *, descriptor: bool = True) -> None:
         self.name = name
         self.number = number
         self._buffer = buffer
-        self.suspended: Suspending = not_suspended
+        self.suspended: Suspending = contextlib.nullcontext
         self._owner = os.getpid()
         # A signal handler that prints may interrupt this very thread inside the lock.
         self._lock = threading.RLock()
         self._original: TextIO | None = getattr(sys, name)
         _flush(self._original)
-        self._memory_file = _redirected(number) if descriptor else None
+        self._memory_file: MemoryFile | None = None
+        with contextlib.suppress(OSError):  # a daemon has no such descriptor
+            self._memory_file = MemoryFile(number) if descriptor else None
         self.target = self._memory_file.real if self._memory_file else number
         """Descriptor of where it is shown."""
         self._is_plain = _is_plain(self._original, number)
-        self.console = self._opened() if self._is_plain and self._memory_file else self._original
+        self.console = self._original
         """Where ezpyp itself writes: it is no step's words."""
+        if self._is_plain and self._memory_file:
+            # A descriptor of its own: the run's last line is written when the stream is closed.
+            self.console = _like(self._original, io.BufferedWriter(io.FileIO(os.dup(self.target), "w")))
         self._text = self._installed()
-
-    def _opened(self) -> TextIO:
-        # A descriptor of its own: the run's last line is written when the stream is closed.
-        return _like(self._original, io.BufferedWriter(io.FileIO(os.dup(self.target), "w")))
 
     def _installed(self) -> TextIO | None:
         """Put a stream that is kept in the place of ``sys.stdout``."""
@@ -336,13 +316,6 @@ def _is_plain(stream: object, number: int) -> bool:
         return False  # over memory, or closed
 
 
-def _redirected(number: int) -> MemoryFile | None:
-    try:
-        return MemoryFile(number).redirect()
-    except OSError:
-        return None  # a daemon has no such descriptor
-
-
 def _flush(stream: TextIO | None) -> None:
     with contextlib.suppress(OSError, ValueError):
         if stream is not None:
@@ -355,11 +328,6 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
             data = data[os.write(descriptor, data) :]
         except BlockingIOError:
             time.sleep(0.001)  # a descriptor that others have set to non-blocking
-
-
-def not_suspended(_: bytes) -> AbstractContextManager[object]:
-    """Where nothing else is drawn."""
-    return _NOTHING
 
 
 # What C code has printed and not written yet: its library keeps it until there is enough for a write.

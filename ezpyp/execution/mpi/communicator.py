@@ -34,14 +34,7 @@ LAUNCH_IDS = (
 
 
 class Launch(NamedTuple):
-    """What the environment says of the job that this process is a rank of.
-
-    Attributes:
-        launcher: Name of the launcher, for messages.
-        rank: Number of this rank, where the launcher says it.
-        size: Number of ranks, where the launcher says it.
-        local_size: Number of ranks on this machine, where the launcher says it.
-    """
+    """What the environment says of the job that this process is a rank of; ``local_size`` are those of this machine."""
 
     launcher: str
     rank: int | None
@@ -52,12 +45,7 @@ class Launch(NamedTuple):
 def detect(environ: Mapping[str, str], pid: int | None = None) -> Launch | None:
     """Find the launcher that started this process as a rank.
 
-    Args:
-        environ: Environment variables.
-        pid: Process id of this process (default: the real one).
-
-    Returns:
-        The launch, or ``None`` where this is no rank: no launcher, or a child process of a rank.
+    ``None`` where this is no rank: no launcher, or a child process of a rank.
 
     Example:
         >>> detect({"PMI_RANK": "1", "PMI_SIZE": "4"})
@@ -113,25 +101,13 @@ class Communicator(Protocol):
     doing: Callable[[], str]
     """Says what this rank is at, for its final message: `` in step 'alpha'``."""
 
-    @property
-    def rank(self) -> int:
-        """Number of this rank, from 0."""
-
-    @property
-    def size(self) -> int:
-        """Number of ranks."""
-
-    @property
-    def host(self) -> str:
-        """Name of this rank's machine."""
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Name of each rank's machine."""
-
-    @property
-    def threaded(self) -> bool:
-        """Whether threads other than the one that connected may use this communicator too."""
+    rank: int
+    size: int
+    host: str
+    """Name of this rank's machine."""
+    hosts: Sequence[str]
+    threaded: bool
+    """Whether threads other than the one that connected may use this communicator too."""
 
     def share(self, value: Value) -> Value:
         """Give rank 0's value to every rank; what the others pass is not looked at.
@@ -142,12 +118,7 @@ class Communicator(Protocol):
         """
 
     def collect(self, value: Value) -> list[Value] | None:
-        """Give every rank's value to rank 0, in order of rank; ``None`` on the other ranks.
-
-        Raises:
-            RankLeftError: A rank has ended its script without making this call.
-            RanksDisagreeError: The ranks made different calls before this one.
-        """
+        """Give every rank's value to rank 0, in order of rank; ``None`` on the others. Raises as `share` does."""
 
     def owe(self, value: object, error: Exception) -> None:
         """Rank 0 leaves a call, by an exception, in which the others still wait for a value that it was to share.
@@ -156,10 +127,7 @@ class Communicator(Protocol):
         """
 
     def post(self, dest: int, message: object) -> None:
-        """Start to send a message; later calls of `receive` or `flush` complete it.
-
-        The message is pickled here and now: changes made to it later are not sent.
-        """
+        """Start to send a message, pickled here and now; later calls of `receive` or `flush` complete it."""
 
     def receive(self) -> tuple[int, object] | None:
         """The next message and the rank that sent it, or ``None`` at once when none has come.
@@ -172,27 +140,14 @@ class Communicator(Protocol):
         """
 
     def flush(self) -> None:
-        """Wait until all posted messages are on their way, and their buffers free.
-
-        Raises:
-            RankLeftError: A rank to which something is still to be sent has ended its script.
-        """
+        """Wait until all posted messages are on their way; raises `RankLeftError` where one is for a rank that left."""
 
     def abort(self, message: str, code: int) -> NoReturn:
         """Print a message to stderr and end the whole job, on every rank, with an exit code."""
 
 
 class SerialCommunicator:
-    """The only rank of a run without MPI.
-
-    Example:
-        >>> alone = SerialCommunicator()
-        >>> alone.rank, alone.size, alone.share("x"), alone.collect("x")
-        (0, 1, 'x', ['x'])
-        >>> alone.post(0, "to myself")
-        >>> alone.receive(), alone.receive()
-        ((0, 'to myself'), None)
-    """
+    """The only rank of a run without MPI."""
 
     rank = 0
     size = 1
@@ -200,7 +155,7 @@ class SerialCommunicator:
 
     def __init__(self) -> None:
         self.host = host_name()
-        self.hosts = (self.host,)
+        self.hosts: Sequence[str] = (self.host,)
         self.doing: Callable[[], str] = str
         self._inbox: deque[tuple[int, object]] = deque()
 
@@ -237,15 +192,6 @@ class Backoff:
     A rank that spins, or sits in a blocking MPI call, burns a whole core. A sleep costs 50 to 100 us of
     processor time where timers are slow (virtual machines), which at 2 ms is up to 5 % of a core: long waits
     go on slowly to 8 ms, so that an answer is seen after at most a thirtieth of the time waited for it.
-
-    Example:
-        >>> backoff = Backoff()
-        >>> backoff.wait()
-        >>> backoff.delay_s
-        4e-05
-        >>> backoff.reset()
-        >>> backoff.delay_s
-        2e-05
     """
 
     SHORTEST_S = 20e-6

@@ -46,16 +46,7 @@ def not_shared(communicator: Communicator, location: Path) -> ParallelError | No
     """Whether some rank does not see what rank 0 puts into a folder; collective, the same answer on every rank.
 
     A folder such as ``/tmp/cache`` is another one on each host: large results would be missing wherever they were not
-    made, hours later.
-
-    Args:
-        communicator: The ranks.
-        location: The folder as this rank spells it; rank 0 makes it where it is not there yet.
-
-    Example:
-        >>> from ezpyp.execution.mpi.communicator import SerialCommunicator
-        >>> not_shared(SerialCommunicator(), Path("/tmp")) is None
-        True
+    made, hours later. Rank 0 makes it where it is not there yet.
     """
     if communicator.size == 1:
         return None

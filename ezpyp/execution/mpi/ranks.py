@@ -80,21 +80,11 @@ class Arrival(NamedTuple):
 class Transport(Protocol):
     """Carries bytes between ranks, in order for each sender; no call ever blocks."""
 
-    @property
-    def rank(self) -> int:
-        """Number of this rank."""
-
-    @property
-    def size(self) -> int:
-        """Number of ranks."""
-
-    @property
-    def host(self) -> str:
-        """Name of this rank's machine."""
-
-    @property
-    def threaded(self) -> bool:
-        """Whether other threads than the first may call, one at a time."""
+    rank: int
+    size: int
+    host: str
+    threaded: bool
+    """Whether other threads than the first may call, one at a time."""
 
     def send(self, dest: int, kind: Kind, data: bytes) -> None:
         """Start to send; `poll` completes it."""

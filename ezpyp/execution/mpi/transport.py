@@ -29,12 +29,9 @@ MORE_FOLLOWS = 0
 
 
 class MpiTransport:
-    """Bytes over a private communicator, with nonblocking calls alone.
+    """Bytes over a communicator that nobody else uses, with nonblocking calls alone.
 
-    Args:
-        comm: Communicator that nobody else uses.
-        finalizes: Whether closing it finalizes MPI.
-        piece_bytes: Longest single MPI message. MPI counts bytes in a C int: 2 GiB and more would fail.
+    ``piece_bytes`` is the longest single MPI message: MPI counts in a C int, and 2 GiB and more would fail.
     """
 
     def __init__(self, comm: "MPI.Intracomm", *, finalizes: bool = False, piece_bytes: int = 1 << 30) -> None:
@@ -143,14 +140,7 @@ class _Piece(NamedTuple):
 
 
 def join(launch: Launch) -> RankCommunicator:
-    """Become a rank of the job.
-
-    Args:
-        launch: What the environment says; checked against what MPI says.
-
-    Raises:
-        LaunchError: See `ezpyp.execution.connect`.
-    """
+    """Become a rank of the job that the environment tells of; raises as `connect` does."""
     transport = every_rank_must_join_within_ezpyp_join_timeout_s(launch, _join_timeout_s())
     communicator = RankCommunicator(transport)
     shutdown = Shutdown(communicator)

@@ -49,11 +49,7 @@ class TaskQueue:
 
     def finished(self) -> list[Outcome]:
         """Take the outcomes of what has ended."""
-        outcomes = []
-        with suppress(IndexError):
-            while True:
-                outcomes.append(self._outcomes.popleft())
-        return outcomes
+        return [self._outcomes.popleft() for _ in range(len(self._outcomes))]
 
     def clear(self) -> None:
         """Throw away the tasks that have not begun."""
