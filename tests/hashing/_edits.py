@@ -7,7 +7,8 @@ tests it.
 The files ``edits/*.txt`` hold most of the table, one family a file. ``«old|new»`` marks what is edited (``«old‖new»``
 where a bar stands in it). A scenario of its own begins with ``--- NAME [RULE]``; ``@@ FILE`` begins another file of it.
 Scenarios that share a script stand as ``> NAME [RULE]: TEXT`` below it: of a ``=== base`` the marked text is edited, a
-``=== template`` is filled with the pieces of the text between ``;;``. Without a rule an edit is harmless.
+``=== template`` is filled with the pieces of the text between ``;;``, marks in either. Without a rule an edit is
+harmless.
 """
 
 import re
@@ -67,9 +68,7 @@ def _read_table(path: Path) -> None:
             _add_shared(rest, is_template=head.endswith("template"))
         elif head:
             name, rule = _HEAD.fullmatch(head[4:]).groups()
-            marked = {file: sides(part) for file, part in _parts(rest.rstrip("\n") + "\n").items()}
-            before, after = ({file: part[side] for file, part in marked.items()} for side in (0, 1))
-            add(name, rule, before, after, counts=rule is not None)
+            _add_sides(name, rule, {file: sides(part) for file, part in _parts(rest.rstrip("\n") + "\n").items()})
 
 
 def _add_shared(text: str, *, is_template: bool) -> None:
@@ -79,15 +78,17 @@ def _add_shared(text: str, *, is_template: bool) -> None:
         name, rule, value = _ROW.fullmatch(row).groups()
         value = value.replace("\\n", "\n")
         if is_template:
-            marked, *others = value.split(" ;; ")
-            others += _DEFAULTS[len(others) :]
-            before, after = (
-                {file: part.format(side, *others) for file, part in files.items()} for side in sides(marked)
-            )
+            pieces = value.split(" ;; ")
+            pieces += _DEFAULTS[len(pieces) - 1 :]
+            _add_sides(name, rule, {file: sides(part.format(*pieces)) for file, part in files.items()})
         else:
             old, new = sides(value)
-            before, after = files, {file: part.replace(old, new) for file, part in files.items()}
-        add(name, rule, before, after, counts=rule is not None)
+            _add_sides(name, rule, {file: (part, part.replace(old, new)) for file, part in files.items()})
+
+
+def _add_sides(name: str, rule: str | None, files: dict[str, tuple[str, str]]) -> None:
+    before, after = ({file: part[side] for file, part in files.items()} for side in (0, 1))
+    add(name, rule, before, after, counts=rule is not None)
 
 
 def _parts(text: str) -> Files:

@@ -12,14 +12,16 @@ LAB = "def norm(x):\n    return x - 4\n"
 STEP = "\n\ndef step(x):\n    return lab.norm(x)\n"
 HERE = "import os, sys\n\nhere = os.path.dirname(os.path.abspath(__file__))\n"
 SITE = "sys.path.insert(0, os.path.join(here, 'site-packages'))\nimport lab\n"
+TOOLS = SITE.replace("import lab", "import lab.tools\nfrom lab import tools as lab")
 RECORD = "{name},sha256=abc,42\nlab-1.dist-info/METADATA,,\nlab-1.dist-info/RECORD,,\n../../../bin/lab,,\n"
 
 
-def place(name, rule, script, counts=True, said="", **files):
-    """Add a scenario; ``rule`` is the one that makes the edit count, or be left out."""
+def place(name, rule, script, files, options=None, counts=None):
+    """Add a scenario; ``rule`` is the one that makes the edit count, or be left out as what is installed."""
+    said = "" if options is None else f"\n\noptions = {options}\n"
     before = {"script.py": HERE + dedent(script).lstrip("\n") + STEP + said, **files}
     after = {path: text.replace("x - 4", "x - 5") for path, text in before.items()}
-    add(f"place: {name}", rule, before, after, counts=counts)
+    add(f"place: {name}", rule, before, after, counts=rule != "installed" if counts is None else counts)
 
 
 def installed(origin, record="lab.py", **files):
@@ -33,28 +35,20 @@ def installed(origin, record="lab.py", **files):
 FOLDER = '{"url": "file:///home/me/lab", "dir_info": {}}'
 REPOSITORY = '{"url": "https://example.org/lab.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}'
 WHEEL = '{"url": "file:///home/me/lab-1-py3-none-any.whl", "archive_info": {"hash": "sha256=abc"}}'
-place("pip install ./folder", "direct url", SITE, **installed(FOLDER))
-place("pip install git+https://...", "direct url", SITE, **installed(REPOSITORY))
+PACKAGE = {"site-packages/lab/__init__.py": "", "site-packages/lab/tools.py": LAB}
+IN_SITE = {"site-packages/lab.py": LAB}
+place("pip install ./folder", "direct url", SITE, installed(FOLDER))
+place("pip install git+https://...", "direct url", SITE, installed(REPOSITORY))
+place("package installed from a folder", "direct url", TOOLS, installed(FOLDER, "lab/tools.py", **PACKAGE))
+place("pip install of a wheel", "installed", SITE, installed(WHEEL))
+place("pip install from an index", "installed", SITE, installed(None))
+place("direct_url.json that cannot be read", "installed", SITE, installed("{"))
+place("beside what was installed from a folder", "installed", SITE, installed(FOLDER, "other.py", **IN_SITE))
+place("dist-packages", "installed", SITE.replace("site-", "dist-"), {"dist-packages/lab.py": LAB})
+VENV = ".venv/lib/python3/site-packages"
 place(
-    "package installed from a folder", "direct url",
-    SITE.replace("import lab", "import lab.tools\nfrom lab import tools as lab"),
-    **installed(FOLDER, "lab/tools.py", **{"site-packages/lab/__init__.py": ""}),
-)  # fmt: skip
-place("pip install of a wheel", "installed", SITE, counts=False, **installed(WHEEL))
-place("pip install from an index", "installed", SITE, counts=False, **installed(None))
-place("direct_url.json that cannot be read", "installed", SITE, counts=False, **installed("{"))
-place(
-    "beside what was installed from a folder", "installed", SITE, counts=False,
-    **installed(FOLDER, "other.py", **{"site-packages/lab.py": LAB}),
-)  # fmt: skip
-place(
-    "dist-packages", "installed", SITE.replace("site-", "dist-"), counts=False, **{"dist-packages/lab.py": LAB},
-)  # fmt: skip
-place(
-    "virtual environment inside the project", "installed",
-    "sys.path.insert(0, os.path.join(here, '.venv', 'lib', 'python3', 'site-packages'))\nimport lab\n",
-    counts=False, **{".venv/lib/python3/site-packages/lab.py": LAB},
-)  # fmt: skip
+    "virtual environment inside the project", "installed", SITE.replace("site-packages", VENV), {f"{VENV}/lab.py": LAB}
+)
 
 # Editable installs: the module stands in the user's folder, however it is found there.
 place(
@@ -66,7 +60,7 @@ place(
     site.addsitedir(os.path.join(here, "site-packages"))
     import lab
     """,
-    **{"src/lab.py": LAB}, **installed(FOLDER.replace("{}", '{"editable": true}'), "unused.py"),
+    {"src/lab.py": LAB, **installed(FOLDER.replace("{}", '{"editable": true}'), "unused.py")},
 )  # fmt: skip
 FINDER = """
 import os, sys
@@ -95,7 +89,7 @@ place(
     site.addsitedir(os.path.join(here, "site-packages"))
     import lab
     """,
-    **{"src/lab/__init__.py": LAB, "site-packages/lab_finder.py": FINDER},
+    {"src/lab/__init__.py": LAB, "site-packages/lab_finder.py": FINDER},
 )  # fmt: skip
 NAMESPACE = (
     FINDER
@@ -122,15 +116,14 @@ place(
     lab_finder.install()
     import group.lab as lab
     """,
-    **{"src/group/lab.py": LAB, "site-packages/lab_finder.py": NAMESPACE},
+    {"src/group/lab.py": LAB, "site-packages/lab_finder.py": NAMESPACE},
 )  # fmt: skip
 
 # Places that are the user's whatever they are called.
-place("beside the script", "places", "sys.path.insert(0, here)\nimport lab\n", **{"lab.py": LAB})
-place(
-    "module called like one of the standard library", "places",
-    "sys.path.insert(0, here)\nsys.modules.pop('colorsys', None)\nimport colorsys as lab\n", **{"colorsys.py": LAB},
-)  # fmt: skip
+BESIDE = "sys.path.insert(0, here)\nimport lab\n"
+ALIKE = "sys.path.insert(0, here)\nsys.modules.pop('colorsys', None)\nimport colorsys as lab\n"
+place("beside the script", "places", BESIDE, {"lab.py": LAB})
+place("module called like one of the standard library", "places", ALIKE, {"colorsys.py": LAB})
 place(
     "zip app", "places",
     """
@@ -140,7 +133,7 @@ place(
     sys.path.insert(0, os.path.join(here, "app.zip"))
     import lab
     """,
-    **{"src/lab.py": LAB},
+    {"src/lab.py": LAB},
 )  # fmt: skip
 place(
     "module without a file, as a notebook's", "no file",
@@ -150,7 +143,7 @@ place(
     exec(open(os.path.join(here, "lab.txt")).read(), vars(lab))
     sys.modules["lab"] = lab
     """,
-    **{"lab.txt": LAB},
+    {"lab.txt": LAB},
 )  # fmt: skip
 
 # A console script, or python -m lab: __main__ is the user's wherever it stands.
@@ -168,45 +161,21 @@ math.floor.__module__ = "lab"
 """
 FUNCTION = COMPILED + "lab.norm = math.floor\n"
 CLASS = COMPILED + "lab.norm = type('norm', (), {'__module__': 'lab'})\n"
-place("compiled module of mine: function", "compiled", "FOLDER = 'src'" + FUNCTION, **{"src/lab.so": "x - 4"})
-place("compiled module of mine: class", "compiled", "FOLDER = 'src'" + CLASS, **{"src/lab.so": "x - 4"})
-place(
-    "compiled module installed from a folder", "compiled", "FOLDER = 'site-packages'" + FUNCTION,
-    **installed(FOLDER, "lab.so", **{"site-packages/lab.so": "x - 4"}),
-)  # fmt: skip
-place(
-    "compiled module of a library", "installed", "FOLDER = 'site-packages'" + FUNCTION, counts=False,
-    **{"site-packages/lab.so": "x - 4"},
-)  # fmt: skip
+MINE, THEIRS = {"src/lab.so": "x - 4"}, {"site-packages/lab.so": "x - 4"}
+OF_SITE = "FOLDER = 'site-packages'" + FUNCTION
+place("compiled module of mine: function", "compiled", "FOLDER = 'src'" + FUNCTION, MINE)
+place("compiled module of mine: class", "compiled", "FOLDER = 'src'" + CLASS, MINE)
+place("compiled module installed from a folder", "compiled", OF_SITE, installed(FOLDER, "lab.so", **THEIRS))
+place("compiled module of a library", "installed", OF_SITE, THEIRS)
 
 # Told otherwise.
-place(
-    "library that is tracked", "named packages", SITE, said="\n\noptions = {'track': ('lab',)}\n",
-    **{"site-packages/lab.py": LAB},
-)  # fmt: skip
-place(
-    "module of a library that is tracked", "named packages",
-    SITE.replace("import lab", "import lab.tools\nfrom lab import tools as lab"),
-    said="\n\noptions = {'track': ('lab.tools',)}\n",
-    **{"site-packages/lab/tools.py": LAB, "site-packages/lab/__init__.py": ""},
-)  # fmt: skip
-place(
-    "package of mine that is not tracked", "named packages", "sys.path.insert(0, here)\nimport lab\n", counts=False,
-    said="\n\noptions = {'no_track': ('lab',)}\n", **{"lab.py": LAB},
-)  # fmt: skip
-place(
-    "package whose name only begins alike", "installed", SITE, counts=False,
-    said="\n\noptions = {'track': ('la',)}\n", **{"site-packages/lab.py": LAB},
-)  # fmt: skip
+place("library that is tracked", "named packages", SITE, IN_SITE, {"track": ("lab",)})
+place("module of a library that is tracked", "named packages", TOOLS, PACKAGE, {"track": ("lab.tools",)})
+place("package of mine that is not tracked", "named packages", BESIDE, {"lab.py": LAB}, {"no_track": ("lab",)}, False)
+place("package whose name only begins alike", "installed", SITE, IN_SITE, {"track": ("la",)})
 
 ONE = "def step(x):\n    return x + 1\n"
+HELPER, CALLER = "def helper(x):\n    return x + 1\n", "\n\ndef step(x):\n    return helper(x)\n"
+MOVED = {"script.py": "from tools import helper" + CALLER, "tools.py": HELPER}
 add("script renamed and moved", None, {"script.py": ONE}, {"deeper/other.py": ONE}, counts=False)
-add(
-    "helper moved to another module", None,
-    {"script.py": "def helper(x):\n    return x + 1\n\n\ndef step(x):\n    return helper(x)\n"},
-    {
-        "script.py": "from tools import helper\n\n\ndef step(x):\n    return helper(x)\n",
-        "tools.py": "def helper(x):\n    return x + 1\n",
-    },
-    counts=False,
-)  # fmt: skip
+add("helper moved to another module", None, {"script.py": HELPER + CALLER}, MOVED, counts=False)

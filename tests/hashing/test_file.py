@@ -10,7 +10,7 @@ import pytest
 
 from ezpyp import File
 from ezpyp.errors import UnhashableValueError
-from ezpyp.hashing import files as _file_memo
+from ezpyp.hashing import files
 from ezpyp.hashing.encode import encode, value_digest
 from ezpyp.hashing.files import FileDigests
 
@@ -23,14 +23,16 @@ LATER_NS = 3_600_000_000_000
 def reads(monkeypatch):
     """Paths of the files that were read."""
     found = []
-    read = _file_memo._read
-
-    def reading(path):
-        found.append(path)
-        return read(path)
-
-    monkeypatch.setattr(_file_memo, "_read", reading)
+    read = files._read
+    monkeypatch.setattr(files, "_read", lambda path: found.append(path) or read(path))
     return found
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A file that was just written."""
+    (tmp_path / "a").write_text("x")
+    return tmp_path / "a"
 
 
 @pytest.fixture
@@ -54,27 +56,24 @@ def test_content_counts_and_the_name_does_not(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 1, 1 << 20, (5 << 20) + 3])
-def test_digest_is_that_of_the_bytes(tmp_path, size):
-    (tmp_path / "a").write_bytes(b"x" * size)
+def test_digest_is_that_of_the_bytes(path, size):
+    path.write_bytes(b"x" * size)
 
-    assert content(tmp_path / "a") == _file_memo.digest(b"x" * size)
-
-
-def test_unchanged_file_is_read_once(tmp_path, reads, digests):
-    path = str(tmp_path / "a")
-    Path(path).write_text("x")
-
-    assert len({digests.digest(path, strict=False) for _ in range(5)}) == 1
-    assert reads == [path]
+    assert content(path) == files.digest(b"x" * size)
 
 
-def test_strict_reads_each_time(tmp_path, reads, digests):
-    path = str(tmp_path / "a")
-    Path(path).write_text("x")
-    for _ in range(3):
-        digests.digest(path, strict=True)
+@pytest.mark.parametrize(
+    ("later_ns", "written_ns", "strict", "times"),
+    [(LATER_NS, 0, False, 1), (LATER_NS, 0, True, 3), (0, 0, False, 3), (LATER_NS, 2 * LATER_NS, False, 3)],
+    ids=["unchanged", "strict", "written a moment ago", "from the future"],
+)
+def test_how_often_a_file_is_read(path, reads, later_ns, written_ns, strict, times):
+    os.utime(path, ns=(0, time.time_ns() + written_ns))
+    digests = FileDigests(lambda: time.time_ns() + later_ns)
 
-    assert len(reads) == 3
+    assert len({digests.digest(str(path), strict=strict) for _ in range(3)}) == 1
+    assert reads == [str(path)] * times
+    assert len(digests.fresh_for("here")) == (later_ns > written_ns)
 
 
 def keeping_its_times(path, change):
@@ -98,9 +97,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_changed_file_is_read_again(tmp_path, digests, change):
-    path = tmp_path / "a"
-    path.write_text("x")
+def test_changed_file_is_read_again(path, digests, change):
     before = digests.digest(str(path), strict=False)
     time.sleep(0.02)  # a tick of the file system's clock
     change(path)
@@ -108,75 +105,33 @@ def test_changed_file_is_read_again(tmp_path, digests, change):
     assert digests.digest(str(path), strict=False) == content(path) != before
 
 
-def test_file_written_a_moment_ago_is_not_remembered(tmp_path, reads):
-    path = str(tmp_path / "a")
-    Path(path).write_text("x")
-    digests = FileDigests()
-    for _ in range(3):
-        digests.digest(path, strict=False)
-
-    assert len(reads) == 3
-    assert digests.fresh_for("here") == []
+def while_reading(monkeypatch, change):
+    read = files._digest_of
+    monkeypatch.setattr(files, "_digest_of", lambda readinto: (read(readinto), change())[0])
 
 
-def test_file_from_the_future_is_not_remembered(tmp_path, reads, digests):
-    path = str(tmp_path / "a")
-    Path(path).write_text("x")
-    os.utime(path, ns=(0, time.time_ns() + 2 * LATER_NS))
-    for _ in range(2):
-        digests.digest(path, strict=False)
+def test_file_that_changes_while_it_is_read_is_read_again(path, monkeypatch, digests):
+    while_reading(monkeypatch, lambda: path.read_text() == "x" and path.write_text("yy"))
 
-    assert len(reads) == 2
+    assert digests.digest(str(path), strict=False) == files.digest(b"yy")
 
 
-def test_file_that_changes_while_it_is_read_is_read_again(tmp_path, monkeypatch, digests):
-    path = tmp_path / "a"
-    path.write_text("x")
-    read = _file_memo._digest_of
-
-    def overtaken(readinto):
-        found = read(readinto)
-        if path.read_text() == "x":
-            path.write_text("yy")
-        return found
-
-    monkeypatch.setattr(_file_memo, "_digest_of", overtaken)
-
-    assert digests.digest(str(path), strict=False) == _file_memo.digest(b"yy")
-
-
-def test_file_that_never_rests_is_an_error(tmp_path, monkeypatch):
-    path = tmp_path / "a"
-    path.write_text("x")
-    read = _file_memo._digest_of
-
-    def growing(readinto):
-        with path.open("a") as file:
-            file.write("x")
-        return read(readinto)
-
-    monkeypatch.setattr(_file_memo, "_digest_of", growing)
+def test_file_that_never_rests_is_an_error(path, monkeypatch):
+    while_reading(monkeypatch, lambda: path.write_text(path.read_text() + "x"))
 
     with pytest.raises(UnhashableValueError, match="changes while it is read"):
         encode([File(path, strict=True)], ["args[0]"])
 
 
-def test_digests_of_an_earlier_process_are_used(tmp_path, reads, digests):
-    path = str(tmp_path / "a")
-    Path(path).write_text("x")
-    expected = digests.digest(path, strict=False)
+def test_digests_of_an_earlier_process_are_used(path, reads, digests):
+    expected = digests.digest(str(path), strict=False)
     reads.clear()
     asked = []
-
-    def source():
-        asked.append(1)
-        return dict(digests.fresh_for("index"))
-
     later = FileDigests()
-    later.add_source("index", source)
+    later.add_source("index", lambda: asked.append(1) or dict(digests.fresh_for("index")))
     assert not asked
 
-    assert {later.digest(path, strict=False) for _ in range(2)} == {expected}
+    assert {later.digest(str(path), strict=False) for _ in range(2)} == {expected}
     assert (asked, reads) == ([1], [])
     assert digests.fresh_for("index") == []
 
@@ -197,114 +152,69 @@ def test_what_is_no_file_is_an_error_that_names_path_and_argument(tmp_path):
     assert "'a\\x00b' cannot be read" in refused("a\0b")
 
 
-def test_file_without_permission_is_an_error(tmp_path, monkeypatch):
-    (tmp_path / "a").write_text("x")
-
+def test_file_without_permission_is_an_error(path, monkeypatch):
     def forbidden(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
     # Root may read everything, so the system's refusal is played.
     monkeypatch.setattr("builtins.open", forbidden)
 
-    assert f"{str(tmp_path / 'a')!r} cannot be read: Permission denied" in refused(tmp_path / "a")
+    assert f"{str(path)!r} cannot be read: Permission denied" in refused(path)
 
 
 SCRIPT = """
-import os, sys
+import sys
 from ezpyp import File, Pipeline
-from ezpyp.hashing.files import FILE_DIGESTS; from ezpyp.hashing import files as _file_memo
+from ezpyp.hashing import files
 
 reads = []
-read = _file_memo._read
-_file_memo._read = lambda path: reads.append(path) or read(path)
-runs = []
-pipeline = Pipeline("cache", "study", revise=True)
-
-@pipeline.step
-def length(file):
-    runs.append(1)
-    with open(file) as opened:
-        return len(opened.read())
-
-steps = [length(File(name)) for name in sys.argv[1:]]
-pipeline.execute(output="none")
-print(len(reads), len(runs), *[step.get_result() for step in steps])
-"""
-
-
-def run(*names):
-    environ = {**clean_environ(), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT, *names], capture_output=True, text=True, env=environ)
-    assert done.returncode == 0, done.stderr
-    return [int(number) for number in done.stdout.split()]
-
-
-def aged(path, text):
-    """Write a file, and wait until it is no longer of this moment."""
-    path.write_text(text)
-    while time.time_ns() - max(path.stat().st_ctime_ns, path.stat().st_mtime_ns) < 2_100_000_000:
-        time.sleep(0.1)
-
-
-def test_unchanged_file_is_not_read_by_a_later_run():
-    aged(Path("a.txt"), "x")
-
-    assert run("a.txt") == [1, 1, 1]
-    assert run("a.txt") == [0, 0, 1]
-
-
-def test_file_that_was_fresh_in_the_first_run_is_remembered_by_the_second():
-    Path("a.txt").write_text("x")
-    reads, *rest = run("a.txt")
-    assert reads > 1
-    assert rest == [1, 1]
-    aged(Path("a.txt"), "x")
-
-    assert run("a.txt") == [1, 0, 1]
-    assert run("a.txt") == [0, 0, 1]
-
-
-def test_changed_file_runs_its_step_again():
-    aged(Path("a.txt"), "x")
-    run("a.txt")
-    before = Path("a.txt").stat()
-    Path("a.txt").write_text("y")
-    os.utime("a.txt", ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    assert run("a.txt")[1:] == [1, 1]
-
-
-CHAIN = """
-import sys
-from pathlib import Path
-from ezpyp import File, Pipeline
-
+read = files._read
+files._read = lambda path: reads.append(path) or read(path)
 pipeline = Pipeline("cache", "study", revise=True)
 
 @pipeline.step
 def written(text):
-    Path("out.txt").write_text(text)
+    with open("out.txt", "w") as file:
+        file.write(text)
     return File("out.txt")
 
 @pipeline.step
 def shouted(file):
     print("shouting")
-    return Path(file).read_text().upper()
+    with open(file) as opened:
+        return opened.read().upper()
 
-last = shouted(written(text=sys.argv[1], **{}))
+name, text = sys.argv[1:]
+last = shouted(written(text=text) if text else File(name))
 pipeline.execute(output="none")
-print(last.get_result())
+print(len(reads), last.get_result())
 """
 
 
-def test_file_that_a_step_wrote_counts_by_content():
+def run(name="", text=""):
+    """Run the script: how many files it read, and what else it printed."""
     environ = {**clean_environ(), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", SCRIPT, name, text], capture_output=True, text=True, env=environ)
+    assert done.returncode == 0, done.stderr
+    *shouting, reads, result = done.stdout.split()
+    return int(reads), [*shouting, result]
 
-    def chain(text):
-        done = subprocess.run([sys.executable, "-c", CHAIN, text], capture_output=True, text=True, env=environ)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()
 
-    assert chain("x") == ["shouting", "X"]
-    assert chain("y") == ["shouting", "Y"]
-    assert chain("y") == ["Y"]
+def test_unchanged_file_is_not_read_by_a_later_run_and_a_changed_one_runs_its_step_again():
+    path = Path("a.txt")
+    path.write_text("x")
+    assert run("a.txt")[1] == ["shouting", "X"]
+    while time.time_ns() - max(path.stat().st_ctime_ns, path.stat().st_mtime_ns) < 2_100_000_000:
+        time.sleep(0.1)
+
+    # A file of this moment is not remembered by the first run, so the second may read it once more.
+    assert run("a.txt")[1] == ["X"]
+    assert run("a.txt") == (0, ["X"])
+
+    keeping_its_times(path, lambda path: path.write_text("y"))
+
+    assert run("a.txt")[1] == ["shouting", "Y"]
+
+
+def test_file_that_a_step_wrote_counts_by_content():
+    assert [run(text=text)[1] for text in "xyy"] == [["shouting", "X"], ["shouting", "Y"], ["Y"]]

@@ -3,6 +3,8 @@
 import dataclasses
 import gc
 import weakref
+from contextlib import nullcontext
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -15,21 +17,10 @@ from ezpyp.hashing.libraries import arrays
 SIZE = LARGE_BYTES // 8
 
 
-class Counting:
-    """Hashes as the walk does, and counts how often."""
-
-    def __init__(self, hash_anew):
-        self.count = 0
-        self._hash_anew = hash_anew
-
-    def __call__(self, array):
-        self.count += 1
-        return self._hash_anew(array)
-
-
 @pytest.fixture
 def hashed(monkeypatch):
-    counting = Counting(arrays.values_digest)
+    """Hashes as the walk does; ``call_count`` says how often that was done."""
+    counting = Mock(side_effect=arrays.values_digest)
     monkeypatch.setattr(arrays, "values_digest", counting)
     return counting
 
@@ -57,24 +48,21 @@ def test_array_given_to_many_calls_is_hashed_once(hold, hashed):
     digests = {encode([hold(array), i % 2], ["x", "i"]) for i in range(200)}
 
     assert len(digests) == 2
-    assert hashed.count == 1
+    assert hashed.call_count == 1
 
 
-def test_each_column_of_a_frame_is_hashed_once(hashed):
-    frame = pd.DataFrame(np.random.default_rng(1).random((SIZE // 8, 16)))
-
-    assert len({encode([frame], ["x"]) for _ in range(50)}) == 1
-    assert hashed.count == 16
-
-
-def test_small_arrays_are_hashed_at_each_call(hashed):
-    array = np.zeros(SIZE - 1)
-    buffers = LargeBuffers()
-
-    for _ in range(3):
-        buffers.digest(array, hashed)
-
-    assert hashed.count == 3
+@pytest.mark.parametrize(
+    ("value", "times"),
+    [
+        (np.zeros(SIZE), 1),
+        (pd.DataFrame(np.random.default_rng(1).random((SIZE // 8, 16))), 16),
+        (np.zeros(SIZE - 1), 3),
+    ],
+    ids=["array", "each column of a frame", "small array"],
+)
+def test_how_often_is_hashed_what_three_calls_are_given(value, times, hashed):
+    assert len({encode([value], ["x"]) for _ in range(3)}) == 1
+    assert hashed.call_count == times
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -112,27 +100,20 @@ def test_one_changed_row_is_seen_after_some_uses():
     assert before != encode([array], ["x"]) or any(encode([array], ["x"]) != before for _ in range(100))
 
 
-def test_hidden_change_is_found_in_the_next_pass(hashed):
-    buffers, array = LargeBuffers(), np.zeros(SIZE)
-    before = buffers.digest(array, hashed)
-    array[4321] = 1
-    assert buffers.digest(array, hashed) == before
-
-    with buffers.checking():
-        found = {buffers.digest(array, hashed) for _ in range(9)}
-
-    assert hashed.count == 2
-    assert found == {hashed(array)} != {before}
-
-
-def test_array_that_was_hashed_long_ago_is_hashed_again(hashed):
+@pytest.mark.parametrize("way", ["next pass", "long after"])
+def test_hidden_change_is_found(way, hashed):
     now = [0.0]
     buffers, array = LargeBuffers(lambda: now[0]), np.zeros(SIZE)
     before = buffers.digest(array, hashed)
     array[4321] = 1
-    now[0] = 6.0
+    assert buffers.digest(array, hashed) == before
+    now[0] = 6.0 if way == "long after" else 0.0
 
-    assert buffers.digest(array, hashed) != before
+    with buffers.checking() if way == "next pass" else nullcontext():
+        found = {buffers.digest(array, hashed) for _ in range(9)}
+
+    assert hashed.call_count == 2
+    assert found == {hashed(array)} != {before}
 
 
 def test_memory_that_others_may_change_is_always_hashed(tmp_path, hashed):
@@ -143,7 +124,7 @@ def test_memory_that_others_may_change_is_always_hashed(tmp_path, hashed):
     other[4321] = 1
 
     assert encode([array], ["x"]) != first
-    assert hashed.count == 2
+    assert hashed.call_count == 2
 
 
 def test_memory_map_counts_by_content(tmp_path):
@@ -157,28 +138,20 @@ def test_memory_map_counts_by_content(tmp_path):
     assert digests != {value_digest(np.memmap(tmp_path / "data", "f8", "r", shape=9))}
 
 
-def test_nothing_is_held_alive():
-    array = np.zeros(SIZE)
+def test_array_in_the_place_of_a_dead_one_is_hashed_and_none_is_held_alive():
     buffers = LargeBuffers()
-    buffers.digest(array, arrays.values_digest)
-    ghost = weakref.ref(array)
-    del array
-    gc.collect()
-
-    assert ghost() is None
-    assert not buffers._known
-
-
-def test_array_in_the_place_of_a_dead_one_is_hashed(hashed):
-    buffers = LargeBuffers()
-    digests = []
+    digests = set()
     for number in range(5):
         array = np.zeros(SIZE)
         array[4321] = number
-        digests.append(buffers.digest(array, hashed))
+        digests.add(buffers.digest(array, arrays.values_digest))
+        ghost = weakref.ref(array)
         del array
+        gc.collect()
+        assert ghost() is None
 
-    assert len(set(digests)) == 5
+    assert len(digests) == 5
+    assert not buffers._known
 
 
 def test_global_that_code_reads_is_hashed_each_time(hashed):

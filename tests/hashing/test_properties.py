@@ -72,14 +72,8 @@ def rebuilt(value):
 @many
 @given(values)
 def test_equal_values_have_equal_digests(value):
-    assert value_digest(rebuilt(value)) == value_digest(value)
-
-
-@many
-@given(values)
-def test_copies_and_pickles_have_equal_digests(value):
-    assert value_digest(copy.deepcopy(value)) == value_digest(value)
-    assert value_digest(pickle.loads(pickle.dumps(value))) == value_digest(value)
+    copies = rebuilt(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))
+    assert {value_digest(value)} == set(map(value_digest, copies))
 
 
 @many
@@ -136,26 +130,17 @@ OTHER_TYPES = {
 
 @many
 @given(values, st.data())
-def test_one_changed_part_changes_the_digest(value, data):
-    path = data.draw(st.sampled_from(list(places(value))))
-    other = with_part(value, path, data.draw(values))
-    assume(typed(other) != typed(value))
-    assert value_digest(other) != value_digest(value)
-    assert encode([other], ["x"]) != encode([value], ["x"])
-
-
-@many
-@given(values, st.data())
-def test_one_part_of_another_type_changes_the_digest(value, data):
+def test_one_part_that_is_changed_or_of_another_type_changes_the_digest(value, data):
     path = data.draw(st.sampled_from(list(places(value))))
     part = part_at(value, path)
-    assume(type(part) in OTHER_TYPES)
-    try:
-        other = with_part(value, path, OTHER_TYPES[type(part)](part))
-    except OverflowError:
-        return  # an integer beyond all floats
-    assert value_digest(other) != value_digest(value)
-    assert encode([other], ["x"]) != encode([value], ["x"])
+    for make in (lambda: data.draw(values), lambda: OTHER_TYPES.get(type(part), lambda _: part)(part)):
+        try:
+            other = with_part(value, path, make())
+        except OverflowError:
+            continue  # an integer beyond all floats
+        same = typed(other) == typed(value)
+        assert (value_digest(other) == value_digest(value)) == same
+        assert (encode([other], ["x"]) == encode([value], ["x"])) == same
 
 
 @many

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 from scipy import sparse
 
-from ezpyp.hashing.encode import encode, value_digest
+from ezpyp.hashing.encode import value_digest
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4], "c": ["x", None]}, index=[5, 6])
 SERIES = pd.Series([1, 2, 3], name="s")
@@ -133,10 +133,7 @@ EQUAL = {
     "polars slice of flags": (pl.Series("a", [True, False, None])[1:], pl.Series("a", [False, None])),
     "polars slice of lists": (pl.Series("a", [[1], [2, None]])[1:], pl.Series("a", [[2, None]])),
     "polars slice of structs": (pl.Series("a", [{"b": 1}, {"b": 2}])[1:], pl.Series("a", [{"b": 2}])),
-    "polars slice of decimals": (
-        pl.Series("a", [Decimal("1.5"), Decimal("2.5")])[1:],
-        pl.Series("a", [Decimal("2.5")]),
-    ),
+    "polars slice of decimals": (pl.Series("a", [Decimal(1), Decimal("2.5")])[1:], pl.Series("a", [Decimal("2.5")])),
     "shared timestamp": ([MOMENT, MOMENT], [pd.Timestamp("2020"), pd.Timestamp("2020")]),
     "shared offset": ([DAY, DAY], [pd.offsets.Day(2), pd.offsets.Day(2)]),
     "sparse after use": (sparse.csr_array(np.eye(2)), checked(sparse.csr_array(np.eye(2)))),
@@ -158,8 +155,7 @@ def test_equal_values_have_equal_digests(pair):
 
 @pytest.mark.parametrize("value", [pair[0] for pair in DIFFERENT.values()], ids=DIFFERENT)
 def test_copies_and_pickles_keep_the_digest(value):
-    assert value_digest(pickle.loads(pickle.dumps(value))) == value_digest(value)
-    assert value_digest(copy.deepcopy(value)) == value_digest(value)
+    assert value_digest(pickle.loads(pickle.dumps(value))) == value_digest(copy.deepcopy(value)) == value_digest(value)
 
 
 def test_polars_counts_alike_without_numpy(monkeypatch):
@@ -167,7 +163,3 @@ def test_polars_counts_alike_without_numpy(monkeypatch):
     digests = list(map(value_digest, values))
     monkeypatch.setattr("ezpyp.hashing.libraries.polars._has_numpy", lambda: False)
     assert list(map(value_digest, values)) == digests
-
-
-def test_values_of_other_packages_can_be_arguments():
-    assert len(encode([FRAME, DATASET], ["args[0]", "args[1]"])) <= 64
