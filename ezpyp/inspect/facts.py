@@ -49,23 +49,17 @@ def holder(reader: Reader) -> Holder | None:
         return None
 
 
-def with_truth(runs: list[RunView], holder: Holder | None) -> list[RunView]:
-    """The runs, with status ``killed`` for those that are recorded as running and are not.
+def with_truth(run: RunView, holder: Holder | None) -> RunView:
+    """The run, with status ``killed`` where it is recorded as running and is not.
 
     Nobody can write down that a run was killed: a run is alive only while its own process holds the location.
     """
-    return [
-        run._replace(status="killed") if run.status == "running" and not _is_alive(run, holder) else run for run in runs
-    ]
+    is_alive = holder is not None and not holder.is_dead and _holds(run, holder)
+    return run if run.status != "running" or is_alive else run._replace(status="killed")
 
 
 def end_of(reader: Reader, run: RunView, holder: Holder | None) -> float:
-    """Until when a run is known to have gone on, in seconds since 1970.
-
-    Returns:
-        Its end; now, while it runs; of one that was killed the last thing that was heard of it, be it a row or a
-        heartbeat: it may have lived on for some seconds, but nobody knows.
-    """
+    """Until when a run is known to have gone on, in seconds since 1970; of a killed one the last row or heartbeat."""
     if run.seconds is not None:
         return run.started_at + run.seconds
     if run.status == "running":
@@ -79,21 +73,17 @@ def end_of(reader: Reader, run: RunView, holder: Holder | None) -> float:
 def live_run(reader: Reader) -> int | None:
     """The run that goes on right now."""
     last = reader.run()
-    return last.run if last and with_truth([last], holder(reader))[0].status == "running" else None
+    return last.run if last and with_truth(last, holder(reader)).status == "running" else None
 
 
 def state(step: StepView, live: int | None) -> str:
-    """The status as a word."""
+    """The status of a step as a word."""
     return word_of(step.status, step.run, live)
 
 
 def word_of(status: int, run: int | None, live: int | None) -> str:
     """A status as a word; a step that was running when its run was killed is not running any more."""
     return "killed" if status == Status.RUNNING and run != live else Status(status).word
-
-
-def _is_alive(run: RunView, holder: Holder | None) -> bool:
-    return holder is not None and not holder.is_dead and _holds(run, holder)
 
 
 def _holds(run: RunView, holder: Holder) -> bool:
@@ -116,6 +106,7 @@ BLAME = "SELECT e.blame FROM steps s JOIN errors e ON e.step = s.id WHERE s.name
 def step_facts(reader: Reader, found: Found) -> Fact:
     """Identity, arguments, neighbours, result, error and history of a step, ready for JSON."""
     step = found.step
+    params, settings = reader.must("SELECT params, settings FROM steps WHERE id = ?", [step.step])
     return {
         "name": step.name,
         "phase": step.phase,
@@ -126,7 +117,9 @@ def step_facts(reader: Reader, found: Found) -> Fact:
         "present": found.is_present,
         "key": step.key,
         "codec": step.codec,
-        **_declared(reader, step),
+        "params": reader.load(params),
+        "manifest": trees_of(reader, step.step),
+        "settings": reader.load(settings),
         "function": function_facts(reader, step.step),
         "args": step.args,
         "kwargs": step.kwargs,
@@ -147,15 +140,6 @@ def step_facts(reader: Reader, found: Found) -> Fact:
 
 def _dicts(names: str, rows: Iterable[Columns]) -> list[Fact]:
     return [dict(zip(names.split(), row, strict=True)) for row in rows]
-
-
-def _declared(reader: Reader, step: StepView) -> Fact:
-    params, settings = reader.must("SELECT params, settings FROM steps WHERE id = ?", [step.step])
-    return {
-        "params": reader.load(params),
-        "manifest": trees_of(reader, step.step),
-        "settings": reader.load(settings),
-    }
 
 
 def trees_of(reader: Reader, step: int) -> dict[str, object]:

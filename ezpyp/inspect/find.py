@@ -1,7 +1,7 @@
 """Find the step that a person names on the command line."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
@@ -9,14 +9,12 @@ import click
 from ezpyp.describe import plain
 from ezpyp.errors import DamagedIndexError, UnknownStepError
 from ezpyp.graph.lookup import find_names
-from ezpyp.inspect.output import one_line
+from ezpyp.inspect.output import Decorator, one_line
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
 from ezpyp.store.schema_rows import ALL_PRESENT
 
 KEY_PREFIX = re.compile("[0-9a-f]{4,32}")
-
-Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def name_words(*, required: bool = True) -> Decorator:
@@ -34,22 +32,17 @@ class Found:
 
 
 def find_step(reader: Reader, words: tuple[str, ...], view: View) -> Found:
-    """The step meant by a name, PARAM=VALUE words, a glob, a prefix or the start of a key.
+    """The step meant by a name with PARAM=VALUE words, a glob, a prefix or the start of a key.
 
-    Args:
-        reader: The open cache.
-        words: A name, then parameters.
-        view: Where to look first; names that earlier revisions had are found too.
-
-    Raises:
-        UnknownStepError: None, or several.
+    Names that only earlier revisions had are found too.
     """
     wanted, *rest = words
     params = dict(_param(word) for word in rest)
     exact = None if params else reader.step(view, "s.name = :name", {"name": wanted})
     if exact is not None:
         return Found(exact, view)
-    recorded = dict(_recorded(reader, view))
+    query = f"SELECT s.name, s.params FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id"
+    recorded: dict[str, str] = dict(reader.ask(query, {"revision": view.revision}))
     wanted = _as_recorded(wanted, recorded)
     try:
         name = find_names(wanted, recorded, params, lambda name: _texts(reader, recorded[name]))
@@ -86,21 +79,11 @@ def _param(word: str) -> tuple[str, str]:
     return param, value
 
 
-def _recorded(reader: Reader, view: View) -> list[tuple[str, str]]:
-    rows = reader.ask(
-        f"SELECT s.name, s.params FROM steps s WHERE {ALL_PRESENT} ORDER BY s.phase, s.id",
-        {"revision": view.revision},
-    )
-    return [(name, params) for name, params in rows]
-
-
 def _by_key(reader: Reader, view: View, wanted: str) -> Found | None:
     """Steps of any revision whose key starts so; the one of this revision goes first."""
     if not KEY_PREFIX.fullmatch(wanted.lower()):
         return None
-    rows = list(
-        reader.ask("SELECT name, id FROM steps WHERE lower(hex(key)) GLOB ?", [wanted.lower() + "*"]),
-    )
+    rows = list(reader.ask("SELECT name, id FROM steps WHERE lower(hex(key)) GLOB ?", [wanted.lower() + "*"]))
     if len(rows) > 1:
         names = tuple(name for name, _ in rows[:10])
         message = f"key {wanted}... is that of {len(rows)} steps: {', '.join(names)}; give more of it"
@@ -110,10 +93,8 @@ def _by_key(reader: Reader, view: View, wanted: str) -> Found | None:
 
 def _left_out(reader: Reader, wanted: str) -> Found | None:
     """A step that only earlier revisions had, in the newest of them."""
-    row = reader.one(
-        "SELECT id FROM steps JOIN schema_changes ON step = id WHERE name = ? ORDER BY revision DESC",
-        [wanted],
-    )
+    query = "SELECT id FROM steps JOIN schema_changes ON step = id WHERE name = ? ORDER BY revision DESC"
+    row = reader.one(query, [wanted])
     return _by_id(reader, reader.view(), row[0]) if row else None
 
 

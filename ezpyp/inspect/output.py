@@ -26,22 +26,12 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Text with everything visible on one line.
-
-    Example:
-        >>> one_line("a\nb\x1b[2J")
-        'a\\nb\\x1b[2J'
-    """
+    """Text with everything visible on one line."""
     return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escaped, text)
 
 
 def block(text: str) -> str:
-    r"""Text of several lines, without control characters but line ends and tabs.
-
-    Example:
-        >>> block("a\n\tb\x1b[2J")
-        'a\n\tb\\x1b[2J'
-    """
+    """Text of several lines, without control characters but line ends and tabs."""
     return _UNSAFE_IN_BLOCK.sub(_escaped, text)
 
 
@@ -72,16 +62,10 @@ def size(count: int | None) -> str:
         >>> [size(n) for n in (None, 5, 1023, 2048, 5_000_000)]
         ['-', '5 B', '1023 B', '2.0 KiB', '4.8 MiB']
     """
-    if count is None:
-        return "-"
-    if count < 1024:
-        return f"{count} B"
-    value = float(count)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        value /= 1024
-        if value < 1024:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1024:.1f} PiB"
+    if count is None or count < 1024:
+        return "-" if count is None else f"{count} B"
+    power = min(5, (count.bit_length() - 1) // 10)
+    return f"{count / 1024**power:.1f} {' KMGTP'[power]}iB"
 
 
 def moment(unix_s: float | None) -> str:
@@ -90,22 +74,12 @@ def moment(unix_s: float | None) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    Example:
-        >>> count(1, "step"), count(1200, "step")
-        ('1 step', '1200 steps')
-    """
+    """A number with its noun, in the plural where that is right."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def typed(name: str) -> str:
-    r"""A name as it can be typed or pasted on a command line, where a verb finds it again.
-
-    Example:
-        >>> typed("fit[x=1]"), typed("--help"), typed("a\x1bb")
-        ("'fit[x=1]'", '-- --help', "'a\\x1bb'")
-    """
+    """A name as it can be typed or pasted on a command line, where a verb finds it again."""
     return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(one_line(name))}"
 
 
@@ -114,29 +88,17 @@ def typed(name: str) -> str:
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def json_text(value: object, *, indent: int | None = None, is_ascii: bool = False) -> str:
-    r"""A value as JSON; numbers that JSON does not know as "Infinity", "-Infinity" and "NaN".
+def _json(value: object, *, indent: int | None = None) -> str:
+    """A value as JSON; numbers that JSON does not know as "Infinity", "-Infinity" and "NaN".
 
     Not null, which means that there is no value; and Python's float() and numpy read these texts.
-
-    Args:
-        value: Dicts, lists, texts, numbers, booleans and None.
-        indent: Blanks for each depth; None for one line.
-        is_ascii: Escape everything else.
-
-    Example:
-        >>> json_text({"name": "\x9b31m", "seconds": float("inf")})
-        '{"name": "\\u009b31m", "seconds": "Infinity"}'
     """
+    is_ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     try:
         text = json.dumps(value, indent=indent, ensure_ascii=is_ascii, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=indent, ensure_ascii=is_ascii)
-    return _UNSAFE_IN_JSON.sub(_escaped_for_json, text)
-
-
-def _escaped_for_json(match: re.Match[str]) -> str:
-    return f"\\u{ord(match.group()):04x}"
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def _finite(value: object) -> object:
@@ -158,13 +120,7 @@ COLOURS |= {"completed": "green", "killed": "red", "interrupted": "yellow", "cac
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table.
-
-    Args:
-        name: Its key in a row, and its heading where it has no ``title``.
-        text: How people see a value; by default ``str``, and ``-`` for None.
-        is_number: Aligned to the right.
-    """
+    """One column of a table; ``text`` says how people see a value, and numbers are aligned to the right."""
 
     name: str
     text: Callable[..., str] | None = None
@@ -173,40 +129,32 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """What stands above the column; in ``sql`` whatever a query or the index calls it."""
+        """What stands above the column."""
         return one_line(self.title or self.name)
 
     def show(self, value: object) -> str:
         """The value on one line."""
-        if self.text is not None:
-            return one_line(self.text(value))
-        return "-" if value is None else one_line(str(value))
+        return one_line(self.text(value) if self.text else "-" if value is None else str(value))
 
 
 Row = Mapping[str, object]
 
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="For people, or for programs.",
-)
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def format_option(*forms: str) -> Decorator:
+    """The option in which form a verb answers; the first is the default."""
+    form = click.Choice(forms)
+    return click.option("--format", "form", type=form, default=forms[0], show_default=True, help="How to say it.")
+
+
+TABLE, PAGE = ("table", "json", "csv"), ("text", "json")
 
 
 def write_rows(
     rows: Iterable[Row], columns: Sequence[Column], form: str, *, fields: Sequence[str], empty: str = ""
 ) -> None:
-    """Write rows to standard output.
-
-    Args:
-        rows: Each a mapping of all ``fields``.
-        columns: What people see.
-        form: ``table``, ``json`` or ``csv``.
-        fields: What programs get, in this order.
-        empty: What a table says when there are no rows.
-    """
+    """Write rows: people see the columns, or what is said of no rows; programs get the fields, in this order."""
     if form == "json":
         write_json_rows({field: row[field] for field in fields} for row in rows)
     elif form == "csv":
@@ -217,27 +165,29 @@ def write_rows(
 
 def write_json_rows(rows: Iterable[Row]) -> None:
     """A JSON array, one row a line, so that a million rows stream and ``grep`` works."""
-    out, between, is_ascii = sys.stdout, "[\n", not _is_utf8()
+    between = "[\n"
     for row in rows:
-        out.write(between + json_text(row, is_ascii=is_ascii))
+        sys.stdout.write(between + _json(row))
         between = ",\n"
-    out.write("[]\n" if between == "[\n" else "\n]\n")
+    sys.stdout.write("[]\n" if between == "[\n" else "\n]\n")
 
 
 def write_json(value: object) -> None:
     """One JSON value, indented."""
-    sys.stdout.write(json_text(value, indent=2, is_ascii=not _is_utf8()) + "\n")
-
-
-def _is_utf8() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(_json(value, indent=2) + "\n")
 
 
 def _write_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
     import csv
 
+    is_seen = sys.stdout.isatty()  # programs get the very text
+
+    def cell(value: object) -> object:
+        if isinstance(value, bool):
+            return int(value)  # as in SQLite
+        return one_line(value) if is_seen and isinstance(value, str) else value
+
     out = csv.writer(_Lines())
-    cell = _seen_cell if sys.stdout.isatty() else _cell
     out.writerow(map(cell, fields))
     out.writerows(map(cell, map(row.__getitem__, fields)) for row in rows)
 
@@ -246,18 +196,7 @@ class _Lines:
     r"""Standard output for csv's own line ends: with "\n" for its line end it would leave a bare "\r" unquoted."""
 
     def write(self, line: str) -> object:
-        r"""A line with "\n" at its end, which is what other programs of Unix take."""
         return sys.stdout.write(line.removesuffix("\r\n") + "\n")
-
-
-def _cell(value: object) -> object:
-    """0 and 1 as in SQLite, not Python's True and False."""
-    return int(value) if isinstance(value, bool) else value
-
-
-def _seen_cell(value: object) -> object:
-    """For a terminal; programs get the very text."""
-    return one_line(value) if isinstance(value, str) else _cell(value)
 
 
 def _write_table(rows: Iterable[Row], columns: Sequence[Column], empty: str) -> None:
@@ -266,8 +205,7 @@ def _write_table(rows: Iterable[Row], columns: Sequence[Column], empty: str) -> 
         click.echo(empty)
         return
     for line in table_lines(cells, columns, room=terminal_width()):
-        sys.stdout.write(line)
-        sys.stdout.write("\n")
+        sys.stdout.write(line + "\n")
 
 
 def has_colours() -> bool:

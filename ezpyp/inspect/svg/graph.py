@@ -1,15 +1,15 @@
 """The graph as a picture: a column a phase, boxes coloured by status."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from ezpyp.inspect.facts import live_run, state
+from ezpyp.inspect.facts import live_run
 from ezpyp.inspect.output import count, duration, one_line
 from ezpyp.inspect.svg.picture import FAINT, FILLS, SIGNS, Picture, elided, text_width
 from ezpyp.store.reader import FROM_STEPS, Columns, Reader, Value
-from ezpyp.store.rows import Edge, Status, View
+from ezpyp.store.rows import Status, View
 from ezpyp.store.schema_rows import ALL_PRESENT, PRESENT
 
 # More boxes than these cannot be read; then one stands for a function in a phase, or for a whole function.
@@ -20,14 +20,9 @@ STATES = ("failed", "killed", "running", "skipped", "pending", "done")
 
 @dataclass(slots=True)
 class Box:
-    """A step, or several.
+    """A step or several: the lowest phase, how many are in each state, and the boxes that it needs.
 
-    Args:
-        label: Name of the step or function.
-        phase: The lowest of its steps.
-        states: How many of its steps are in each state.
-        seconds: That its steps took together.
-        needs: Names of the boxes that it needs; the value says whether for a value or only for the order.
+    The value of a need says whether it is for a value, or only for the order.
     """
 
     label: str
@@ -55,7 +50,19 @@ class Box:
 Boxes = dict[str, Box]
 
 BY = ("step", "phase", "function")
-# A million steps are summed up by SQLite, as numbers; as rows they would take a minute and a gigabyte.
+# Steps and the edges between them: their name, phase, status, whether that is of the run that goes on, number, seconds.
+STEPS = f"""
+SELECT s.name, s.phase, coalesce(w.status, -1), coalesce(w.run = :live, 0), 1, total(w.seconds)
+FROM {FROM_STEPS} GROUP BY s.id ORDER BY s.phase, s.id
+"""
+# A step that is in a revision has all its upstreams there: one key holds the others.
+EDGES = f"""
+SELECT s.name, s.phase, u.name, u.phase, e.kind <> 'order'
+FROM steps s JOIN step_edges e ON e.step = s.id JOIN steps u ON u.id = e.upstream
+WHERE {PRESENT} ORDER BY e.step, e.ordinal
+"""
+# The same of functions. A million steps are summed up by SQLite, as numbers; as rows they would take a minute and a
+# gigabyte.
 GROUPS = f"""
 SELECT f.name, q.phase, q.status, q.is_live, q.steps, q.seconds FROM (
     SELECT s.function, s.phase, coalesce(w.status, -1) AS status, coalesce(w.run = :live, 0) AS is_live,
@@ -72,22 +79,17 @@ SELECT f.name, q.phase, g.name, q.above, q.for_value FROM (
 
 
 def boxes_of(reader: Reader, view: View, by: str | None) -> Boxes:
-    """The boxes of a view, in order of phase.
-
-    Args:
-        reader: The open cache.
-        view: Which steps.
-        by: "step", "phase" (a function in a phase) or "function"; None for the finest that can be read.
-    """
-    if by == "step" or (by is None and _is_readable(reader, view)):
-        return _steps(reader, view)
+    """The boxes of a view in order of phase: steps, functions in a phase or functions, by default the finest."""
     values: dict[str, Value] = {"run": view.run, "revision": view.revision, "live": live_run(reader)}
-    groups, edges = list(reader.ask(GROUPS, values)), list(reader.ask(EDGES_OF_GROUPS, {"revision": view.revision}))
-    if by != "function":
-        boxes = _groups(groups, edges, "{} @ {}".format)
-        if by == "phase" or len(boxes) <= READABLE:
-            return boxes
-    return _groups(groups, edges, "{}".format)
+
+    def asked(steps: str, edges: str) -> tuple[list[Columns], list[Columns]]:
+        return list(reader.ask(steps, values)), list(reader.ask(edges, {"revision": view.revision}))
+
+    if by == "step" or (by is None and _is_readable(reader, view)):
+        return _boxes(*asked(STEPS, EDGES), "{}".format)
+    groups = asked(GROUPS, EDGES_OF_GROUPS)
+    boxes = _boxes(*groups, "{} @ {}".format)
+    return boxes if by == "phase" or (by is None and len(boxes) <= READABLE) else _boxes(*groups, "{}".format)
 
 
 def _is_readable(reader: Reader, view: View) -> bool:
@@ -96,41 +98,14 @@ def _is_readable(reader: Reader, view: View) -> bool:
     return int(number) <= READABLE
 
 
-def _steps(reader: Reader, view: View) -> Boxes:
-    live, boxes, names = live_run(reader), Boxes(), dict[int, str]()
-    for step in reader.steps(view):
-        names[step.step] = step.name
-        boxes[step.name] = Box(step.name, step.phase, Counter([state(step, live)]), step.seconds or 0.0)
-    for edge in _edges_of(reader, view):
-        if edge.step in names and edge.upstream in names:
-            needs, above = boxes[names[edge.step]].needs, names[edge.upstream]
-            needs[above] = needs.get(above, False) or edge.kind != "order"
-    return boxes
-
-
-def _edges_of(reader: Reader, view: View) -> list[Edge]:
-    """All edges between steps of a view.
-
-    A step that is in a revision has all its upstreams there: one key holds the others.
-    """
-    rows = reader.ask(
-        "SELECT e.step, e.upstream, e.kind, e.slot FROM steps s JOIN step_edges e ON e.step = s.id"
-        f" WHERE {PRESENT} ORDER BY e.step, e.ordinal",
-        {"revision": view.revision},
-    )
-    return [Edge(*row) for row in rows]
-
-
-def _groups(groups: list[Columns], edges: list[Columns], name_of: Callable[[str, int], str]) -> Boxes:
-    """Steps of a function in a phase, or of a function, as one box each."""
+def _boxes(steps: list[Columns], edges: list[Columns], name_of: Callable[[str, int], str]) -> Boxes:
     boxes = Boxes()
-    for function, phase, status, is_live, number, seconds in groups:
-        box = boxes.setdefault(name_of(function, phase), Box(function, phase))
-        word = "killed" if status == Status.RUNNING and not is_live else Status(status).word
-        box.states[word] += number
+    for label, phase, status, is_live, number, seconds in steps:
+        box = boxes.setdefault(name_of(label, phase), Box(label, phase))
+        box.states["killed" if status == Status.RUNNING and not is_live else Status(status).word] += number
         box.seconds += seconds
-    for function, phase, above, above_phase, for_value in edges:
-        needs, upstream = boxes[name_of(function, phase)].needs, name_of(above, above_phase)
+    for label, phase, above, above_phase, for_value in edges:
+        needs, upstream = boxes[name_of(label, phase)].needs, name_of(above, above_phase)
         needs[upstream] = needs.get(upstream, False) or bool(for_value)
     return boxes
 
@@ -140,15 +115,14 @@ BOX, LANE = 30.0, 10.0
 GAP = 10.0
 
 
+Pair = tuple[list[int], list[int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Places in a graph of n nodes.
+    """Places in a graph: the nodes of each column from top to bottom, the height of each node's middle from 0 down.
 
-    Args:
-        columns: The nodes of each column, from top to bottom.
-        centres: Height of the middle of each node, shape (n,), from 0 down.
-        paths: For each edge the heights at which it passes the columns between its ends.
-        height: Of the whole picture.
+    ``paths`` has for each edge the heights at which it passes the columns between its ends.
     """
 
     columns: list[list[int]]
@@ -161,8 +135,8 @@ class Layout:
 class _Graph:
     """The nodes, and a lane for each column that an edge only passes; edges join neighbouring columns."""
 
-    layers: list[int]
-    sizes: list[float]
+    layers: list[int] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)
     above: list[list[int]] = field(default_factory=list)
     below: list[list[int]] = field(default_factory=list)
 
@@ -173,23 +147,14 @@ class _Graph:
         self.below.append([])
         return len(self.layers) - 1
 
-    def is_joined(self, node: int) -> bool:
-        return bool(self.above[node] or self.below[node])
-
     def join(self, up: int, down: int) -> None:
         self.below[up].append(down)
         self.above[down].append(up)
 
 
 def layered(layers: Sequence[int], edges: Sequence[tuple[int, int]]) -> Layout:
-    """Lay a graph out.
-
-    Example:
-        >>> layout = layered([0, 0, 1], [(0, 2), (1, 2)])
-        >>> layout.columns, layout.centres
-        ([[0, 1], [2]], [15.0, 55.0, 35.0])
-    """
-    graph = _Graph([], [])
+    """Lay a graph out, in a column for each layer."""
+    graph = _Graph()
     for layer in layers:
         graph.add(layer, BOX)
     lanes = _lanes(graph, edges)
@@ -223,15 +188,12 @@ def _lanes(graph: _Graph, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 def _order(graph: _Graph, columns: list[list[int]]) -> None:
     """Sort each column by the mean place of what its nodes are joined to, forth and back."""
-    for sweep in range(SWEEPS):
-        forth = sweep % 2 == 0
-        near = graph.above if forth else graph.below
-        for column, before in _pairs(columns, forth=forth):
+    for near, pairs in _sweeps(graph, columns):
+        for column, before in pairs:
             place = {node: number / len(before) for number, node in enumerate(before)}
             own = {node: number / len(column) for number, node in enumerate(column)}
             means = {node: _mean([place[other] for other in near[node]], own[node]) for node in column}
-            # What is joined to nothing goes below the rest.
-            column.sort(key=lambda node: (not graph.is_joined(node), means[node]))
+            column.sort(key=means.__getitem__)
 
 
 def _heights(graph: _Graph, columns: list[list[int]]) -> list[float]:
@@ -239,22 +201,19 @@ def _heights(graph: _Graph, columns: list[list[int]]) -> list[float]:
     centres = [0.0] * len(graph.layers)
     for column in columns:
         _set_apart(graph, centres, column, [0.0] * len(column))
-    for sweep in range(SWEEPS):
-        forth = sweep % 2 == 0
-        near = graph.above if forth else graph.below
-        for column, _ in _pairs(columns, forth=forth):
+    for near, pairs in _sweeps(graph, columns):
+        for column, _ in pairs:
             wanted = [_mean([centres[other] for other in near[node]], centres[node]) for node in column]
-            for number, node in enumerate(column):
-                if number and not graph.is_joined(node):
-                    wanted[number] = wanted[number - 1] + BOX + GAP
             _set_apart(graph, centres, column, wanted)
     return centres
 
 
-def _pairs(columns: list[list[int]], *, forth: bool) -> list[tuple[list[int], list[int]]]:
-    """Each column with the one that was placed before it."""
-    walk = columns if forth else columns[::-1]
-    return list(zip(walk[1:], walk, strict=False))
+def _sweeps(graph: _Graph, columns: list[list[int]]) -> Iterator[tuple[list[list[int]], Iterable[Pair]]]:
+    """Forth and back: what the nodes are joined to on that side, and each column with the one placed before it."""
+    for sweep in range(SWEEPS):
+        forth = sweep % 2 == 0
+        walk = columns if forth else columns[::-1]
+        yield graph.above if forth else graph.below, zip(walk[1:], walk, strict=False)
 
 
 def _set_apart(graph: _Graph, centres: list[float], column: list[int], wanted: list[float]) -> None:
@@ -300,12 +259,7 @@ class Frame:
 
 
 def picture(boxes: Boxes, title: str) -> Iterable[str]:
-    """The lines of an SVG file.
-
-    Args:
-        boxes: In order of phase; what needs itself or something later is marked, and has no arrow.
-        title: What stands above.
-    """
+    """The lines of an SVG file; a box that needs itself or something later is marked, and has no arrow."""
     columns = {phase: number for number, phase in enumerate(sorted({box.phase for box in boxes.values()}))}
     nodes = list(boxes.values())
     edges, backward = _edges(boxes)
@@ -368,18 +322,6 @@ def _draw_box(drawn: Picture, place: tuple[float, float], wide: float, texts: tu
     drawn.box(x, y - BOX / 2, (wide, BOX), fill, style=f'rx="5" stroke="{edge}"', tip=tip)
     drawn.write(x + PADDING, y, left, tip=tip)
     drawn.write(x + wide - PADDING, y, right, size=10, fill=FAINT, style='text-anchor="end"')
-    if len(box.states) > 1:
-        _draw_shares(drawn, (x + 5, y + BOX / 2 - 4), wide - 10, box)
-
-
-def _draw_shares(drawn: Picture, place: tuple[float, float], wide: float, box: Box) -> None:
-    """A bar of the states of several steps; even one of a thousand can be seen."""
-    x, y = place
-    shares = {word: max(3.0, wide * box.states[word] / box.total) for word in STATES[::-1] if box.states[word]}
-    scale = wide / sum(shares.values())
-    for word, share in shares.items():
-        drawn.box(x, y, (share * scale, 3), FILLS[word][1])
-        x += share * scale
 
 
 def _draw_edge(

@@ -9,7 +9,7 @@ import click
 from ezpyp.explain.step_diff import Cause, Changed
 from ezpyp.inspect.causes import Differ, by_cause
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import count, heading, one_line, write_json
+from ezpyp.inspect.output import PAGE, count, format_option, heading, one_line, write_json
 from ezpyp.store.reader import Reader
 from ezpyp.store.schema_rows import ALL_PRESENT
 
@@ -28,7 +28,7 @@ class RevisionDifference:
 
 @click.command(epilog=example("cache diff 1 2"))
 @click.argument("revisions", metavar="[REV1 [REV2]]", nargs=-1, type=int)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
+@format_option(*PAGE)
 @reads
 def diff(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
     """What changed between two revisions, by cause.

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import Column, Row, count, format_option, size, write_rows
+from ezpyp.inspect.output import TABLE, Column, Row, count, format_option, size, write_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.schema_rows import PRESENT
 
@@ -35,7 +35,7 @@ FIELDS = ("what", "results", "bytes", "files", "largest")
 
 
 @click.command(epilog=example("cache du --by step --limit 10"))
-@format_option
+@format_option(*TABLE)
 @click.option("--by", type=click.Choice(list(BY)), default="function", show_default=True, help="What to sum up.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N largest.")
 @reads

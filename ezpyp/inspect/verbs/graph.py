@@ -7,19 +7,18 @@ from html import escape
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import count, fitted, one_line, write_json
-from ezpyp.inspect.svg.graph import BY, Box, Boxes, boxes_of
+from ezpyp.inspect.output import count, fitted, format_option, one_line, write_json
+from ezpyp.inspect.svg.graph import BY, Box, Boxes, boxes_of, picture
 from ezpyp.inspect.svg.picture import FILLS
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import View
 
 # Mermaid takes a label for HTML, or for Markdown between backticks, and writes a character by its number as "#60;".
 MERMAID = {ord(sign): f"#{ord(sign)};" for sign in '"#&<>`\\'}
-FORMS = ("text", "mermaid", "dot", "svg", "json")
 
 
 @click.command(epilog=example("cache graph --format svg > graph.svg"))
-@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True, help="What to write.")
+@format_option("text", "mermaid", "dot", "svg", "json")
 @click.option("--by", type=click.Choice(BY), help="A box for each step, function in a phase, or function.")
 @click.option("--revision", type=int, help="Of this revision of the schema.")
 @reads
@@ -45,8 +44,6 @@ def _facts(name: str, box: Box) -> dict[str, object]:
 
 
 def _svg(reader: Reader, view: View, boxes: Boxes) -> Iterable[str]:
-    from ezpyp.inspect.svg.graph import picture
-
     total = sum(box.total for box in boxes.values())
     pipeline = reader.meta().get("pipeline_id", "?")
     return picture(boxes, one_line(f"{pipeline}: {count(total, 'step')}, revision {view.revision}"))

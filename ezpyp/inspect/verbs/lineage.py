@@ -1,7 +1,7 @@
 """``lineage NAME``: what a step was made from, and what was made from it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
@@ -9,7 +9,7 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import one_line, write_json_rows
+from ezpyp.inspect.output import PAGE, format_option, one_line, write_json_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import Edge, StepView, View
 from ezpyp.store.schema_rows import PRESENT
@@ -38,7 +38,7 @@ class Tree:
 @name_words()
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what was made from it.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
+@format_option(*PAGE)
 @reads
 def lineage(reader: Reader, words: tuple[str, ...], up: bool, down: bool, form: str) -> None:
     """What a step was made from, and what was made from it.
@@ -76,53 +76,39 @@ def _other(tree: Tree, edge: Edge) -> int:
 
 
 def _lines(tree: Tree, step: int, indent: str, seen: set[int]) -> Iterator[str]:
-    """The tree below a step; a step that stands there already is not opened again."""
-    # An explicit stack: a chain of 10,000 steps is deeper than Python may recurse.
-    stack = [iter(_entries(tree, step, indent))]
-    while stack:
-        entry = next(stack[-1], None)
-        if entry is None:
-            stack.pop()
-            continue
-        text, other, deeper = entry
-        again = other in seen
-        yield f"{text}  (see above)" if again else text
-        if other is not None and other not in seen and tree.children.get(other):
-            seen.add(other)
-            if len(stack) == DEEPEST:
-                yield f"{deeper}  {tree.arrow} and so on (--format json has all)"
-                continue
-            stack.append(iter(_entries(tree, other, deeper)))
-
-
-def _entries(tree: Tree, step: int, indent: str) -> Iterable[tuple[str, int | None, str]]:
+    """The tree below a step, at most ``DEEPEST`` levels; a step that stands there already is not opened again."""
     edges = tree.children.get(step, [])
     for edge in edges[:SHOWN_CHILDREN]:
         other = _other(tree, edge)
-        yield f"{indent}  {tree.line(edge, other)}", other, indent + "  "
+        text = f"{indent}  {tree.line(edge, other)}"
+        if other in seen:
+            yield f"{text}  (see above)"
+            continue
+        yield text
+        if tree.children.get(other):
+            seen.add(other)
+            if len(indent) == 2 * (DEEPEST - 1):
+                yield f"{indent}    {tree.arrow} and so on (--format json has all)"
+            else:
+                yield from _lines(tree, other, indent + "  ", seen)
     if len(edges) > SHOWN_CHILDREN:
-        yield f"{indent}  {tree.arrow} and {len(edges) - SHOWN_CHILDREN} more", None, ""
+        yield f"{indent}  {tree.arrow} and {len(edges) - SHOWN_CHILDREN} more"
 
 
 def _rows(tree: Tree, step: int) -> Iterator[dict[str, object]]:
     """Edges by distance, each once."""
+    direction = "up" if tree.arrow == "<-" else "down"
     level, seen, depth = [step], {step}, 0
     while level:
         depth += 1
-        deeper = []
-        for edge in (edge for near in level for edge in tree.children.get(near, [])):
-            yield {
-                "direction": "up" if tree.arrow == "<-" else "down",
-                "depth": depth,
-                "from": tree.steps[edge.upstream].name,
-                "to": tree.steps[edge.step].name,
-                "kind": edge.kind,
-                "slot": edge.slot,
-            }
+        edges = [edge for near in level for edge in tree.children.get(near, [])]
+        level = []
+        for edge in edges:
+            ends = {"from": tree.steps[edge.upstream].name, "to": tree.steps[edge.step].name}
+            yield {"direction": direction, "depth": depth, **ends, "kind": edge.kind, "slot": edge.slot}
             if (other := _other(tree, edge)) not in seen:
                 seen.add(other)
-                deeper.append(other)
-        level = deeper
+                level.append(other)
 
 
 # Upwards SQLite goes from edge to edge by itself: of a million steps, few are touched. Downwards there is no index,

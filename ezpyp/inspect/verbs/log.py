@@ -7,7 +7,17 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import block, code, error_heading, heading, moment, title, write_json_rows
+from ezpyp.inspect.output import (
+    PAGE,
+    block,
+    code,
+    error_heading,
+    format_option,
+    heading,
+    moment,
+    title,
+    write_json_rows,
+)
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
 from ezpyp.store.runs import output_of
@@ -19,7 +29,7 @@ _STREAMS = {"stdout": "Output", "stderr": "Error output", "log": "Log records"}
 @name_words(required=False)
 @click.option("--failed", is_flag=True, help="Of every step that failed.")
 @click.option("--run", type=int, help="As it stood after this run.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON rows.")
+@format_option(*PAGE)
 @reads
 def log(reader: Reader, words: tuple[str, ...], failed: bool, run: int | None, form: str) -> None:
     """What a step said, and its traceback; or those of all that failed."""

@@ -10,6 +10,7 @@ from ezpyp.inspect.command import example, problem, reads
 from ezpyp.inspect.facts import Fact, Holder, holder, with_truth
 from ezpyp.inspect.output import (
     COLOURS,
+    TABLE,
     Column,
     commit,
     count,
@@ -71,7 +72,7 @@ RUN_COLUMNS = (
 
 
 @click.command(epilog=example("cache runs --format json"))
-@format_option
+@format_option(*TABLE)
 @reads
 def runs(reader: Reader, form: str) -> None:
     """Every run: when, how long, how it ended.
@@ -79,7 +80,8 @@ def runs(reader: Reader, form: str) -> None:
     A run that is recorded as running while its process is gone was killed. JSON and CSV also have who ran it,
     where, with which Python, and the batch job.
     """
-    rows = (run._asdict() for run in with_truth(reader.runs(), holder(reader)))
+    held = holder(reader)
+    rows = (with_truth(run, held)._asdict() for run in reader.runs())
     write_rows(rows, RUN_COLUMNS, form, fields=RunView._fields, empty="no run yet")
 
 
@@ -98,7 +100,7 @@ def overview(reader: Reader, form: str) -> None:
 
 def _facts(reader: Reader, held: Holder | None) -> Fact:
     last, view = reader.run(), reader.view()
-    run = with_truth([last], held)[0] if last else None
+    run = with_truth(last, held) if last else None
     phases = _phases(reader, view, run)
     steps = {state: sum(int(phase[state]) for phase in phases) for state in ("total", *STATES)}
     failures = _failures(reader, view) if steps["failed"] else []
@@ -134,10 +136,8 @@ def _counts_of_run(reader: Reader, run: RunView) -> dict[int, dict[int, int]]:
     """What a run recorded when it ended; nothing while it goes on."""
     (text,) = reader.must("SELECT phases FROM runs WHERE run = ?", [run.run])
     with reader.translated():
-        return {
-            int(phase): {int(status): int(number) for status, number in counts.items()}
-            for phase, counts in reader.load(text).items()
-        }
+        phases = reader.load(text).items()
+        return {int(phase): {int(status): number for status, number in counts.items()} for phase, counts in phases}
 
 
 def _by_state(by_status: Mapping[int, int], *, is_running: bool) -> dict[str, int]:
@@ -167,11 +167,8 @@ def _slowest(reader: Reader, view: View, number: int) -> list[Fact]:
 
 def _next(location: Path, failures: Sequence[Fact], steps: Mapping[str, int]) -> str:
     """What to type to see more of what went wrong."""
-    verb = "steps"
-    if failures:
-        verb = f"show {typed(failures[0]['name'])}"
-    elif steps["killed"]:
-        verb = "steps --status killed"
+    killed = " --status killed" if steps["killed"] else ""
+    verb = f"show {typed(failures[0]['name'])}" if failures else f"steps{killed}"
     return f"python -m ezpyp.inspect {shlex.quote(str(location))} {verb}"
 
 

@@ -10,12 +10,14 @@ from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, live_run, state, step_facts, word_of
 from ezpyp.inspect.find import find_step, name_words
 from ezpyp.inspect.output import (
+    PAGE,
     Column,
     code,
     commit,
     duration,
     entry,
     error_heading,
+    format_option,
     heading,
     moment,
     size,
@@ -43,10 +45,7 @@ HISTORY = (
 
 @click.command(epilog=example("cache show alpha x=3"))
 @name_words()
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="For people, or for programs.",
-)  # fmt: skip
+@format_option(*PAGE)
 @click.option("--run", type=int, help="As it stood after this run.")
 @click.option("--revision", type=int, help="As this revision of the schema has it.")
 @reads

@@ -5,7 +5,7 @@ import sqlite3
 import click
 
 from ezpyp.inspect.command import CommandError, example, reads
-from ezpyp.inspect.output import Column, format_option, write_rows
+from ezpyp.inspect.output import TABLE, Column, format_option, write_rows
 from ezpyp.store.reader import Reader
 
 ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -18,7 +18,7 @@ OF_THE_INDEX = {
 
 @click.command(epilog=example("cache sql 'SELECT name, seconds FROM latest'"))
 @click.argument("query")
-@format_option
+@format_option(*TABLE)
 @reads
 def sql(reader: Reader, query: str, form: str) -> None:
     """Any question in SQL; it can only read.

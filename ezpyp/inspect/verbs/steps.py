@@ -1,13 +1,12 @@
 """``steps``: the steps of a cache, filtered and sorted."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import click
 
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import live_run, state
-from ezpyp.inspect.output import Column, Row, duration, format_option, write_rows
+from ezpyp.inspect.output import TABLE, Column, Row, duration, format_option, write_rows
 from ezpyp.store.reader import DECLARED, FUNCTION, Reader, Value
 from ezpyp.store.rows import Status, StepView
 
@@ -40,66 +39,48 @@ SORTS = {
 
 # A step that ran when its run was killed has the same number as one that runs.
 STATES = {status.word: status for status in Status} | {"killed": Status.RUNNING}
-States = frozenset[str]
 
 
-def states(ctx: click.Context, param: click.Parameter, text: str | None) -> States | None:
+def states(ctx: click.Context, param: click.Parameter, text: str | None) -> frozenset[str] | None:
     """States of steps from an option: words or numbers, separated by commas."""
-    if text is None:
-        return None
-    return frozenset(state for word in text.split(",") for state in _states(word.strip().lower(), ctx, param))
+    found: set[str] = set()
+    for word in [] if text is None else text.lower().split(","):
+        meant = {state for state, status in STATES.items() if word.strip() in (state, str(int(status)))}
+        if not meant:
+            known = ", ".join(f"{state} ({status:d})" for state, status in STATES.items())
+            raise click.BadParameter(f"{word.strip()!r} is no status; there are {known}", ctx, param)
+        found |= meant
+    return frozenset(found) if found else None
 
 
-def _states(word: str, ctx: click.Context, param: click.Parameter) -> list[str]:
-    found = [state for state, status in STATES.items() if word in (state, str(int(status)))]
-    if not found:
-        known = ", ".join(f"{state} ({status:d})" for state, status in STATES.items())
-        raise click.BadParameter(f"{word!r} is no status; there are {known}", ctx, param)
-    return found
-
-
-@dataclass(slots=True)
-class Where:
-    """A condition that grows; values never stand in its text."""
-
-    text: str
-    values: dict[str, Value]
-
-    def add(self, condition: str, **values: Value) -> None:
-        """One more condition that must hold."""
-        self.text += f"{' AND ' if self.text else ''}({condition})"
-        self.values |= values
-
-
-def add_states(where: Where, asked: States, live: int | None) -> None:
-    """Only steps that stand in one of these ways; ``live`` is the run that goes on."""
+def _in_states(asked: frozenset[str]) -> Iterator[str]:
+    """The conditions for steps that stand in one of these ways."""
     found = {STATES[state] for state in asked}
     numbers = ", ".join(str(int(status)) for status in sorted(found))
     # `<> 0` is how the partial index says it: SQLite uses it only where it reads the same words.
     is_few = not {Status.PENDING, Status.DONE} & found
-    where.add(f"w.status <> 0 AND w.status IN ({numbers})" if is_few else f"coalesce(w.status, -1) IN ({numbers})")
+    yield f"w.status <> 0 AND w.status IN ({numbers})" if is_few else f"coalesce(w.status, -1) IN ({numbers})"
     if len(asked & {"running", "killed"}) == 1:
-        is_live = "IS" if "running" in asked else "IS NOT"
-        where.add(f"coalesce(w.status, -1) <> -2 OR w.run {is_live} :live", live=live)
+        yield f"(coalesce(w.status, -1) <> -2 OR w.run {'IS' if 'running' in asked else 'IS NOT'} :live)"
 
 
 def glob(pattern: str) -> str:
-    """A pattern for SQLite's GLOB, in which brackets are literal as they are in names.
-
-    Example:
-        >>> glob("alpha[x=*]")
-        'alpha[[]x=*]'
-    """
+    """A pattern for SQLite's GLOB, in which brackets are literal as they are in names."""
     return pattern.replace("[", "[[]")
 
 
+CONDITIONS = {
+    "phase": "s.phase = :phase",
+    "name": "s.name GLOB :name",
+    "function": f"{FUNCTION} GLOB :function",
+    "slower_than": "w.seconds > :slower_than",
+}
+
+
 @click.command(epilog=example("cache steps --status failed,killed --sort name"))
-@format_option
+@format_option(*TABLE)
 @click.option(
-    "--status",
-    metavar="STATUS",
-    callback=states,
-    help="done 0, failed 1, skipped 2, pending -1, running -2, killed.",
+    "--status", metavar="STATUS", callback=states, help="done 0, failed 1, skipped 2, pending -1, running -2, killed."
 )
 @click.option("--phase", type=int, help="Only this phase.")
 @click.option("--name", metavar="GLOB", help="Only these names; brackets are literal.")
@@ -112,44 +93,36 @@ def glob(pattern: str) -> str:
 @click.option("--revision", type=int, help="Those of this revision of the schema.")
 @reads
 def steps(
-    reader: Reader, form: str, *, run: int | None, revision: int | None, limit: int | None, **filters: object
+    reader: Reader,
+    form: str,
+    *,
+    status: frozenset[str] | None,
+    sort: str,
+    reverse: bool,
+    limit: int | None,
+    run: int | None,
+    revision: int | None,
+    **filters: Value,
 ) -> None:
     """Steps: what became of each, how long it took, its result."""
     view = reader.view(run=run, revision=revision)
     live = live_run(reader)
-    where = _where(filters, live)
-    order = SORTS[str(filters["sort"])]
-    if filters["reverse"]:
-        order = tuple(f"{column} DESC" for column in order)
-    asked = filters["status"]
-    have_run = isinstance(asked, frozenset) and "pending" not in asked
-    rows = reader.steps(view, where.text, where.values, order=order, limit=limit, have_run=have_run)
-    write_rows(
-        as_rows(rows, live),
-        COLUMNS,
-        form,
-        fields=FIELDS,
-        empty="no such steps" if where.text else "no steps",
+    given = {name: glob(value) if isinstance(value, str) else value for name, value in filters.items()
+             if value is not None}  # fmt: skip
+    where = " AND ".join([*(_in_states(status) if status else ()), *(CONDITIONS[name] for name in given)])
+    rows = reader.steps(
+        view,
+        where,
+        given | {"live": live},
+        order=tuple(f"{column} DESC" for column in SORTS[sort]) if reverse else SORTS[sort],
+        limit=limit,
+        have_run=status is not None and "pending" not in status,
     )
+    empty = "no such steps" if where else "no steps"
+    write_rows((_row(step, live) for step in rows), COLUMNS, form, fields=FIELDS, empty=empty)
 
 
-def _where(filters: dict[str, object], live: int | None) -> Where:
-    where = Where("", {})
-    if isinstance(asked := filters["status"], frozenset):
-        add_states(where, asked, live)
-    if isinstance(phase := filters["phase"], int):
-        where.add("s.phase = :phase", phase=phase)
-    if isinstance(name := filters["name"], str):
-        where.add("s.name GLOB :name", name=glob(name))
-    if isinstance(function := filters["function"], str):
-        where.add(f"{FUNCTION} GLOB :function", function=glob(function))
-    if isinstance(slower_than := filters["slower_than"], float):
-        where.add("w.seconds > :slower_than", slower_than=slower_than)
-    return where
-
-
-def as_rows(steps: Iterable[StepView], live: int | None) -> Iterator[Row]:
-    """Steps as rows for output; ``state`` is the status for people."""
-    for step in steps:
-        row: dict[str, object] = {field: getattr(step, field) for field in FIELDS}
-        yield row | {"status": int(step.status), "state": state(step, live)}
+def _row(step: StepView, live: int | None) -> Row:
+    """A step for output; ``state`` is the status for people."""
+    row: dict[str, object] = {field: getattr(step, field) for field in FIELDS}
+    return row | {"status": int(step.status), "state": state(step, live)}

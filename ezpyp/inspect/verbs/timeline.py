@@ -8,14 +8,13 @@ import click
 
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Holder, end_of, holder, with_truth
-from ezpyp.inspect.output import Column, count, duration, one_line, write_rows
-from ezpyp.inspect.svg.timeline import Lane, bars_of, efficiency, lanes_of, merged
+from ezpyp.inspect.output import Column, count, duration, format_option, one_line, write_rows
+from ezpyp.inspect.svg.timeline import Lane, bars_of, efficiency, lanes_of, merged, picture
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import RunView
 
 SHADES = " ▁▂▃▄▅▆▇█"
 WIDEST, MOST_LANES = 120, 64
-FORMS = ("table", "svg", "json", "csv")
 FIELDS = ("name", "function", "status", "rank", "host", "start", "seconds")
 # The finest that either picture can show, in parts of the whole time.
 CELLS = 960
@@ -23,7 +22,7 @@ CELLS = 960
 
 @click.command(epilog=example("cache timeline --format svg > timeline.svg"))
 @click.option("--run", type=int, help="Of this run; by default the last that computed something.")
-@click.option("--format", "form", type=click.Choice(FORMS), default="table", show_default=True, help="What to write.")
+@format_option("table", "svg", "json", "csv")
 @reads
 def timeline(reader: Reader, run: int | None, form: str) -> None:
     """Which rank did what when, and how well they were used.
@@ -43,7 +42,8 @@ def timeline(reader: Reader, run: int | None, form: str) -> None:
         return
     wall = finish - found.started_at
     lanes = lanes_of(found, bars_of(reader, found, finish, wall / CELLS))
-    for line in _svg(found, lanes, wall) if form == "svg" else _text(found, lanes, wall):
+    title = _title(found, lanes, wall)
+    for line in picture(lanes, wall, title) if form == "svg" else _text(title, lanes, wall):
         click.echo(line)
 
 
@@ -52,7 +52,7 @@ def _run(reader: Reader, number: int | None, held: Holder | None) -> RunView | N
     if number is None:
         number = reader.number("SELECT max(run) FROM step_rows WHERE cached = 0 AND rank IS NOT NULL") or None
     run = reader.run(reader.view(run=number).run or None)
-    return with_truth([run], held)[0] if run else None
+    return with_truth(run, held) if run else None
 
 
 def _title(run: RunView, lanes: list[Lane], wall: float) -> str:
@@ -64,14 +64,8 @@ def _title(run: RunView, lanes: list[Lane], wall: float) -> str:
     )
 
 
-def _svg(run: RunView, lanes: list[Lane], wall: float) -> Iterable[str]:
-    from ezpyp.inspect.svg.timeline import picture
-
-    return picture(lanes, wall, _title(run, lanes, wall))
-
-
-def _text(run: RunView, lanes: list[Lane], wall: float) -> Iterable[str]:
-    yield _title(run, lanes, wall)
+def _text(title: str, lanes: list[Lane], wall: float) -> Iterable[str]:
+    yield title
     if not wall or not any(lane.bars for lane in lanes):
         return
     shown = merged(lanes, MOST_LANES)

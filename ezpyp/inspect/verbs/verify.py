@@ -12,7 +12,7 @@ import click
 
 from ezpyp.errors import EzpypError, StoreError
 from ezpyp.inspect.command import example, problem, reads
-from ezpyp.inspect.output import Column, format_option, one_line, write_rows
+from ezpyp.inspect.output import TABLE, Column, format_option, one_line, write_rows
 from ezpyp.store.connection import check_there
 from ezpyp.store.damage import mark_damage
 from ezpyp.store.objects import FILE_SUFFIX, ObjectStore
@@ -51,7 +51,7 @@ class Finding:
 @click.command(epilog=example("cache verify --quick"))
 @click.option("--quick", is_flag=True, help="Leave out the digests of large results, and SQLite's longest check.")
 @click.option("--repair", is_flag=True, help="Mark what is damaged, so that the next run makes it again.")
-@format_option
+@format_option(*TABLE)
 @reads
 def verify(reader: Reader, quick: bool, repair: bool, form: str) -> None:
     """Check every row, object and digest.

@@ -13,7 +13,7 @@ from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import blamed_chain, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import code, heading, one_line, write_json
+from ezpyp.inspect.output import PAGE, code, format_option, heading, one_line, write_json
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import Status, StepView
 
@@ -42,7 +42,7 @@ class StepVerdict:
 @click.command(epilog=example("cache why gamma"))
 @name_words()
 @click.option("--run", type=int, help="As it stood after this run.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Text or JSON.")
+@format_option(*PAGE)
 @reads
 def why(reader: Reader, words: tuple[str, ...], run: int | None, form: str) -> None:
     """What made a step run, or fail, or be cached.
