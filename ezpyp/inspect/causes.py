@@ -133,7 +133,7 @@ def function_of(name: str) -> str:
 
 @dataclass(slots=True)
 class _Group:
-    """Upstreams of one function at one place that changed, and how many of the steps need one of them."""
+    """Upstreams of one function at one place that changed, and the steps that need one of them."""
 
     place: str
     upstreams: dict[int, Changed] = field(default_factory=dict)
@@ -262,26 +262,16 @@ def _likeness(step: str, cause: Cause) -> object:
     return (function_of(step), root and root[0]) if cause.kind == "argument" else cause.text
 
 
-@dataclass(slots=True)
-class _Above:
-    """The steps of one function that changed and that others need at one place, and those others."""
-
-    place: str
-    names: dict[str, None] = field(default_factory=dict)
-    below: dict[str, None] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        name, *more = self.names
-        return f"upstream {f'{function_of(name)}[...]' if more else name} changed ({self.place})"
-
-
 def _above(followed: Mapping[str, Sequence[Changed]]) -> Iterator[Line]:
-    groups: dict[tuple[str, str], _Above] = {}
+    """The upstreams of one function that changed and are needed at one place, with the steps that need them."""
+    groups: dict[tuple[str, str], tuple[set[str], dict[str, None]]] = {}
     for name, upstreams in followed.items():
         for changed in upstreams:
             # Each key of a table is a place of its own.
             place = _KEY.sub("{}", changed.place)
-            group = groups.setdefault((function_of(changed.new.name), place), _Above(place))
-            group.names[changed.new.name] = group.below[name] = None
-    yield from ((group.text, list(group.below)) for group in groups.values())
+            above, below = groups.setdefault((function_of(changed.new.name), place), (set(), {}))
+            above.add(changed.new.name)
+            below[name] = None
+    for (function, place), (above, below) in groups.items():
+        text = f"{function}[...]" if len(above) > 1 else next(iter(above))
+        yield f"upstream {text} changed ({place})", list(below)

@@ -4,6 +4,7 @@ import errno
 import io
 import sys
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import NoReturn
 
 import click
@@ -21,12 +22,7 @@ STEPS_BETWEEN_CALLS = 100_000
 
 
 def example(arguments: str) -> str:
-    """The end of a verb's help: a command to paste, which click must not wrap.
-
-    Example:
-        >>> example("cache why gamma").splitlines()[-1]
-        '  python -m ezpyp.inspect cache why gamma'
-    """
+    """The end of a verb's help: a command to paste, which click must not wrap."""
     return f"\b\nExample:\n  {PROGRAM} {arguments}"
 
 
@@ -46,10 +42,7 @@ def reads(verb: Callable[..., None]) -> Callable[..., None]:
     def opened(ctx: click.Context, /, **options: object) -> None:
         verb(open_reader(ctx), **options)
 
-    opened.__doc__ = verb.__doc__
-    opened.__name__ = verb.__name__
-    opened.__dict__.update(verb.__dict__)
-    return opened
+    return update_wrapper(opened, verb)
 
 
 # Endings: an exit code, and at most one line on stderr, whatever happens.

@@ -297,13 +297,15 @@ def commit(digest: str | None, is_dirty: bool | None) -> Sequence[str]:
     return [f"commit {digest[:12]}{state}"] if digest else []
 
 
-def error_heading(error: Mapping[str, Any]) -> None:
-    """The first thing to know of an error: what it was and where, or who is to blame."""
+def print_error(error: Mapping[str, Any]) -> None:
+    """What went wrong and where, or who is to blame; and the traceback."""
     if error["blame"]:
         entry("skipped", f"because {error['blame']} failed")
     if error["type"]:
         place = f" ({error['file']}:{error['line']})" if error["file"] else ""
         heading(f"{error['type']}: {error['message']}{place}")
+    if error["traceback"]:
+        code(error["traceback"], "pytb")
 
 
 def code(text: str, language: str) -> None:

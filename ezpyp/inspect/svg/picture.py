@@ -21,12 +21,7 @@ def text_width(text: str, size: float = SIZE) -> float:
 
 
 def elided(text: str, cells: int) -> str:
-    """Text that is at most so many cells wide, its middle left out.
-
-    Example:
-        >>> elided("simulate[temperature=300]", 16)
-        'simulat…re=300]'
-    """
+    """Text that is at most so many cells wide, its middle left out."""
     if width(text) <= cells:
         return text
     head, tail = "", ""

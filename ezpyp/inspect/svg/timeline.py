@@ -1,6 +1,5 @@
 """The timeline as a picture: a lane a rank, a bar a step, idle time hatched."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log10
@@ -36,13 +35,9 @@ UNION ALL
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step on its rank, or several of one function that are too short to be seen apart.
+    """One step on its rank, or several of one function that are too short to be seen apart, with the name of one.
 
-    Args:
-        name: Of the step; of several, that of one of them.
-        start: Seconds from the start of the run, as is ``finish``.
-        seconds: In which the rank worked; of several steps less than from start to finish.
-        steps: How many it stands for.
+    Times count from the start of the run; ``seconds`` are those in which the rank worked.
     """
 
     name: str
@@ -77,13 +72,9 @@ class Lane:
 
 
 def bars_of(reader: Reader, run: RunView, finish: float, cell: float | None = None) -> Iterator[Bar]:
-    """The steps that a run computed, in order of their start.
+    """The steps that a run computed, in order of their start; those that did not end last until ``finish``.
 
-    Args:
-        reader: The open cache.
-        run: Which run.
-        finish: The end of those that did not end, in seconds since 1970.
-        cell: Seconds in which several short steps of one function become one bar; by default each step has its own.
+    Several short steps of one function that start within ``cell`` seconds become one bar.
     """
     values: dict[str, Value] = {"start": run.started_at, "finish": finish, "cell": cell}
     for row in reader.ask(BARS, values | {"run": run.run, "running": int(Status.RUNNING)}):
@@ -101,8 +92,8 @@ def lanes_of(run: RunView, bars: Iterable[Bar]) -> list[Lane]:
 
 def merged(lanes: Sequence[Lane], most: int) -> list[Lane]:
     """At most so many lanes: neighbours become one where there are more."""
-    size = -(-len(lanes) // most)
-    groups = [lanes[start : start + size] for start in range(0, len(lanes), size)] if size > 1 else [[x] for x in lanes]
+    size = max(1, -(-len(lanes) // most))
+    groups = [lanes[start : start + size] for start in range(0, len(lanes), size)]
     return [
         Lane(
             tuple(rank for lane in group for rank in lane.ranks),
@@ -124,14 +115,7 @@ def efficiency(lanes: Sequence[Lane], wall: float) -> float:
 
 @dataclass(slots=True)
 class Share:
-    """What one function did in one column of pixels.
-
-    Args:
-        first: One of its bars.
-        pixels: How wide all its bars are there, one beside the other; 1 fills the column.
-        steps: How many steps begin there.
-        seconds: How long those took.
-    """
+    """What one function did in one column of pixels: how wide its bars are there, and the steps that begin there."""
 
     first: Bar
     pixels: float = 0.0
@@ -144,13 +128,7 @@ Columns = dict[int, dict[tuple[bool, str], Share]]
 
 
 def parted(bars: Iterable[Bar], scale: float, room: int) -> tuple[list[Bar], Columns]:
-    """The bars that can be seen by themselves, and the columns of all others.
-
-    Args:
-        bars: In order of their start.
-        scale: Pixels in a second.
-        room: Number of columns; what ends behind them belongs to the last.
-    """
+    """The bars that can be seen by themselves, and the columns of all others; ``scale`` is pixels in a second."""
     seen: list[Bar] = []
     columns: Columns = {}
     for bar in bars:
@@ -213,11 +191,10 @@ def picture(lanes: Sequence[Lane], wall: float, title: str) -> Iterable[str]:
 
 def _colours(lanes: Sequence[Lane]) -> dict[str, str]:
     """A colour for each of the functions that took the most time; the rest are grey."""
-    seconds: Counter[str] = Counter()
-    for lane in lanes:
-        for bar in lane.bars:
-            seconds[bar.function] += bar.seconds  # type: ignore[assignment]  # a Counter adds what it is given
-    return dict(zip([name for name, _ in seconds.most_common(len(SERIES))], SERIES, strict=False))
+    seconds: dict[str, float] = {}
+    for bar in (bar for lane in lanes for bar in lane.bars):
+        seconds[bar.function] = seconds.get(bar.function, 0.0) + bar.seconds
+    return dict(zip(sorted(seconds, key=lambda name: -seconds[name]), SERIES, strict=False))
 
 
 def _legend(colours: dict[str, str], lanes: Sequence[Lane]) -> list[tuple[str, str]]:
@@ -240,12 +217,7 @@ def _draw_axis(drawn: Picture, left: float, bottom: float, wall: float) -> None:
 
 
 def _round_times(wall: float) -> Iterator[float]:
-    """Five to ten round numbers from 0 to at most ``wall``, none where that is 0.
-
-    Example:
-        >>> list(_round_times(11.9))
-        [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
-    """
+    """Five to ten round numbers from 0 to at most ``wall``, none where that is 0."""
     if wall <= 0:
         return
     decade = 10.0 ** int(log10(wall) - (wall < 1))
@@ -264,27 +236,21 @@ def _draw_bars(
     for bar in seen:
         start, end = (min(ROOM, moment * ROOM / wall) for moment in (bar.start, bar.finish))
         fill = _fill(bar.function, bar.status == Status.FAILED, colours)
+        # A white edge keeps neighbours apart, but would swallow a narrow bar.
+        edge = 'stroke="#ffffff" stroke-width="0.8"' if end - start >= 4 else ""
         tip = f"{bar.name}: {duration(bar.seconds)}"
-        drawn.box(left + start, y, (end - start, high), fill, style=_edge(end - start) + opacity, tip=tip)
+        drawn.box(left + start, y, (end - start, high), fill, style=edge + opacity, tip=tip)
     for column, parts in columns.items():
         foot, a_rank = y + high, high / len(lane.ranks)
         stretch = max(1.0, THINNEST / (a_rank * sum(part.pixels for part in parts.values()) or THINNEST))
         for (has_failed, function), part in sorted(parts.items(), key=itemgetter(0)):
             tall = min(foot - y, max(THINNEST * has_failed, part.pixels * a_rank * stretch))
             foot -= tall
-            drawn.box(left + column, foot, (1.0, tall), _fill(function, has_failed, colours), tip=_tip(part))
+            # The end of a step is described by the column before.
+            many = f"{part.steps} steps from " if part.steps > 1 else ""
+            tip = f"{many}{part.first.name}: {duration(part.seconds)}" if part.steps else ""
+            drawn.box(left + column, foot, (1.0, tall), _fill(function, has_failed, colours), tip=tip)
 
 
 def _fill(function: str, has_failed: bool, colours: dict[str, str]) -> str:
     return FILLS["failed"][1] if has_failed else colours.get(function, OTHERS)
-
-
-def _tip(part: Share) -> str:
-    """Nothing for the end of a step that the column before describes."""
-    many = f"{part.steps} steps from " if part.steps > 1 else ""
-    return f"{many}{part.first.name}: {duration(part.seconds)}" if part.steps else ""
-
-
-def _edge(wide: float) -> str:
-    """A white edge keeps neighbours apart, but would swallow a narrow bar."""
-    return 'stroke="#ffffff" stroke-width="0.8"' if wide >= 4 else ""

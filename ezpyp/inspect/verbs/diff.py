@@ -1,6 +1,5 @@
 """``diff REV1 REV2``: what changed between two revisions, grouped by cause."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
@@ -44,7 +43,9 @@ def diff(reader: Reader, revisions: tuple[int, ...], form: str) -> None:
             reader.view(revision=number)
     found = compare(reader, first, second)
     if form == "json":
-        write_json({"from": first, "to": second, **_facts(found)})
+        changed = {name: [asdict(cause) for cause in causes] for name, causes in found.changed.items()}
+        ends = {"from": first, "to": second}
+        write_json(ends | {"added": found.added, "removed": found.removed, "changed": changed})
     else:
         _print(found, first, second)
 
@@ -89,32 +90,18 @@ def _steps(reader: Reader, revision: int) -> dict[str, _Step]:
     return {name: _Step(step, function, edges, tuple(rest)) for name, step, function, edges, *rest in rows}
 
 
-def _facts(found: RevisionDifference) -> dict[str, object]:
-    changed = {name: [asdict(cause) for cause in causes] for name, causes in found.changed.items()}
-    return {"added": found.added, "removed": found.removed, "changed": changed}
-
-
 def _print(found: RevisionDifference, first: int, second: int) -> None:
     click.echo(
         f"Revision {first} -> {second}: {len(found.added)} added, {len(found.removed)} left out, "
         f"{len(found.changed)} changed"
     )
     for text, names in by_cause(found.changed, found.followed):
-        click.echo(one_line(f"  {text}: {count(len(names), 'step')}: {_listed(names)}"))
+        more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+        click.echo(one_line(f"  {text}: {count(len(names), 'step')}: {', '.join(names[:SHOWN_NAMES])}{more}"))
     for label, names in (("Added", found.added), ("Left out", found.removed)):
         if names:
             heading(f"{label}: {count(len(names), 'step')}")
-            for line in _wrapped(names):
-                click.echo(f"  {one_line(line)}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(names[:SHOWN_NAMES]) + more
-
-
-def _wrapped(names: list[str]) -> Iterator[str]:
-    yield from names[: 4 * SHOWN_NAMES]
-    if len(names) > 4 * SHOWN_NAMES:
-        yield f"and {len(names) - 4 * SHOWN_NAMES} more (--format json has all)"
+            for name in names[: 4 * SHOWN_NAMES]:
+                click.echo(f"  {one_line(name)}")
+            if len(names) > 4 * SHOWN_NAMES:
+                click.echo(f"  and {len(names) - 4 * SHOWN_NAMES} more (--format json has all)")

@@ -7,17 +7,7 @@ import click
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import Fact, error_of, live_run, state
 from ezpyp.inspect.find import find_step, name_words
-from ezpyp.inspect.output import (
-    PAGE,
-    block,
-    code,
-    error_heading,
-    format_option,
-    heading,
-    moment,
-    title,
-    write_json_rows,
-)
+from ezpyp.inspect.output import PAGE, block, format_option, heading, moment, print_error, title, write_json_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import StepView, View
 from ezpyp.store.runs import output_of
@@ -86,17 +76,10 @@ def _print(row: Fact) -> None:
     title(row["name"], row["state"], ran)
     if row["output"] is None and row["error"] is None:
         click.echo("nothing was said")
-    if row["output"] is not None:
-        _print_output(row["output"])
-    if row["error"] is not None:
-        error_heading(row["error"])
-        if row["error"]["traceback"]:
-            code(row["error"]["traceback"], "pytb")
-    click.echo()
-
-
-def _print_output(output: Fact) -> None:
     for name, label in _STREAMS.items():
-        if output[name]:
+        if row["output"] and row["output"][name]:
             heading(label)
-            click.echo(block(output[name]).rstrip("\n"))
+            click.echo(block(row["output"][name]).rstrip("\n"))
+    if row["error"] is not None:
+        print_error(row["error"])
+    click.echo()

@@ -110,7 +110,10 @@ def _facts(reader: Reader, held: Holder | None) -> Fact:
         "location": str(reader.location),
         "revision": view.revision,
         "run": run._asdict() if run else None,
-        "holder": _holder(held) if held and not held.is_dead else None,
+        "holder": {name: getattr(held.owner, name) for name in ("host", "pid", "job", "since")}
+        | {"heartbeat": held.heartbeat}
+        if held and not held.is_dead
+        else None,
         "steps": steps,
         "phases": phases,
         "failures": failures,
@@ -147,11 +150,6 @@ def _by_state(by_status: Mapping[int, int], *, is_running: bool) -> dict[str, in
         # A step that was running when its run was killed is not running any more.
         found["killed"], found["running"] = found["running"], 0
     return found
-
-
-def _holder(held: Holder) -> Fact:
-    facts: Fact = {name: getattr(held.owner, name) for name in ("host", "pid", "job", "since")}
-    return facts | {"heartbeat": held.heartbeat}
 
 
 def _failures(reader: Reader, view: View) -> list[Fact]:

@@ -16,10 +16,10 @@ from ezpyp.inspect.output import (
     commit,
     duration,
     entry,
-    error_heading,
     format_option,
     heading,
     moment,
+    print_error,
     size,
     table_lines,
     terminal_width,
@@ -67,7 +67,8 @@ def show(reader: Reader, words: tuple[str, ...], form: str, run: int | None, rev
     title(facts["name"], state(found.step, live), _how(facts))
     _identity(facts, live)
     _result(facts["result"])
-    _error(facts["error"])
+    if facts["error"] is not None:
+        print_error(facts["error"])
     _provenance(facts["provenance"])
     _history(facts["history"], live)
     if source := facts["function"].get("source"):
@@ -134,14 +135,6 @@ def _result(result: Fact | None) -> None:
         entry("taken over", f"from result {result['origin']}: same inputs, so it did not run")
     if result["damage"]:
         entry("damaged", f"{result['damage']}; it runs again when something needs it")
-
-
-def _error(error: Fact | None) -> None:
-    if error is None:
-        return
-    error_heading(error)
-    if error["traceback"]:
-        code(error["traceback"], "pytb")
 
 
 def _provenance(made: Fact | None) -> None:

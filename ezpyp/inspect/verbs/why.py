@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import unified_diff
-from typing import Any
 
 import click
 
 from ezpyp.explain.function_diff import changed_sources
-from ezpyp.explain.step_diff import Cause
 from ezpyp.inspect.causes import Differ, Known, chain
 from ezpyp.inspect.command import example, reads
 from ezpyp.inspect.facts import blamed_chain, error_of, live_run, state
@@ -17,19 +15,21 @@ from ezpyp.inspect.output import PAGE, code, format_option, heading, one_line, w
 from ezpyp.store.reader import Reader
 from ezpyp.store.rows import Status, StepView
 
+# Why a step runs again that stood so in a run before.
+AGAIN: dict[int, str] = {
+    Status.FAILED: "it failed in run {}",
+    Status.SKIPPED: "it was skipped in run {}",
+    Status.RUNNING: "run {} ended while it was running",
+}
 # States of a step that did not end, and how a sentence on it begins.
 UNENDED = {"running": "is running in run {}", "killed": "was killed with run {}; it ran"}
 
 
 @dataclass(frozen=True, slots=True)
 class StepVerdict:
-    """Why a step stands as it does.
+    """Why a step stands as it does, as a word and a sentence.
 
-    Args:
-        kind: "new", "changed", "again", "cached", "cutoff", "failed", "skipped", "pending", "running" or
-            "killed".
-        text: The same as a sentence.
-        compared_with: Number of the step of that name that was known before, where the key is another one.
+    ``compared_with`` is the step of that name that was known before, where the key is another one.
     """
 
     name: str
@@ -59,8 +59,9 @@ def why(reader: Reader, words: tuple[str, ...], run: int | None, form: str) -> N
     then, now = _moments(reader, step, found.compared_with, view.run)
     beside = differ.circumstances(old or new, then, new, now)
     if form == "json":
-        causes = differ.causes(old, new) if old else []
-        write_json(_facts(found, causes, beside, differ.not_tracked(new)))
+        parts = {"causes": differ.causes(old, new) if old else [], "circumstances": beside}
+        lists = {name: [asdict(cause) for cause in causes] for name, causes in parts.items()}
+        write_json(asdict(found) | lists | {"not_tracked": list(differ.not_tracked(new))})
         return
     click.echo(one_line(f"{step.name}: {found.text}"))
     for line in chain(differ, old, new) if old else ():
@@ -85,17 +86,6 @@ def _listed(title: str, lines: Sequence[str]) -> None:
         heading(title)
     for line in lines:
         click.echo(f"  {one_line(line)}")
-
-
-def _facts(
-    found: StepVerdict, causes: Sequence[Cause], beside: Sequence[Cause], not_tracked: tuple[str, ...]
-) -> dict[str, Any]:
-    return {
-        **asdict(found),
-        "causes": [asdict(cause) for cause in causes],
-        "circumstances": [asdict(cause) for cause in beside],
-        "not_tracked": list(not_tracked),
-    }
 
 
 def _print_sources(differ: Differ, old: Known, new: Known) -> None:
@@ -151,12 +141,8 @@ def _ran(reader: Reader, step: StepView, earlier: int | None) -> StepVerdict:
 def _again(reader: Reader, step: StepView, before: tuple[int, int, int | None]) -> str:
     """Why a step ran although its key had a row."""
     run, status, result = before
-    if status == Status.FAILED:
-        return f"it failed in run {run}"
-    if status == Status.SKIPPED:
-        return f"it was skipped in run {run}"
-    if status == Status.RUNNING:
-        return f"run {run} ended while it was running"
+    if status in AGAIN:
+        return AGAIN[status].format(run)
     damage = reader.one("SELECT reason FROM damages WHERE result = ?", [result])
     if damage:
         return f"its result of run {run} was damaged ({damage[0]})"
@@ -172,8 +158,7 @@ def _cached(reader: Reader, step: StepView, earlier: int | None) -> StepVerdict:
         [step.result_id],
     )
     if origin is None:
-        text = f"was cached: run {run} made the result, with the same key"
-        return StepVerdict(step.name, step.run, "cached", text)
+        return StepVerdict(step.name, step.run, "cached", f"was cached: run {run} made the result, with the same key")
     text = (
         f"did not run in run {run}: its key is new, but its inputs have the values that run {made_in} had "
         "(early cutoff); since it was last known:"
