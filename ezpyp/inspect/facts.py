@@ -150,21 +150,18 @@ def trees_of(reader: Reader, step: int) -> dict[str, object]:
 
 def function_facts(reader: Reader, step: int) -> Fact:
     """The function of a step, with its source as it was recorded."""
-    row = reader.must(
+    *row, source = reader.must(
         "SELECT f.name, f.module, f.file, f.line, f.python, lower(hex(f.digest)), f.source FROM steps s"
         " JOIN functions f ON f.id = s.function WHERE s.id = ?",
         [step],
     )
-    facts = _dicts("name module file line python digest", [row[:6]])[0]
-    return facts | {"source": unpacked(row[6])}
+    return _dicts("name module file line python digest", [tuple(row)])[0] | {"source": unpacked(source)}
 
 
 def unpacked(data: bytes | None) -> str | None:
     """Text that stands compressed in the index; None where there is none, or it is damaged."""
-    if data is None:
-        return None
     try:
-        return zlib.decompress(data).decode()
+        return None if data is None else zlib.decompress(data).decode()
     except (zlib.error, ValueError):
         return None
 

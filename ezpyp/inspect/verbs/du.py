@@ -1,14 +1,13 @@
 """``du``: what takes the space."""
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from ezpyp.inspect.command import example, reads
-from ezpyp.inspect.output import TABLE, Column, Row, count, format_option, size, write_rows
+from ezpyp.inspect.output import TABLE, Column, count, format_option, size, write_rows
 from ezpyp.store.reader import Reader
 from ezpyp.store.schema_rows import PRESENT
 
@@ -42,6 +41,7 @@ FIELDS = ("what", "results", "bytes", "files", "largest")
 def du(reader: Reader, form: str, by: str, limit: int | None) -> None:
     """What takes the space, by function, step, phase or revision."""
     query = OWNED.format(by=BY[by]) + (f"LIMIT {limit}" if limit else "")
+    rows = (dict(zip(FIELDS, row, strict=True)) for row in reader.ask(query, {"revision": reader.view().revision}))
     columns = (
         Column("what", title=by),
         Column("results", is_number=True),
@@ -49,15 +49,10 @@ def du(reader: Reader, form: str, by: str, limit: int | None) -> None:
         Column("files", is_number=True),
         Column("largest", size, is_number=True),
     )
-    write_rows(_rows(reader, query), columns, form, fields=FIELDS, empty="no results")
+    write_rows(rows, columns, form, fields=FIELDS, empty="no results")
     if form == "table":
         files, total = tree_size(reader.location / "objects")
         click.echo(f"\nindex {size(index_size(reader.location))}, {count(files, 'object file')} of {size(total)}")
-
-
-def _rows(reader: Reader, query: str) -> Iterator[Row]:
-    for row in reader.ask(query, {"revision": reader.view().revision}):
-        yield dict(zip(FIELDS, row, strict=True))
 
 
 def index_size(location: Path) -> int:

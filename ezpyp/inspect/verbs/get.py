@@ -56,14 +56,10 @@ def get(
         return
     file = Path(output)
     if file.is_dir():
-        file /= _file_name(step.name, suffix)
+        # A name of a step may hold what none of a file may, or what no shell likes to see.
+        file /= one_line(step.name + suffix).replace("/", "_").replace("\\", "_")
     _write(file, data, force=force)
     click.echo(one_line(f"{file}: {size(len(data))} of {step.name}"), err=True)
-
-
-def _file_name(name: str, suffix: str) -> str:
-    """A name of a step may hold what none of a file may, or what no shell likes to see."""
-    return one_line(name + suffix).replace("/", "_").replace("\\", "_")
 
 
 def _write(file: Path, data: memoryview, *, force: bool) -> None:

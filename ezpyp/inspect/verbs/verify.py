@@ -33,14 +33,7 @@ FROM results r LEFT JOIN damages d ON d.result = r.id
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it was stored.
-
-    Args:
-        what: "index", "step", "result", "file", "function", "edge", "revision", "row", "trigger" or "view".
-        name: Which one: the step's name where there is one.
-        reason: What is wrong.
-        known: It is on record already, so that the next run makes it again.
-    """
+    """One thing that is not as it was stored; what is known already is made again by the next run."""
 
     what: str
     name: str
@@ -59,10 +52,8 @@ def verify(reader: Reader, quick: bool, repair: bool, form: str) -> None:
     Exit code 1 when something is damaged. Nothing is changed, but with --repair a marker is left for each
     damaged result; the next run of the pipeline computes it anew.
     """
-    results = _results(reader, quick=quick)
-    files = _files(reader, quick=quick)
-    damages = [damage for _, damage in (*results, *files)]
-    found = [*_index(reader, quick=quick), *_steps(reader), *_others(reader), *damages]
+    results, files = _results(reader, quick=quick), _files(reader, quick=quick)
+    found = [*_rows_alone(reader, quick=quick), *(damage for _, damage in (*results, *files))]
     if repair:
         for digest, _ in files:
             ObjectStore(reader.location).set_aside(digest, FILE_SUFFIX)
@@ -71,33 +62,25 @@ def verify(reader: Reader, quick: bool, repair: bool, form: str) -> None:
                 mark_damage(reader.location, digest)
     rows = (asdict(damage) for damage in found)
     names = [field.name for field in fields(Finding)]
-    write_rows(rows, COLUMNS, form, fields=names, empty=f"{_sum(reader)}: all as stored")
+    counts = [f"{reader.number(f'SELECT count(*) FROM {what}')} {what}" for what in ("steps", "results", "runs")]
+    write_rows(rows, COLUMNS, form, fields=names, empty=f"{', '.join(counts)}: all as stored")
     if any(not damage.known for damage in found):
         problem()
 
 
-def _sum(reader: Reader) -> str:
-    counts = [reader.number(f"SELECT count(*) FROM {table}") for table in ("steps", "results", "runs")]
-    return "{} steps, {} results, {} runs".format(*counts)
-
-
-def _index(reader: Reader, *, quick: bool) -> Iterator[Finding]:
+def _rows_alone(reader: Reader, *, quick: bool) -> Iterator[Finding]:
+    """What SQLite and the rows say by themselves."""
     # The quick one leaves out whether each index agrees with its table, which is most of the work.
     for (text,) in reader.ask("PRAGMA quick_check(20)" if quick else "PRAGMA integrity_check(20)"):
         if text != "ok":
             yield Finding("index", reader.file.name, text)
-
-
-def _steps(reader: Reader) -> Iterator[Finding]:
     with reader.translated():
-        corrupt = corrupt_steps(reader.connection)
-    for name in corrupt.values():
-        yield Finding("step", name, "its row has another checksum")
-
-
-def _others(reader: Reader) -> Iterator[Finding]:
-    with reader.translated():
-        for kind, name, reason in _contradictions(reader):
+        for name in corrupt_steps(reader.connection).values():
+            yield Finding("step", name, "its row has another checksum")
+        yield from _scheme(reader)
+        yield from _functions(reader)
+    for kind, reason, query in CONTRADICTIONS:
+        for (name,) in reader.ask(query):
             yield Finding(kind, name, reason)
 
 
@@ -150,62 +133,45 @@ def _reason(reader: Reader, row: StoredResult, payload: bytes | None, *, is_own:
 
 def _object_reason(reader: Reader, digest: bytes, suffix: str, size: int, *, quick: bool) -> str | None:
     objects = ObjectStore(reader.location, trust=True)  # the bytes are only looked at
-    if quick:
-        return _look(objects.path(digest, suffix), size)
+    path = objects.path(digest, suffix)
     try:
-        objects.open(digest, suffix, size, verify=True)
+        if not quick:
+            objects.open(digest, suffix, size, verify=True)
+        elif (found := path.stat().st_size) != size:
+            return f"{path}: {found} bytes instead of {size}"
     except EzpypError as error:
         return str(error)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
     return None
 
 
-def _look(path: Path, size: int) -> str | None:
-    try:
-        found = path.stat().st_size
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    return None if found == size else f"{path}: {found} bytes instead of {size}"
+# Rows without a checksum that do not agree with each other: kind, reason, names.
+CONTRADICTIONS = (
+    ("edge", "what it needs is not below it", """
+        SELECT coalesce(s.name, 'step ' || e.step) FROM step_edges e
+        LEFT JOIN steps s ON s.id = e.step LEFT JOIN steps u ON u.id = e.upstream
+        WHERE s.id IS NULL OR u.id IS NULL OR u.phase >= s.phase
+    """),
+    ("revision", "its row of the schema leads nowhere", """
+        SELECT coalesce(s.name, 'step ' || c.step) FROM schema_changes c
+        LEFT JOIN steps s ON s.id = c.step LEFT JOIN revisions r ON r.revision = c.revision
+        WHERE s.id IS NULL OR r.revision IS NULL OR c.present NOT IN (0, 1)
+    """),
+    ("row", "its row of a run leads nowhere, or to the result of another step", """
+        SELECT coalesce(s.name, 'step ' || w.step) FROM step_rows w LEFT JOIN steps s ON s.id = w.step
+        LEFT JOIN runs r ON r.run = w.run LEFT JOIN results q ON q.id = w.result
+        WHERE s.id IS NULL OR r.run IS NULL OR w.status NOT IN (-2, -1, 0, 1, 2)
+        OR (w.status = 0 AND q.key IS NOT s.key)
+    """),
+    ("revision", "it has another number of steps than was recorded", """
+        SELECT 'revision ' || revision FROM revisions WHERE revision = (SELECT max(revision) FROM revisions)
+        AND steps <> (SELECT count(*) FROM schema_now)
+    """),
+)  # fmt: skip
 
 
-_FUNCTIONS = "SELECT name, module, line, digest, identity, source FROM functions"
-# Of each pair of a step and what it needs: both are there, and the upstream lies below.
-_EDGES = """
-SELECT coalesce(s.name, 'step ' || e.step) FROM step_edges e
-LEFT JOIN steps s ON s.id = e.step LEFT JOIN steps u ON u.id = e.upstream
-WHERE s.id IS NULL OR u.id IS NULL OR u.phase >= s.phase
-"""
-_CHANGES = """
-SELECT coalesce(s.name, 'step ' || c.step) FROM schema_changes c
-LEFT JOIN steps s ON s.id = c.step LEFT JOIN revisions r ON r.revision = c.revision
-WHERE s.id IS NULL OR r.revision IS NULL OR c.present NOT IN (0, 1)
-"""
-_COUNTS = """
-SELECT r.revision FROM revisions r WHERE r.revision = (SELECT max(revision) FROM revisions)
-AND r.steps <> (SELECT count(*) FROM schema_now)
-"""
-_ROWS = """
-SELECT coalesce(s.name, 'step ' || w.step) FROM step_rows w LEFT JOIN steps s ON s.id = w.step
-LEFT JOIN runs r ON r.run = w.run LEFT JOIN results q ON q.id = w.result
-WHERE s.id IS NULL OR r.run IS NULL OR w.status NOT IN (-2, -1, 0, 1, 2) OR (w.status = 0 AND q.key IS NOT s.key)
-"""
-
-
-def _contradictions(reader: Reader) -> Iterator[tuple[str, str, str]]:
-    """Rows without a checksum that do not agree with each other: kind, name, reason."""
-    yield from _scheme(reader)
-    yield from _functions(reader)
-    for query, kind, reason in (
-        (_EDGES, "edge", "what it needs is not below it"),
-        (_CHANGES, "revision", "its row of the schema leads nowhere"),
-        (_ROWS, "row", "its row of a run leads nowhere, or to the result of another step"),
-    ):
-        for (name,) in reader.ask(query):
-            yield kind, name, reason
-    for (revision,) in reader.ask(_COUNTS):
-        yield "revision", f"revision {revision}", "it has another number of steps than was recorded"
-
-
-def _scheme(reader: Reader) -> Iterator[tuple[str, str, str]]:
+def _scheme(reader: Reader) -> Iterator[Finding]:
     """Triggers and views, word by word."""
     query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('trigger', 'view')"
     there = {(kind, name): sql for kind, name, sql in reader.ask(query)}
@@ -214,21 +180,22 @@ def _scheme(reader: Reader) -> Iterator[tuple[str, str, str]]:
         made = {(kind, name): sql for kind, name, sql in fresh.execute(query)}
     for (kind, name), sql in made.items():
         if there.get((kind, name)) != sql:
-            yield kind, name, "it is not as ezpyp makes it"
+            yield Finding(kind, name, "it is not as ezpyp makes it")
 
 
-def _functions(reader: Reader) -> Iterator[tuple[str, str, str]]:
-    for name, module, line, digest, identity, source in reader.ask(_FUNCTIONS):
+def _functions(reader: Reader) -> Iterator[Finding]:
+    query = "SELECT name, module, line, digest, identity, source FROM functions"
+    for name, module, line, digest, identity, source in reader.ask(query):
         try:
             recorded = json.loads(zlib.decompress(identity))
             if source is not None:
                 zlib.decompress(source)
         except (zlib.error, ValueError, TypeError) as error:
-            yield "function", str(name), f"what was recorded of it cannot be read: {error}"
+            yield Finding("function", str(name), f"what was recorded of it cannot be read: {error}")
             continue
         values = [recorded.get(field) for field in ("qualname", "module", "line", "digest")]
         if values != [name, module, line, bytes(digest).hex()]:
-            yield "function", str(name), "its row is not what was recorded of it"
+            yield Finding("function", str(name), "its row is not what was recorded of it")
 
 
 @click.command(epilog=example("cache trust"))
