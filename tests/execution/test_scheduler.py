@@ -55,30 +55,6 @@ def test_serial_run_goes_phase_by_phase_in_order_of_declaration(program):
     assert order == sorted(pending, key=lambda position: (phases[position], position))
 
 
-@given(programs(), st.randoms(use_true_random=False), st.booleans())
-def test_at_every_moment_exactly_the_ready_steps_are_handed_out(program, random, has_barrier):
-    upstreams, pending = program
-    phases = phases_of(upstreams)
-    scheduler = Scheduler(upstreams, pending, in_phases(phases), phases if has_barrier else None)
-    finished, running = set(range(len(upstreams))) - pending, set()
-    while unfinished := pending - finished:
-        lowest = min(phases[position] for position in unfinished)
-        ready = {
-            position
-            for position in unfinished - running
-            if finished.issuperset(upstreams[position]) and (not has_barrier or phases[position] == lowest)
-        }
-        now = taken(scheduler)
-        assert set(now) == ready
-        running |= ready
-        ended = random.choice(sorted(running))
-        scheduler.finish(ended)
-        running.discard(ended)
-        finished.add(ended)
-        assert scheduler.left == len(pending - finished)
-    assert scheduler.take() is None
-
-
 @given(programs(), st.data())
 def test_urgency_of_a_parallel_run_is_the_longest_path_found_by_walking_them_all(program, data):
     upstreams, _ = program
@@ -99,36 +75,29 @@ def test_step_put_back_for_nothing_is_ready_at_once():
     assert (scheduler.left, taken(scheduler)) == (1, [0])
 
 
-def test_barrier_holds_later_phases_back_for_a_step_that_runs_again():
-    upstreams, phases = [(), (0,), (0,), (2,)], [0, 1, 1, 2]
-    scheduler = Scheduler(upstreams, [1, 2, 3], in_phases(phases), barrier=phases)
-    assert taken(scheduler) == [1, 2]
-    scheduler.reopen(0, ())
-    scheduler.put_back(1, [0])
-    scheduler.finish(2)
-    assert taken(scheduler) == [0]
-    scheduler.finish(0)
-    assert taken(scheduler) == [1]
-    scheduler.finish(1)
-    assert taken(scheduler) == [3]
-
-
-@given(programs(), st.randoms(use_true_random=False), st.booleans())
-def test_whatever_runs_again_in_the_middle_everything_comes_to_its_end(program, random, has_barrier):
+@given(programs(), st.randoms(use_true_random=False), st.booleans(), st.sampled_from([0, 10]))
+def test_exactly_the_ready_steps_are_handed_out_whatever_runs_again_in_the_middle(program, random, barrier, surprises):
     upstreams, pending = program
     phases = phases_of(upstreams)
-    scheduler = Scheduler(upstreams, pending, in_phases(phases), phases if has_barrier else None)
-    finished, running = set(range(len(upstreams))) - pending, set()
-    surprises = 10
-    while finished != set(range(len(upstreams))):
-        for position in taken(scheduler):
-            missing = set(upstreams[position]) - finished
-            if missing:
-                scheduler.put_back(position, missing)
-            else:
-                running.add(position)
-        if not running:
-            continue  # only steps that were put back: what they wait for is ready next time
+    scheduler = Scheduler(upstreams, pending, in_phases(phases), phases if barrier else None)
+    everything = set(range(len(upstreams)))
+    finished, running = everything - pending, set()
+    while unfinished := everything - finished:
+        lowest = min(phases[position] for position in unfinished)
+        ready = {
+            position
+            for position in unfinished - running
+            if finished.issuperset(upstreams[position]) and (not barrier or phases[position] == lowest)
+        }
+        handed_out = set()
+        while now := taken(scheduler):  # until what was put back has uncovered nothing more
+            for position in now:
+                if missing := set(upstreams[position]) - finished:
+                    scheduler.put_back(position, missing)
+                else:
+                    handed_out.add(position)
+        assert handed_out == ready
+        running |= ready
         ended = random.choice(sorted(running))
         running.discard(ended)
         damaged = {up for up in upstreams[ended] if up in finished and surprises and random.random() < 0.3}

@@ -55,8 +55,7 @@ if __name__ == "__main__":
 
     @as_pickle_step(pipeline)
     def held(x):
-        print(f"held {rank()}", flush=True)
-        print(f"process {os.getpid()} of rank {rank()}", flush=True)
+        print(f"held by process {os.getpid()} of rank {rank()}", flush=True)
         time.sleep(1.2 if where == "step" and how != "index removed" else 0.0)  # its row says by then where it runs
         at("step")
         if how == "nothing, in C code":
@@ -64,11 +63,8 @@ if __name__ == "__main__":
         time.sleep(60 if where == "step" else 0.0)
         return bytes(100_000)
 
-    at("before declaring")
     quick.map(range(20))
-    at("before freezing")
     pipeline.initialize_schema()
-    at("before executing")
     pipeline.execute()
     held.map(range(pipeline.size))
     at("between two runs")
