@@ -36,6 +36,7 @@ from ezpyp.store.results import check_payload
 from ezpyp.store.rows import NewResult
 
 _OWN_FOLDER = str(Path(__file__).resolve().parent.parent)
+_LONGEST = 100_000
 
 
 def failure_of(error: BaseException, function: Callable[..., object]) -> Failure:
@@ -49,6 +50,8 @@ def failure_of(error: BaseException, function: Callable[..., object]) -> Failure
     code = getattr(function, "__code__", None)
     file, line = place_of(trace) or ((code.co_filename, code.co_firstlineno) if code else (None, None))
     text = "".join(traceback.format_exception(type(error), error, trace))
+    if len(text) > _LONGEST:  # functions that call each other for ever
+        text = f"{text[: _LONGEST // 2]}\n... {len(text) - _LONGEST} characters left out ...\n{text[-_LONGEST // 2 :]}"
     name, message = storable(_name_of(type(error))), storable(_message_of(error))
     return Failure(name, message, None if file is None else storable(file), line, storable(text))
 
@@ -156,7 +159,7 @@ class Worker:
             if step.function.takes_files:
                 _check_files(step)
             args, kwargs = step.function.binder.arguments(values, step.given)
-            if not OBSERVER.is_clear or FILE_DIGESTS.passed:
+            if FILE_DIGESTS.passed or not OBSERVER.is_clear:
                 OBSERVER.clear()
             with RUNNING:
                 value = step.function.function(*args, **kwargs)

@@ -115,6 +115,7 @@ def restore_files(
         try:
             for file in named:
                 objects.put_back(file, overwrite=overwrite)
+                objects.take_in(file.path, file.digest)  # where the store has lost it
         except DamagedResultError as error:
             found.append(Damage(result, f"the file {file.path!r} is gone, and in the store {error.what}", None))
     _record(index, found)

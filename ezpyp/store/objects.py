@@ -285,7 +285,6 @@ class ObjectStore:
                 raise FileChangedError(f"{error}; a step made a file of that name: move away what is there") from error
         else:
             if now == file.digest:
-                self.take_in(file.path, now)
                 return
             if not overwrite and not os.path.exists(self._name(now, FILE_SUFFIX)):
                 raise FileChangedError(

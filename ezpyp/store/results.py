@@ -224,14 +224,9 @@ class Observations:
         return found
 
     def _older(self, newest: KnownResult) -> KnownResult | None:
-        condition = f"key = ? AND input_key IS ? AND id < ? AND {_UNDAMAGED} ORDER BY id DESC"
-        older = list(intact_results(self._connection, condition, (newest.key, newest.input_key, newest.id)))
-        return next((known_of(one) for one in older if not self.changed([one.id])), None)
-
-
-def known_of(row: StoredResult) -> KnownResult:
-    """As much of a result as planning needs."""
-    return KnownResult(row.id, row.key, row.input_key, row.value_digest, row.digest, row.size, row.suffix)
+        query = f"SELECT {_KNOWN} FROM results WHERE key = ? AND input_key IS ? AND id < ? AND {_UNDAMAGED}"
+        rows = self._connection.execute(f"{query} ORDER BY id DESC", (newest.key, newest.input_key, newest.id))
+        return next((one for one in map(KnownResult._make, rows.fetchall()) if not self.changed([one.id])), None)
 
 
 def _difference(seen: Observation) -> str | None:

@@ -184,7 +184,10 @@ step asked(): return getenv("MODE")
 step within(): return "MODE" in environ
 step computed(): return environ["MO" + "DE"]
 step copied(): return len(dict(os.environ)) + len({**os.environ, "A": "1"}) + len(os.environ.copy()) > 3
+step asked_after_names(): return [name for name in os.environ if name == "MODE"] and os.environ["MODE"]
+step filtered(): return {name: value for name, value in os.environ.items() if name == "HOME"}
 step by_library(): return os.path.expanduser("~")
+asked_after_names(), filtered()
 subscript(), got(), asked(), within(), computed(), copied(), by_library()
 """
 
@@ -192,9 +195,9 @@ subscript(), got(), asked(), within(), computed(), copied(), by_library()
 def test_a_variable_counts_where_the_users_code_reads_it(
     location: Path, bodies: Bodies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = {"subscript", "got", "asked", "within", "computed"}
+    every = {"subscript", "got", "asked", "within", "computed", "asked_after_names"}
     monkeypatch.setenv("MODE", "fast")
-    assert ran(location, bodies, VARIABLES) == every | {"copied", "by_library"}
+    assert ran(location, bodies, VARIABLES) == every | {"copied", "filtered", "by_library"}
     monkeypatch.setenv("OTHER", "1")
     monkeypatch.setenv("HOME", "/nowhere")
     assert ran(location, bodies, VARIABLES) == set()
@@ -295,7 +298,6 @@ def libraries():
     plt.savefig("figure.png")
     sklearn.datasets.load_iris()
     warnings.warn(importlib.metadata.version("numpy"))
-    return numba.njit(lambda x: x + 1)(1)
 
 @pipeline.step
 def reads(x):

@@ -257,3 +257,10 @@ def test_result_computed_anew_elsewhere_replaces_what_is_at_hand(bench, is_forgo
     bench.worker.learn({0: Ref(encoded.digest, encoded.size, "pickle", 1, ".pickle", encoded.pieces[0])})
     bench.worker.run(1)
     assert SEEN == ["old", "new"]
+
+
+def test_the_middle_of_a_very_long_traceback_is_left_out(bench):
+    failure = bench.only(lambda: raised(ValueError("a" * 300_000 + "z"))).failure
+    assert 100_000 < len(failure.traceback) < 101_000
+    assert failure.traceback.startswith("Traceback")
+    assert failure.traceback.endswith("az\n")

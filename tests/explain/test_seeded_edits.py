@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ezpyp.inspect.cli import cli
+from ezpyp.inspect.__main__ import cli
 
 ROOT = Path(__file__).absolute().parents[2]
 KEY = "a key"

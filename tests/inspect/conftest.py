@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ezpyp.inspect.cli import cli
+from ezpyp.inspect.__main__ import cli
 from tests.inspect import build
 
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
-from ezpyp.inspect.cli import GROUPS, HOMES, VERBS, cli
+from ezpyp.inspect.__main__ import GROUPS, HOMES, VERBS, cli
 from tests.inspect import build
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -99,7 +99,7 @@ def test_help_fits_a_screen_and_its_example_works_as_it_is_printed(verb, two_rev
 
 LOADED = """
 import contextlib, io, sys
-import ezpyp.inspect.cli as command
+import ezpyp.inspect.__main__ as command
 for words in (["steps"], ["runs"], ["show", "gamma"], ["log", "gamma"], ["graph"], []):
     sys.argv[2:] = words
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
@@ -237,7 +237,7 @@ def test_a_command_line_without_cache_says_where_it_goes(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("error", ["sqlite3.OperationalError('disk I/O error')", "MemoryError()"])
 def test_what_the_machine_cannot_do_is_one_line(error, finished):
     code = f"import sqlite3\nimport ezpyp.inspect.verbs.sql as sql\ndef fail(*_, **__): raise {error}\n"
-    code += "sql.write_rows = fail\nfrom ezpyp.inspect.cli import main\nmain()"
+    code += "sql.write_rows = fail\nfrom ezpyp.inspect.__main__ import main\nmain()"
 
     done = run(sys.executable, "-c", code, str(finished), "sql", "SELECT 1")
 

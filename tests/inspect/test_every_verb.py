@@ -17,7 +17,7 @@ import pytest
 import sqlite_utils  # noqa: F401 - `sql` imports it, and nobody may not read the packages of root
 
 from ezpyp.errors import CacheFormatError, CacheNotFoundError, DamagedIndexError, StoreError
-from ezpyp.inspect.cli import VERBS, cli
+from ezpyp.inspect.__main__ import VERBS, cli
 from ezpyp.store.reader import Reader
 from tests.inspect import build
 

@@ -1,5 +1,6 @@
 """The same program has the same keys, wherever, however and in which process it is declared."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,13 @@ def test_cache_option_and_name_leave_the_key_alone(tmp_path):
         for n, options in enumerate([{}, {"cache": False}, {"name": "other"}])
     )
     assert plain == uncached == named
+
+
+def test_keys_are_known_without_the_environment_of_the_first_run(tmp_path, monkeypatch):
+    first = keys(tmp_path / "a", lambda p: p.step(alpha)(3))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "NEW_VARIABLE", "1")
+    assert keys(tmp_path / "b", lambda p: p.step(alpha)(3)) == first
 
 
 def test_python_that_compiled_the_code_counts(tmp_path, monkeypatch):

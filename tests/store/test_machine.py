@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from ezpyp import Pipeline, open_cache
 from ezpyp.errors import DamagedResultError
-from ezpyp.inspect.cli import cli
+from ezpyp.inspect.__main__ import cli
 from tests.acceptance.tools import Bodies, query, ran, spoil
 from tests.store.objects.tools import append, empty, flip, garbage, into_folder, truncate
 

@@ -41,7 +41,7 @@ class ReadObserver:
     def clear(self) -> None:
         """A body begins: what another one left behind, because it failed, is none of its own."""
         self.is_clear = True
-        self.copied: set[str] = set()
+        self.copying: tuple[int, int] | None = None
         self._read: dict[tuple[str, str], bytes] = {}
         self._written: set[str] = set()
         self._made: tuple[str, ...] = ()
@@ -145,14 +145,18 @@ class ReadObserver:
         is_not_the_users = whole.startswith((self._own, *_places())) or "__pycache__" in whole
         return not is_not_the_users and is_user_file(whole)
 
-    def read_variable(self, name: str, frame: FrameType | None) -> None:
+    def read_variable(self, name: str, frame: FrameType) -> None:
         """The environment was asked for a variable; that counts where the user's own code asks."""
-        while frame is not None and frame.f_code.co_filename in ("<frozen os>", "<frozen _collections_abc>"):
-            frame = frame.f_back
-        file = frame.f_code.co_filename if frame is not None else "<frozen>"
-        if not file.startswith("<frozen") and is_user_file(file):
+        asking = _asking(frame)
+        file = asking.f_code.co_filename
+        if self.copying != (id(asking), asking.f_lasti) and not file.startswith("<frozen") and is_user_file(file):
             self._variables.add(name)
             self.is_clear = False
+
+    def copy_variables(self, frame: FrameType) -> None:
+        """What the same instruction reads now is a copy of the whole, mostly for a child process: it asks for none."""
+        asking = _asking(frame)
+        self.copying, self.is_clear = (id(asking), asking.f_lasti), False
 
 
 OBSERVER = ReadObserver()
@@ -165,18 +169,20 @@ class _ObservedEnviron(os._Environ):  # type: ignore[type-arg]  # of texts or of
 
     def __getitem__(self, key: str) -> str:
         if RUNNING.depth:
-            if key in OBSERVER.copied:
-                OBSERVER.copied.discard(key)
-            else:
-                OBSERVER.read_variable(key, sys._getframe(1))
+            OBSERVER.read_variable(key, sys._getframe(1))
         return super().__getitem__(key)  # type: ignore[no-any-return]  # as above
 
     def __iter__(self) -> Iterator[str]:
-        names = list(super().__iter__())
         if RUNNING.depth:
-            # A copy of the whole, mostly for a child process, is no question about each of its variables.
-            OBSERVER.copied, OBSERVER.is_clear = set(names), False
-        return iter(names)
+            OBSERVER.copy_variables(sys._getframe(1))
+        return iter(list(super().__iter__()))
+
+
+def _asking(frame: FrameType) -> FrameType:
+    """Who asks `os.environ`, past the methods that a mapping has from the standard library."""
+    while frame.f_code.co_filename in ("<frozen os>", "<frozen _collections_abc>") and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def _is_machinery(frame: FrameType) -> bool:

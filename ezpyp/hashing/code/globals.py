@@ -8,11 +8,9 @@ Fed with the operations in the order of control. ``config.model.rate`` is one ch
 import builtins
 import os
 import sys
-from ast import literal_eval
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
+from types import FunctionType, MethodType, ModuleType
 from typing import NamedTuple, Protocol
 
 Chain = tuple[str, ...]
@@ -410,65 +408,3 @@ def takes_variable(thing: object, rest: Chain) -> bool:
     if isinstance(thing, MethodType) and thing.__self__ is os.environ:
         return not rest and thing.__name__ in _READERS
     return thing is os.getenv and not rest
-
-
-# Configuration objects of which code reads plain attributes, or keys by constants: only those that it reads count.
-
-ABSENT = object()
-"""Stands for a key that is not there, where code asks for it with ``get``."""
-_NOTHING = object()
-_TABLES = frozenset({dict, OrderedDict, MappingProxyType})
-# Its type in C has a slot of its own, which does what that of every object does.
-_PLAIN_READING: tuple[object, ...] = (object.__getattribute__, SimpleNamespace.__getattribute__)
-
-
-def fields_read(value: object, chains: tuple[Chain, ...]) -> dict[Chain, object]:
-    """Return the attributes or keys that code reads of a configuration, by the beginnings of chains, with their values.
-
-    Returns:
-        Nothing where the whole must count: it is no configuration, is used as a thing, or has code that answers.
-
-    Example:
-        >>> fields_read(SimpleNamespace(beta=2, verbose=0), (("beta",), ("beta", "real")))
-        {('beta',): 2}
-        >>> fields_read({"beta": 2, "verbose": 0}, (("['beta']",),))
-        {("['beta']",): 2}
-    """
-    if not chains or not all(chains):
-        return {}
-    if type(value) in _TABLES or type(value) in (list, tuple):
-        found = {chain[: 1 + (chain[0] == "get")]: _item(value, chain) for chain in chains}
-    elif _is_configuration(type(value)):
-        found = {chain[:1]: _field(value, chain[0]) for chain in chains}
-    else:
-        return {}
-    return {} if any(field is _NOTHING for field in found.values()) else found
-
-
-def _is_configuration(kind: type) -> bool:
-    plain = kind is SimpleNamespace or (kind.__module__, kind.__qualname__) == ("argparse", "Namespace")
-    if not plain and "__dataclass_fields__" not in kind.__dict__:
-        return False
-    return kind.__getattribute__ in _PLAIN_READING and not hasattr(kind, "__getattr__")
-
-
-def _item(value: object, chain: Chain) -> object:
-    """Return what stands under a key of a table, or at a place of a list."""
-    is_asked = chain[0] == "get" and len(chain) > 1
-    if not chain[is_asked].startswith("["):
-        return _NOTHING
-    key = literal_eval(chain[is_asked][1:-1])
-    if isinstance(value, list | tuple):
-        is_there = not is_asked and type(key) is int and -len(value) <= key < len(value)
-        return value[key] if is_there else _NOTHING
-    return value.get(key, ABSENT if is_asked else _NOTHING)  # type: ignore[attr-defined]  # a table
-
-
-def _field(value: object, name: str) -> object:
-    """Return an attribute that is data; a property, a method or a default of the class is none."""
-    answer = getattr(type(value), name, None)
-    if isinstance(answer, MemberDescriptorType):
-        return getattr(value, name, _NOTHING)
-    if hasattr(answer, "__get__"):
-        return _NOTHING
-    return getattr(value, "__dict__", {}).get(name, _NOTHING)
