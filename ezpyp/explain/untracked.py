@@ -1,4 +1,4 @@
-"""What of a function's code no digest can see: names computed at run time, files opened by path, the environment."""
+"""What of a function's code no digest can see: names computed at run time, files that are read in C."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ezpyp.describe import describe
 from ezpyp.hashing.code.canonical import Form
-from ezpyp.hashing.code.globals import Chain, constant, led_to, takes_variable, thing_of
+from ezpyp.hashing.code.globals import Chain, led_to, thing_of
 from ezpyp.hashing.code.identity import FunctionIdentity
 from ezpyp.hashing.code.packages import Ownership
 from ezpyp.hashing.files import File
@@ -17,35 +17,20 @@ from ezpyp.hashing.plain import digest
 
 _COMPUTING = frozenset({"eval", "exec", "globals"})
 _IMPORTING = frozenset({("builtins", "__import__"), ("importlib", "import_module")})
-# Package -> how the names of its functions begin that take a path and read what is there.
+# Package -> how the names of its functions begin that read a path in C, where nothing is observed.
 _READING: dict[str, tuple[str, ...]] = {
-    "io": ("open",),
-    "_io": ("open",),
-    "codecs": ("open",),
-    "gzip": ("open",),
-    "bz2": ("open",),
-    "lzma": ("open",),
-    "posix": ("open", "listdir", "scandir"),
-    "nt": ("open", "listdir", "scandir"),
-    "glob": ("glob", "iglob"),
-    "_sqlite3": ("connect",),
-    "numpy": ("load", "genfromtxt", "fromfile", "memmap"),
-    "pandas": ("read_",),
+    "pandas": ("read_parquet", "read_feather", "read_orc", "read_hdf"),
     "polars": ("read_", "scan_"),
     "pyarrow": ("read_",),
     "xarray": ("open_", "load_"),
-    "scipy": ("load", "mmread", "read"),
-    "joblib": ("load",),
-    "torch": ("load",),
     "h5py": ("File",),
     "netCDF4": ("Dataset",),
 }
-_PATH_METHODS = ("read_text", "read_bytes")
 _UNKNOWN = "..."
 
 
 def untracked_in(function: FunctionType, form: Form, policy: Ownership) -> Iterator[str]:
-    """Return what of a function's code cannot be seen, each as "open('a.csv') in NAME (FILE:LINE)"."""
+    """Return what of a function's code cannot be seen, each as "h5py.File('a.h5') in NAME (FILE:LINE)"."""
     followed = {use.name for use in form.uses if use.member in ("", None) and use.kind == "import"}
     for use in form.uses:
         thing = thing_of(function, use)
@@ -57,9 +42,6 @@ def untracked_in(function: FunctionType, form: Form, policy: Ownership) -> Itera
             argument = _argument(function, form, led_to(thing, chain), (kind, text), policy)
             if argument is not None:
                 yield f"{'.'.join((use.name, *chain))}{argument}{_place(form, (use.name, *chain)[-1])}"
-    for method in _PATH_METHODS:
-        if method in form.code.co_names:
-            yield f"{method}(){_place(form, method)}"
 
 
 def _argument(
@@ -67,9 +49,6 @@ def _argument(
 ) -> str | None:
     """Return the argument of a call that cannot be seen through, in brackets; None for anything else."""
     thing, rest = led
-    if takes_variable(thing, rest):
-        # os.environ[name]: of a constant name it is known which variable is read.
-        return f"[{_UNKNOWN}]" if constant(function, *follower) is None else None
     module, name = str(getattr(thing, "__module__", "")), str(getattr(thing, "__name__", ""))
     if rest or not callable(thing):
         return None

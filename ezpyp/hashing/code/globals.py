@@ -91,8 +91,6 @@ class Uses:
         # getattr(thing, "name" ...: the thing, until it is seen whether the name is the whole of the argument.
         self._asked: tuple[Key | int, Chain, str] | None = None
         self._constants: list[object] = []
-        # What was noted last as an argument, until it is seen whether a file is opened with it to be written.
-        self._argument: tuple[dict[Follower, None], Follower] | None = None
         self._module: tuple[int, str, bool] = (0, "", False)
         self._imported: Key | None = None
         # The name that was loaded last, and the module that a call or key right behind would give.
@@ -150,9 +148,6 @@ class Uses:
             self._attribute(name)
         if operation in _MEMBERS and self._current is not None:
             self._current[1].append(name)
-            if isinstance(self._current[0], tuple):
-                # open(os.path.join("a", ...)): no mode; open(self.path, "a"): a mode.
-                self._argument = None
         elif operation == "IMPORT_NAME":
             self._finish()
             self._import(name)
@@ -183,10 +178,6 @@ class Uses:
             return
         self._last = value
         keyed = self._ends_before(value)
-        if self._argument is not None and _is_writing(value):
-            followers, written = self._argument
-            followers.pop(written, None)
-        self._argument = None
         named = None
         if isinstance(value, str) and self._current is not None:
             named = self._module_of(value)
@@ -245,12 +236,12 @@ class Uses:
             self._current = (key, [*chain, name])
             return
         if self._read_key(operation):
-            self._last = self._argument = self._imported = None
+            self._last = self._imported = None
             self._after_getattr, self._loaded = False, ""
             return
         if operation == "CONTAINS_OP" and self._current is not None and isinstance(self._subject, str):
             self._finish("text", self._subject)
-        self._last = self._argument = None
+        self._last = None
         if operation not in _NEUTRAL:
             self._finish()
             self._after_getattr, self._keyed = False, None
@@ -304,9 +295,7 @@ class Uses:
         key, chain = self._current
         entry = self._entry(key)
         entry.chains[tuple(chain)] = None
-        follower = (tuple(chain), kind, text)
-        self._argument = None if follower in entry.followers else (entry.followers, follower)
-        entry.followers[follower] = None
+        entry.followers[tuple(chain), kind, text] = None
         self._after_getattr = key == ("global", "getattr", 0, None) and not chain
         self._current = None
 
@@ -336,11 +325,6 @@ class Uses:
 
 def _has_key(chain: list[str]) -> bool:
     return any(part.startswith("[") for part in chain)
-
-
-def _is_writing(value: object) -> bool:
-    """Tell whether a constant is the mode of a file that is written."""
-    return isinstance(value, str) and value[:1] in ("w", "a", "x") and len(value) <= 3 and set(value[1:]) <= set("bt+")
 
 
 # What a use stands for at this moment, for what is recorded only: nothing is imported, no code of the user's runs.

@@ -100,9 +100,7 @@ def is_user_module(name: str, module: ModuleType | None) -> bool:
         # A user's file may be called like a module of the standard library; its place tells.
         path = getattr(module, "__file__", None)
         return path is not None and is_user_file(path)
-    # A part that is not loaded yet, as `numpy.rec` where code names `numpy.recarray`, stands where its package does.
-    module = module or sys.modules.get(top)
-    if module is None:
+    if module is None:  # as `numpy.rec` where code names `numpy.recarray`: it stands where its package does
         return is_user_file(_origin_of(top))
     path = _file_of(module)
     if path is not None:
